@@ -1,0 +1,226 @@
+//! Wire types of the registry: publishers, uploads, versions and their status.
+
+use candid::{CandidType, Principal};
+use serde::Deserialize;
+use stoa_types::Sha256;
+use stoa_types::manifest::Manifest;
+
+/// The generic function under which governance admits a version (registered at genesis).
+pub const ADMIT_VERSION_FUNCTION_ID: u64 = 1000;
+
+#[derive(CandidType, Deserialize, Clone, Debug)]
+pub struct InitArgs {
+    pub governance: Principal,
+    pub shards: Vec<Principal>,
+}
+
+#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VersionStatus {
+    Draft,
+    Sealed,
+    Proposed,
+    Admitted,
+    Deprecated,
+    Revoked,
+    Rejected,
+}
+
+/// Where one chunk of a draft belongs. `missing_on` is what is still to be put.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct ChunkPlacement {
+    pub hash: Sha256,
+    pub size_bytes: u64,
+    pub shards: Vec<Principal>,
+    pub missing_on: Vec<Principal>,
+}
+
+/// What `begin_upload` answers; asking again with the same manifest resumes.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct UploadPlan {
+    /// The version's identifier: the manifest's canonical hash.
+    pub version: Sha256,
+    pub status: VersionStatus,
+    /// Each distinct chunk once, in the order of the manifest.
+    pub chunks: Vec<ChunkPlacement>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum ClaimPublisherError {
+    AnonymousCaller,
+    InvalidHandle {
+        reason: String,
+    },
+    /// Somebody else has it.
+    Taken,
+    TooManyHandles {
+        max: u64,
+    },
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum BeginUploadError {
+    AnonymousCaller,
+    /// `field` is a path such as `files[2].sha256`.
+    InvalidManifest {
+        field: String,
+        reason: String,
+    },
+    UnknownPublisher {
+        publisher: String,
+    },
+    NotPublisher {
+        publisher: String,
+    },
+    /// The same publisher/name@version exists with other content.
+    VersionTaken {
+        existing: Sha256,
+    },
+    TooManyDrafts {
+        open: u64,
+        max: u64,
+    },
+    TooManyChunks {
+        given: u64,
+        max: u64,
+    },
+    /// Lineage names versions that the registry does not know.
+    UnknownParent {
+        parent: Sha256,
+    },
+    /// Fewer than two shards are registered.
+    TooFewShards {
+        shards: u64,
+        needed: u64,
+    },
+    /// A shard refused or did not answer; try again, nothing is lost.
+    ShardFailed {
+        shard: Principal,
+        message: String,
+    },
+    Busy,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum SealError {
+    AnonymousCaller,
+    NotFound {
+        version: Sha256,
+    },
+    NotPublisher {
+        publisher: String,
+    },
+    WrongStatus {
+        status: VersionStatus,
+    },
+    ChunksMissing {
+        missing: u64,
+        first: Sha256,
+        shard: Principal,
+    },
+    ShardFailed {
+        shard: Principal,
+        message: String,
+    },
+    Busy,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum SubmitError {
+    AnonymousCaller,
+    NotFound { version: Sha256 },
+    NotPublisher { publisher: String },
+    WrongStatus { status: VersionStatus },
+}
+
+/// What a token holder proposes to governance, ready made.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AdmissionProposal {
+    pub function_id: u64,
+    /// Candid-encoded `AdmitVersionArgs`.
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+    pub title: String,
+    pub summary: String,
+}
+
+/// Payload of the generic function; the validator renders it for voters.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AdmitVersionArgs {
+    pub version: Sha256,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Debug)]
+pub struct VersionInfo {
+    pub version: Sha256,
+    pub manifest: Manifest,
+    pub status: VersionStatus,
+    pub created_at_nanos: u64,
+    /// Author's price for a call, in e8s of ICP.
+    pub price_per_call_e8s: u64,
+    /// Shards of each distinct chunk, in the order of the manifest.
+    pub placement: Vec<StoredChunk>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct StoredChunk {
+    pub hash: Sha256,
+    pub size_bytes: u64,
+    pub shards: Vec<Principal>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum GetVersionError {
+    NotFound,
+    InvalidReference { reason: String },
+}
+
+/// A manifest with the proof of its status. The witness is a CBOR hash tree whose root hash is the
+/// registry's certified data; it reveals `["version", <digest>, "status"]` with the status in lower case.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Debug)]
+pub struct CertifiedVersion {
+    pub version: Sha256,
+    pub manifest: Manifest,
+    pub status: VersionStatus,
+    #[serde(with = "serde_bytes")]
+    pub certificate: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    pub witness: Vec<u8>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum SetPriceError {
+    AnonymousCaller,
+    NotFound,
+    NotPublisher { publisher: String },
+    PriceTooHigh { given: u64, max: u64 },
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct ListVersionsArgs {
+    /// Continue behind this entry of an earlier page.
+    pub after: Option<Sha256>,
+    /// At most 100; 100 where absent.
+    pub limit: Option<u32>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct VersionSummary {
+    pub version: Sha256,
+    pub publisher: String,
+    pub name: String,
+    pub semver: String,
+    pub task: String,
+    pub license: String,
+    pub status: VersionStatus,
+    pub size_bytes: u64,
+}
+
+pub type ClaimPublisherResult = Result<(), ClaimPublisherError>;
+pub type BeginUploadResult = Result<UploadPlan, BeginUploadError>;
+pub type SealResult = Result<(), SealError>;
+pub type SubmitResult = Result<AdmissionProposal, SubmitError>;
+pub type GetVersionResult = Result<VersionInfo, GetVersionError>;
+pub type GetVersionCertifiedResult = Result<CertifiedVersion, GetVersionError>;
+pub type SetPriceResult = Result<(), SetPriceError>;
+/// The convention of SNS generic functions: a rendering for voters, or why it cannot be.
+pub type ValidationResult = Result<String, String>;
