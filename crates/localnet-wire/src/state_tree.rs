@@ -1,8 +1,11 @@
 //! What the embedded network certifies, and the certificates over it.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use candid::Principal;
+
+use crate::certification::Digests;
 
 use crate::replica::{Rejection, RequestId};
 
@@ -41,9 +44,25 @@ pub struct RequestEntry {
     pub status: RequestStatus,
 }
 
+impl RequestStatus {
+    /// Whether the request has its answer.
+    pub fn is_final(&self) -> bool {
+        match self {
+            RequestStatus::Received | RequestStatus::Processing => false,
+            RequestStatus::Replied(_) | RequestStatus::Rejected(_) | RequestStatus::Done => true,
+        }
+    }
+}
+
 /// The facts under `/time`, `/canister`, `/request_status` and `/subnet`.
+///
+/// A request is answered once: while an id is in `requests`, a `Replied` or
+/// `Rejected` status may become `Done` but its content never changes. Digests of
+/// answers are kept on the strength of that.
 #[derive(Default, Debug)]
 pub struct StateTree {
     pub canisters: BTreeMap<Principal, CanisterEntry>,
     pub requests: BTreeMap<RequestId, RequestEntry>,
+    /// Digests from the last certificate, so that the next one hashes only what changed.
+    pub(crate) digests: Mutex<Digests>,
 }

@@ -1,0 +1,99 @@
+//! WebAuthn: the authenticator signs its own data and a hash of the browser's
+//! client data, and the message stands in there as the challenge.
+//!
+//! Keys are in COSE form and on P-256. RSA keys (some Windows authenticators) are
+//! refused by name.
+
+use ciborium::value::{Integer, Value};
+use data_encoding::BASE64URL_NOPAD;
+use k256::ecdsa::signature::Verifier;
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
+
+use super::SignatureError;
+use crate::representation_independent_hash::sha256;
+
+const NAME: &str = "WebAuthn";
+
+/// COSE key parameters (RFC 9052, 9053).
+const KEY_TYPE: i64 = 1;
+const ALGORITHM: i64 = 3;
+const EC2_CURVE: i64 = -1;
+const EC2_X: i64 = -2;
+const EC2_Y: i64 = -3;
+const KEY_TYPE_EC2: i64 = 2;
+const KEY_TYPE_RSA: i64 = 3;
+const ALGORITHM_ES256: i64 = -7;
+const CURVE_P256: i64 = 1;
+
+#[derive(Deserialize)]
+struct WebAuthnSignature {
+    authenticator_data: ByteBuf,
+    client_data_json: String,
+    signature: ByteBuf,
+}
+
+#[derive(Deserialize)]
+struct ClientData {
+    challenge: String,
+}
+
+pub(super) fn verify(
+    cose_key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let key = public_key(cose_key)?;
+    let signature: WebAuthnSignature =
+        ciborium::from_reader(signature).map_err(|_| SignatureError::Malformed(NAME))?;
+    let client_data: ClientData = serde_json::from_str(&signature.client_data_json)
+        .map_err(|_| SignatureError::Malformed(NAME))?;
+    let challenge = BASE64URL_NOPAD
+        .decode(client_data.challenge.trim_end_matches('=').as_bytes())
+        .map_err(|_| SignatureError::Malformed(NAME))?;
+    if challenge != message {
+        return Err(SignatureError::OtherChallenge);
+    }
+    let signed = [
+        signature.authenticator_data.as_slice(),
+        &sha256(signature.client_data_json.as_bytes()),
+    ]
+    .concat();
+    let ecdsa = p256::ecdsa::Signature::from_der(&signature.signature)
+        .map_err(|_| SignatureError::Malformed(NAME))?;
+    key.verify(&signed, &ecdsa)
+        .map_err(|_| SignatureError::NotVerified(NAME))
+}
+
+fn public_key(cose_key: &[u8]) -> Result<p256::ecdsa::VerifyingKey, SignatureError> {
+    let invalid = || SignatureError::InvalidKey(NAME);
+    let Ok(Value::Map(parameters)) = ciborium::from_reader(cose_key) else {
+        return Err(invalid());
+    };
+    let parameter = |label: i64| {
+        let label = Value::Integer(Integer::from(label));
+        parameters
+            .iter()
+            .find(|(key, _)| *key == label)
+            .map(|(_, value)| value)
+    };
+    let number = |label| parameter(label).and_then(Value::as_integer);
+    let coordinate = |label| {
+        let bytes = parameter(label).and_then(Value::as_bytes)?;
+        <[u8; 32]>::try_from(bytes.as_slice()).ok()
+    };
+    if number(KEY_TYPE) == Some(KEY_TYPE_RSA.into()) {
+        return Err(SignatureError::RsaUnsupported);
+    }
+    if number(KEY_TYPE) != Some(KEY_TYPE_EC2.into())
+        || number(ALGORITHM) != Some(ALGORITHM_ES256.into())
+        || number(EC2_CURVE) != Some(CURVE_P256.into())
+    {
+        return Err(invalid());
+    }
+    let x = coordinate(EC2_X).ok_or_else(invalid)?;
+    let y = coordinate(EC2_Y).ok_or_else(invalid)?;
+    // 0x04 begins an uncompressed point.
+    let point = [&[0x04][..], &x, &y].concat();
+    p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| invalid())
+}
