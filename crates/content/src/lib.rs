@@ -1,1 +1,20 @@
+//! Files as IPFS knows them: cut, hashed and named by the `unixfs-v1-2025`
+//! profile (CIDv1, SHA2-256, fixed chunks of 1 MiB, raw leaves, balanced, width
+//! 1024), so that a chunk's SHA-256 is also the name of an IPFS block and a file's
+//! CID follows from its chunk hashes alone.
+//!
+//! Pure computation: no I/O but `std::io::Read`, no clock, no network. The registry runs it as Wasm.
 
+mod cid;
+mod dag_pb;
+mod directory;
+mod file;
+mod hasher;
+mod verifier;
+
+pub use cid::{Cid, Codec, InvalidCid};
+pub use directory::{DIRECTORY_BLOCK_BYTES_MAX, DirectoryError, directory_link};
+pub use file::{LayoutError, Link, WIDTH, file_cid, file_link, visit_file_nodes};
+pub use hasher::{FileHasher, hash_file};
+pub use stoa_types::limits::CHUNK_SIZE_BYTES;
+pub use verifier::{FileVerifier, VerifyError, check_file_entry};

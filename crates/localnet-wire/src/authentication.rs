@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use candid::Principal;
 
-use crate::envelope::{Envelope, SenderSignature, SignedDelegation};
+use crate::envelope::{Envelope, Permissions, SenderSignature, SignedDelegation};
 use crate::signature::{self, SignatureError};
 
 /// How far ahead of the replica's clock a request may expire.
@@ -52,13 +52,52 @@ pub(crate) enum AuthenticationError {
     DelegationCycle,
     #[error("Canister {0} is not one of the delegation targets")]
     NotATarget(Principal),
+    #[error("The delegations permit queries only, and this is a call")]
+    QueriesOnly,
 }
 
-/// The canisters that a request may speak to under its delegations.
+/// What a request may do under its delegations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Authority {
+    pub(crate) targets: Targets,
+    queries_only: bool,
+}
+
+/// The canisters that a request may speak to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Targets {
     All,
     Only(BTreeSet<Principal>),
+}
+
+impl Authority {
+    const FULL: Authority = Authority {
+        targets: Targets::All,
+        queries_only: false,
+    };
+
+    pub(crate) fn require_query(&self, canister_id: Principal) -> Result<(), AuthenticationError> {
+        if self.targets.contains(&canister_id) {
+            Ok(())
+        } else {
+            Err(AuthenticationError::NotATarget(canister_id))
+        }
+    }
+
+    pub(crate) fn require_call(&self, canister_id: Principal) -> Result<(), AuthenticationError> {
+        if self.queries_only {
+            return Err(AuthenticationError::QueriesOnly);
+        }
+        self.require_query(canister_id)
+    }
+
+    fn narrowed_by(self, delegation: &SignedDelegation) -> Authority {
+        Authority {
+            targets: self.targets.intersect(&delegation.targets),
+            queries_only: self.queries_only
+                || delegation.permissions == Some(Permissions::Queries),
+        }
+    }
 }
 
 impl Targets {
@@ -66,14 +105,6 @@ impl Targets {
         match self {
             Targets::All => true,
             Targets::Only(targets) => targets.contains(canister_id),
-        }
-    }
-
-    pub(crate) fn require(&self, canister_id: Principal) -> Result<(), AuthenticationError> {
-        if self.contains(&canister_id) {
-            Ok(())
-        } else {
-            Err(AuthenticationError::NotATarget(canister_id))
         }
     }
 
@@ -103,13 +134,13 @@ pub(crate) fn authenticate<C>(
     anonymous_expiry: AnonymousExpiry,
     root_key_raw: &[u8; 96],
     now: u64,
-) -> Result<Targets, AuthenticationError> {
+) -> Result<Authority, AuthenticationError> {
     let anonymous = envelope.sender == Principal::anonymous();
     if !anonymous || anonymous_expiry == AnonymousExpiry::Checked {
         check_expiry(envelope.ingress_expiry, now)?;
     }
     match (&envelope.signature, anonymous) {
-        (None, true) => Ok(Targets::All),
+        (None, true) => Ok(Authority::FULL),
         (None, false) => Err(AuthenticationError::SignatureMissing(envelope.sender)),
         (Some(_), true) => Err(AuthenticationError::AnonymousSigned),
         (Some(signature), false) => {
@@ -143,19 +174,19 @@ fn check_signatures(
     request_id: &[u8; 32],
     root_key_raw: &[u8; 96],
     now: u64,
-) -> Result<Targets, AuthenticationError> {
+) -> Result<Authority, AuthenticationError> {
     check_chain(sender, now)?;
-    let mut targets = Targets::All;
+    let mut authority = Authority::FULL;
     let mut key = &sender.public_key;
     for delegation in &sender.delegations {
         check_delegation(delegation, key, root_key_raw)?;
-        targets = targets.intersect(&delegation.targets);
+        authority = authority.narrowed_by(delegation);
         key = &delegation.public_key;
     }
     let message = [&REQUEST_DOMAIN[..], request_id].concat();
     signature::verify(key, &message, &sender.signature, root_key_raw)
         .map_err(AuthenticationError::InvalidSignature)?;
-    Ok(targets)
+    Ok(authority)
 }
 
 /// The cheap checks, before any signature is verified.

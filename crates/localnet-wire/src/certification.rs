@@ -63,26 +63,8 @@ impl Digests {
 }
 
 /// A CBOR certificate at `time` that shows `/time` and what `reveal` asks for.
-pub(crate) fn certificate(keys: &Keys, state: &StateTree, time: u64, mut reveal: Reveal) -> Vec<u8> {
-    reveal.add(&[b"time"]);
-    let tree = {
-        let mut digests = state
-            .digests
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        digests.refresh(state);
-        let root = Root {
-            time: Node::leaf(leb128(time)),
-            subnet: subnet_node(keys),
-            ranges: canister_ranges_node(keys),
-            canisters: CanisterBranch::new(&digests, state),
-            requests: RequestBranch {
-                digests: &digests.requests,
-                state,
-            },
-        };
-        witness::witness(&root, &reveal)
-    };
+pub(crate) fn certificate(keys: &Keys, state: &StateTree, time: u64, reveal: Reveal) -> Vec<u8> {
+    let tree = pruned_state_tree(keys, state, time, reveal);
     let message = [&STATE_ROOT_DOMAIN[..], &tree.digest()].concat();
     let certificate = Certificate {
         tree,
@@ -90,6 +72,26 @@ pub(crate) fn certificate(keys: &Keys, state: &StateTree, time: u64, mut reveal:
         delegation: None,
     };
     to_cbor(&certificate)
+}
+
+fn pruned_state_tree(keys: &Keys, state: &StateTree, time: u64, mut reveal: Reveal) -> HashTree {
+    reveal.add(&[b"time"]);
+    let mut digests = state
+        .digests
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    digests.refresh(state);
+    let root = Root {
+        time: Node::leaf(leb128(time)),
+        subnet: subnet_node(keys),
+        ranges: canister_ranges_node(keys),
+        canisters: CanisterBranch::new(&digests, state),
+        requests: RequestBranch {
+            digests: &digests.requests,
+            state,
+        },
+    };
+    witness::witness(&root, &reveal)
 }
 
 /// CBOR with the self-describing tag.
@@ -229,3 +231,6 @@ fn canister_ranges() -> Vec<u8> {
 fn principal_value(principal: &Principal) -> Value {
     Value::Bytes(principal.as_slice().to_vec())
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,26 @@ pub(crate) struct SignedDelegation {
     pub(crate) public_key: Vec<u8>,
     pub(crate) expiration: u64,
     pub(crate) targets: Option<Vec<Principal>>,
+    pub(crate) permissions: Option<Permissions>,
     pub(crate) signature: Vec<u8>,
+}
+
+/// The kinds of requests that a delegation covers; all of them where it does not say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Permissions {
+    /// Queries and `read_state`, not calls.
+    Queries,
+    All,
+}
+
+impl Permissions {
+    fn as_text(self) -> &'static str {
+        match self {
+            Permissions::Queries => "queries",
+            Permissions::All => "all",
+        }
+    }
 }
 
 /// What a `call` and a `query` ask for.
@@ -107,6 +126,7 @@ struct WireDelegation {
     pubkey: ByteBuf,
     expiration: u64,
     targets: Option<Vec<ByteBuf>>,
+    permissions: Option<Permissions>,
 }
 
 /// Fields of every request type; which must be there depends on the type.
@@ -222,6 +242,7 @@ fn signed_delegations(
                 public_key: signed.delegation.pubkey.into_vec(),
                 expiration: signed.delegation.expiration,
                 targets,
+                permissions: signed.delegation.permissions,
                 signature: signed.signature.into_vec(),
             })
         })
@@ -267,12 +288,14 @@ fn request_id(content: &WireContent) -> RequestId {
         fields.push(("method_name", Value::Text(method_name)));
     }
     if let Some(paths) = &content.paths {
-        let path = |labels: &Vec<ByteBuf>| {
-            Value::Array(labels.iter().map(|label| Value::Bytes(label)).collect())
-        };
-        fields.push(("paths", Value::Array(paths.iter().map(path).collect())));
+        let paths = paths.iter().map(|path| path_value(path)).collect();
+        fields.push(("paths", Value::Array(paths)));
     }
     RequestId(hash_of_map(&fields))
+}
+
+fn path_value(labels: &[ByteBuf]) -> Value<'_> {
+    Value::Array(labels.iter().map(|label| Value::Bytes(label)).collect())
 }
 
 impl SignedDelegation {
@@ -288,6 +311,9 @@ impl SignedDelegation {
                 .map(|target| Value::Bytes(target.as_slice()))
                 .collect();
             fields.push(("targets", Value::Array(targets)));
+        }
+        if let Some(permissions) = self.permissions {
+            fields.push(("permissions", Value::Text(permissions.as_text())));
         }
         hash_of_map(&fields)
     }
@@ -323,7 +349,7 @@ mod tests {
         let envelope = Envelope::call(&body).expect("a valid envelope");
         assert_eq!(
             data_encoding::HEXLOWER.encode(&envelope.request_id.0),
-            "8781291c347db32a9d8c10eb62b710fce5a93be676474c42babc74c51858f94b"
+            "1d1091364d6bb8a6c16b203ee75467d59ead468f523eb058880ae8ec80e2b101"
         );
     }
 

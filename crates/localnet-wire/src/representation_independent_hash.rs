@@ -85,6 +85,22 @@ mod tests {
         assert_eq!(hash, sha256(&outer));
     }
 
+    /// The worked example of earlier specifications, whose request ids had no
+    /// sender and no expiry. Today's example is held against whole envelopes.
+    #[test]
+    fn should_give_the_worked_example_of_the_specification() {
+        let hash = hash_of_map(&[
+            ("request_type", Value::Text("call")),
+            ("canister_id", Value::Bytes(&[0, 0, 0, 0, 0, 0, 4, 0xD2])),
+            ("method_name", Value::Text("hello")),
+            ("arg", Value::Bytes(b"DIDL\x00\xFD*")),
+        ]);
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&hash),
+            "8781291c347db32a9d8c10eb62b710fce5a93be676474c42babc74c51858f94b"
+        );
+    }
+
     #[test]
     fn should_leave_the_order_of_fields_out_of_the_hash() {
         let forth = hash_of_map(&[("a", Value::Nat(1)), ("b", Value::Text("x"))]);

@@ -219,3 +219,6 @@ impl Branch for Vec<(Vec<u8>, Node)> {
         self[index].1.witness(reveal)
     }
 }
+
+#[cfg(test)]
+mod tests;

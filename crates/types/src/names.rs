@@ -9,11 +9,12 @@ use crate::valid_manifest::Problem;
 /// `a-z`, `0-9` and single hyphens between them; 2 to 39 characters.
 pub fn check_handle(handle: &str) -> Result<(), Problem> {
     check_length(handle, HANDLE_CHARS_MIN, HANDLE_CHARS_MAX)?;
-    check_words(handle, "-", |c| c.is_ascii_lowercase() || c.is_ascii_digit()).ok_or(
-        Problem::Grammar {
-            expected: "lower-case letters and digits, with single hyphens between them",
-        },
-    )
+    check_words(handle, "-", |c| {
+        c.is_ascii_lowercase() || c.is_ascii_digit()
+    })
+    .ok_or(Problem::Grammar {
+        expected: "lower-case letters and digits, with single hyphens between them",
+    })
 }
 
 /// ASCII letters and digits with single `-`, `_` or `.` between them; up to 96 characters.

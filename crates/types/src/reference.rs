@@ -67,7 +67,15 @@ mod tests {
 
     #[test]
     fn should_refuse_what_is_no_reference() {
-        for text in ["", "digits", "stoa/", "/digits", "stoa/digits@", "stoa/digits@1", "a/b/c"] {
+        for text in [
+            "",
+            "digits",
+            "stoa/",
+            "/digits",
+            "stoa/digits@",
+            "stoa/digits@1",
+            "a/b/c",
+        ] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
         }
     }

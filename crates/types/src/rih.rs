@@ -127,10 +127,7 @@ mod tests {
             ("request_type", "call".into()),
             ("sender", Value::Blob(&[0x04])),
             ("ingress_expiry", 1_685_570_400_000_000_000_u64.into()),
-            (
-                "canister_id",
-                Value::Blob(&[0, 0, 0, 0, 0, 0, 0x04, 0xD2]),
-            ),
+            ("canister_id", Value::Blob(&[0, 0, 0, 0, 0, 0, 0x04, 0xD2])),
             ("method_name", "hello".into()),
             ("arg", Value::Blob(b"DIDL\x00\xFD*")),
         ]);
@@ -144,10 +141,7 @@ mod tests {
     fn should_give_the_older_worked_request_id() {
         let request = Value::Map(vec![
             ("request_type", "call".into()),
-            (
-                "canister_id",
-                Value::Blob(&[0, 0, 0, 0, 0, 0, 0x04, 0xD2]),
-            ),
+            ("canister_id", Value::Blob(&[0, 0, 0, 0, 0, 0, 0x04, 0xD2])),
             ("method_name", "hello".into()),
             ("arg", Value::Blob(b"DIDL\x00\xFD*")),
         ]);

@@ -65,7 +65,9 @@ impl DataType {
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|datatype| datatype.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|datatype| datatype.name() == name)
     }
 
     /// Bytes of an element; `None` for `BYTES`, whose elements differ in length.
@@ -121,7 +123,9 @@ impl Tensor {
         let given = self.data.len() as u64;
         match self.datatype.element_size_bytes() {
             Some(size) => {
-                let expected = elements.checked_mul(size).ok_or(TensorError::ShapeOverflow)?;
+                let expected = elements
+                    .checked_mul(size)
+                    .ok_or(TensorError::ShapeOverflow)?;
                 if given != expected {
                     return Err(TensorError::LengthMismatch { given, expected });
                 }
@@ -211,11 +215,17 @@ mod tests {
 
     #[test]
     fn should_check_the_length_of_numbers() {
-        assert_eq!(tensor(DataType::FP32, &[1, 2], &[0; 8]).check_length(), Ok(()));
+        assert_eq!(
+            tensor(DataType::FP32, &[1, 2], &[0; 8]).check_length(),
+            Ok(())
+        );
         assert_eq!(tensor(DataType::INT64, &[], &[0; 8]).check_length(), Ok(()));
         assert_eq!(
             tensor(DataType::FP32, &[1, 2], &[0; 7]).check_length(),
-            Err(TensorError::LengthMismatch { given: 7, expected: 8 })
+            Err(TensorError::LengthMismatch {
+                given: 7,
+                expected: 8
+            })
         );
         assert_eq!(
             tensor(DataType::UINT8, &[u64::MAX, 2], &[]).check_length(),
@@ -225,7 +235,10 @@ mod tests {
             tensor(DataType::FP64, &[u64::MAX], &[]).check_length(),
             Err(TensorError::ShapeOverflow)
         );
-        assert_eq!(tensor(DataType::FP64, &[u64::MAX, 2, 0], &[]).check_length(), Ok(()));
+        assert_eq!(
+            tensor(DataType::FP64, &[u64::MAX, 2, 0], &[]).check_length(),
+            Ok(())
+        );
     }
 
     #[test]
@@ -234,7 +247,10 @@ mod tests {
         assert_eq!(tensor(DataType::BYTES, &[2], two).check_length(), Ok(()));
         assert_eq!(
             tensor(DataType::BYTES, &[3], two).check_length(),
-            Err(TensorError::StringCountMismatch { given: 2, expected: 3 })
+            Err(TensorError::StringCountMismatch {
+                given: 2,
+                expected: 3
+            })
         );
         assert_eq!(
             tensor(DataType::BYTES, &[2], &two[..10]).check_length(),

@@ -170,10 +170,7 @@ fn check_parents(m: &Manifest) -> Result<(), InvalidManifest> {
             let problem = Problem::Duplicate {
                 other: format!("lineage.parents[{earlier}].version"),
             };
-            return Err(refuse(
-                format!("lineage.parents[{index}].version"),
-                problem,
-            ));
+            return Err(refuse(format!("lineage.parents[{index}].version"), problem));
         }
     }
     Ok(())

@@ -1,1 +1,195 @@
+//! Stands in for two official canisters on local networks: the ICRC-1/2 ledger of
+//! the governance token and the ICP ledger. One Wasm, installed once for each; on
+//! mainnet the official ones take its place and no caller knows the difference.
+//!
+//! This file holds entry points and decides nothing. What must hold: balances sum
+//! to the supply, a refused request changes nothing, and the block log is a hash
+//! chain that only grows.
+//!
+//! As on the official ledgers the anonymous principal owns accounts like any other,
+//! so no method refuses it.
 
+mod account;
+mod approve;
+mod block;
+mod icp;
+mod init;
+mod ledger;
+mod memory;
+mod metadata;
+mod query_blocks;
+mod refusal;
+mod runtime;
+mod transfer;
+
+use candid::Nat;
+use icrc_ledger_types::icrc::generic_metadata_value::MetadataValue;
+use icrc_ledger_types::icrc1::account::Account;
+use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError as Icrc1TransferError};
+use icrc_ledger_types::icrc2::allowance::{Allowance, AllowanceArgs};
+use icrc_ledger_types::icrc2::approve::{ApproveArgs, ApproveError};
+use icrc_ledger_types::icrc2::transfer_from::{TransferFromArgs, TransferFromError};
+
+pub use icp::*;
+pub use init::InitArgs;
+pub use metadata::StandardRecord;
+
+/// The largest question is a transfer: under 1 KiB of values and a type table.
+/// Candid counts roughly four for a byte read and fifty for a value skipped.
+const DECODING_QUOTA: usize = 200_000;
+const SKIPPING_QUOTA: usize = 10_000;
+/// Genesis lists may be long; only a controller sends them.
+const INIT_DECODING_QUOTA: usize = 100_000_000;
+
+fn argument<T>(bytes: Vec<u8>) -> T
+where
+    T: for<'a> serde::Deserialize<'a> + candid::CandidType,
+{
+    candid::utils::decode_one_with_decoding_and_skipping_quota::<DECODING_QUOTA, SKIPPING_QUOTA, T>(
+        bytes,
+    )
+}
+
+fn init_argument(bytes: Vec<u8>) -> InitArgs {
+    candid::utils::decode_one_with_decoding_and_skipping_quota::<
+        INIT_DECODING_QUOTA,
+        SKIPPING_QUOTA,
+        InitArgs,
+    >(bytes)
+}
+
+#[ic_cdk::init(decode_with = "init_argument")]
+fn init(arguments: InitArgs) {
+    init::init(arguments)
+}
+
+#[ic_cdk::post_upgrade]
+fn post_upgrade() {
+    memory::open_after_upgrade()
+}
+
+#[ic_cdk::update(decode_with = "argument")]
+fn transfer(arguments: TransferArgs) -> Result<u64, TransferError> {
+    transfer::transfer(arguments)
+}
+
+#[ic_cdk::update(decode_with = "argument")]
+fn icrc1_transfer(arguments: TransferArg) -> Result<Nat, Icrc1TransferError> {
+    transfer::icrc1_transfer(arguments)
+}
+
+#[ic_cdk::update(decode_with = "argument")]
+fn icrc2_transfer_from(arguments: TransferFromArgs) -> Result<Nat, TransferFromError> {
+    transfer::icrc2_transfer_from(arguments)
+}
+
+#[ic_cdk::update(decode_with = "argument")]
+fn icrc2_approve(arguments: ApproveArgs) -> Result<Nat, ApproveError> {
+    approve::icrc2_approve(arguments)
+}
+
+#[ic_cdk::query(decode_with = "argument")]
+fn icrc2_allowance(arguments: AllowanceArgs) -> Allowance {
+    approve::icrc2_allowance(arguments)
+}
+
+#[ic_cdk::query(decode_with = "argument")]
+fn account_balance(arguments: AccountBalanceArgs) -> Tokens {
+    query_blocks::account_balance(arguments)
+}
+
+#[ic_cdk::query(decode_with = "argument")]
+fn account_identifier(account: Account) -> AccountIdentifierBytes {
+    account::AccountIdentifier::from(account).into()
+}
+
+#[ic_cdk::query(decode_with = "argument")]
+fn query_blocks(arguments: GetBlocksArgs) -> QueryBlocksResponse {
+    query_blocks::query_blocks(arguments)
+}
+
+#[ic_cdk::query(decode_with = "argument")]
+fn transfer_fee(_arguments: TransferFeeArg) -> TransferFee {
+    metadata::transfer_fee()
+}
+
+#[ic_cdk::query]
+fn archives() -> Archives {
+    // Nothing is archived: the whole log stays in this canister.
+    Archives { archives: vec![] }
+}
+
+#[ic_cdk::query]
+fn decimals() -> Decimals {
+    metadata::decimals()
+}
+
+#[ic_cdk::query]
+fn symbol() -> Symbol {
+    metadata::symbol()
+}
+
+#[ic_cdk::query]
+fn name() -> Name {
+    metadata::name()
+}
+
+#[ic_cdk::query]
+fn icrc1_name() -> String {
+    metadata::name().name
+}
+
+#[ic_cdk::query]
+fn icrc1_symbol() -> String {
+    metadata::symbol().symbol
+}
+
+#[ic_cdk::query]
+fn icrc1_decimals() -> u8 {
+    metadata::icrc1_decimals()
+}
+
+#[ic_cdk::query]
+fn icrc1_fee() -> Nat {
+    metadata::icrc1_fee()
+}
+
+#[ic_cdk::query]
+fn icrc1_metadata() -> Vec<(String, MetadataValue)> {
+    metadata::icrc1_metadata()
+}
+
+#[ic_cdk::query]
+fn icrc1_total_supply() -> Nat {
+    metadata::icrc1_total_supply()
+}
+
+#[ic_cdk::query]
+fn icrc1_minting_account() -> Option<Account> {
+    metadata::icrc1_minting_account()
+}
+
+#[ic_cdk::query(decode_with = "argument")]
+fn icrc1_balance_of(account: Account) -> Nat {
+    query_blocks::icrc1_balance_of(account)
+}
+
+#[ic_cdk::query]
+fn icrc1_supported_standards() -> Vec<StandardRecord> {
+    metadata::supported_standards()
+}
+
+#[ic_cdk::query]
+fn icrc10_supported_standards() -> Vec<StandardRecord> {
+    metadata::supported_standards()
+}
+
+candid::export_service!();
+
+/// The interface as the code has it; a test holds the committed `.did` against it.
+pub fn candid_interface() -> String {
+    __export_service()
+}
+
+#[cfg(target_family = "wasm")]
+ic_cdk::export_candid!();

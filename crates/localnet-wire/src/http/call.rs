@@ -81,7 +81,7 @@ async fn ingress<R: Replica>(
         };
         let root_key = interface.keys.root_key_raw();
         authenticate(&envelope, AnonymousExpiry::Checked, root_key, now_nanos())?
-            .require(envelope.content.canister_id)?;
+            .require_call(envelope.content.canister_id)?;
         Ok(Ingress {
             request_id: envelope.request_id,
             sender: envelope.sender,

@@ -59,7 +59,7 @@ async fn answer<R: Replica>(
         let effective_canister_id = effective_canister_id(&keys, id, &envelope)?;
         let root_key = keys.root_key_raw();
         authenticate(&envelope, AnonymousExpiry::Ignored, root_key, now_nanos())?
-            .require(envelope.content.canister_id)?;
+            .require_query(envelope.content.canister_id)?;
         let query = Query {
             sender: envelope.sender,
             canister_id: envelope.content.canister_id,

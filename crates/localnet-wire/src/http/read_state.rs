@@ -56,11 +56,11 @@ fn read<R: Replica>(
     let envelope = Envelope::read_state(body)?;
     let now = now_nanos();
     let root_key = interface.keys.root_key_raw();
-    let targets = authenticate(&envelope, AnonymousExpiry::Ignored, root_key, now)?;
+    let authority = authenticate(&envelope, AnonymousExpiry::Ignored, root_key, now)?;
     let reader = Reader {
         sender: envelope.sender,
         effective_id,
-        targets: &targets,
+        targets: &authority.targets,
     };
     let state = interface.replica.state();
     let state = state

@@ -167,13 +167,21 @@ mod tests {
         }
         assert_eq!(
             check_path(&"a".repeat(256)),
-            Err(Problem::TooLong { given: 256, max: 255 })
+            Err(Problem::TooLong {
+                given: 256,
+                max: 255
+            })
         );
     }
 
     #[test]
     fn should_accept_paths_in_use() {
-        for path in ["model.onnx", "onnx/model_int8.onnx", ".gitattributes", "a b/c (1)+#%.txt"] {
+        for path in [
+            "model.onnx",
+            "onnx/model_int8.onnx",
+            ".gitattributes",
+            "a b/c (1)+#%.txt",
+        ] {
             assert_eq!(check_path(path), Ok(()), "{path:?}");
         }
     }

@@ -36,8 +36,8 @@ fn check_side<'a>(
         check_count(&field("shape"), tensor.shape.len(), 0, TENSOR_RANK_MAX)?;
         let mut elements = 1_u64;
         for (axis, dimension) in tensor.shape.iter().enumerate() {
-            let extent = check_dimension(dimension, maxima)
-                .map_err(at(field(&format!("shape[{axis}]"))))?;
+            let extent =
+                check_dimension(dimension, maxima).map_err(at(field(&format!("shape[{axis}]"))))?;
             // Both factors are at most 2^31, so the product fits 64 bits.
             elements *= extent;
             if elements > TENSOR_ELEMENTS_MAX {

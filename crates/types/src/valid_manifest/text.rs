@@ -195,14 +195,28 @@ mod tests {
         ] {
             assert_eq!(check_license(license), Ok(()), "{license}");
         }
-        for license in ["", "apache 2", "MIT OR", "NoSuch-1.0", "MIT/Apache-2.0", "((((MIT"] {
+        for license in [
+            "",
+            "apache 2",
+            "MIT OR",
+            "NoSuch-1.0",
+            "MIT/Apache-2.0",
+            "((((MIT",
+        ] {
             assert!(check_license(license).is_err(), "{license}");
         }
     }
 
     #[test]
     fn should_refuse_characters_that_break_or_reorder_a_line() {
-        for text in ["a\nb", "a\u{202E}b", "\u{7f}", "\u{2028}", "\u{85}", "\u{2067}x"] {
+        for text in [
+            "a\nb",
+            "a\u{202E}b",
+            "\u{7f}",
+            "\u{2028}",
+            "\u{85}",
+            "\u{2067}x",
+        ] {
             assert!(check_line(text, 0, 100).is_err(), "{text:?}");
         }
         assert_eq!(check_line("naïve 数字 👍", 0, 100), Ok(()));
@@ -213,7 +227,9 @@ mod tests {
         for value in ["0", "0.973", "-1.5", "100"] {
             assert!(is_decimal(value), "{value}");
         }
-        for value in ["", "-", ".5", "1.", "1e3", "NaN", "1,5", "--1", "+1", "1.2.3"] {
+        for value in [
+            "", "-", ".5", "1.", "1e3", "NaN", "1,5", "--1", "+1", "1.2.3",
+        ] {
             assert!(!is_decimal(value), "{value}");
         }
     }

@@ -1,0 +1,215 @@
+//! Putting up a whole Stoa on a network for development or tests, and giving it away to its own governance.
+//!
+//! What must hold: a deployment may be interrupted and run again. Each canister is written down when it is created, and
+//! what is installed is read from the certified state, so that nothing is created twice and nothing is installed over.
+
+mod arguments;
+mod journal;
+mod plan;
+
+pub use arguments::admit_version_function;
+pub use plan::{CYCLES_MINTING_ID, Cycles, DeployPlan, ICP_LEDGER_ID};
+
+use std::path::Path;
+
+use candid::Principal;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::connection::{Connection, is_mainnet};
+use crate::deployment::Deployment;
+use crate::error::{ClientError, Result};
+use crate::management::Management;
+use crate::wasm::{Wasm, WasmFolder};
+use arguments::Arguments;
+use journal::Journal;
+
+/// Installs at once: the network compiles them in parallel, and two are enough to keep it busy.
+const PARALLEL_INSTALLS: usize = 3;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DeployProgress {
+    Created { name: String, canister: Principal },
+    Installed { name: String },
+    Upgraded { name: String },
+    Unchanged { name: String },
+}
+
+/// A canister of the deployment, with what it is installed from.
+struct Target {
+    name: String,
+    canister: Principal,
+    module: &'static str,
+    arguments: Vec<u8>,
+}
+
+/// Creates what is missing, installs what is empty and upgrades what is out of date. Writes the deployment to `path`.
+pub async fn deploy(
+    connection: &Connection,
+    plan: &DeployPlan,
+    wasm: &WasmFolder,
+    path: &Path,
+    mut progress: impl FnMut(DeployProgress),
+) -> Result<Deployment> {
+    if is_mainnet(connection.endpoint()) {
+        return Err(ClientError::InvalidArgument(
+            "this makes cycles and tokens out of nothing, which mainnet does not allow: deploy to a local or test network"
+                .to_owned(),
+        ));
+    }
+    let management = Management::new(connection).await?;
+    let deployment = create_all(connection, &management, plan, path, &mut progress).await?;
+    let targets = targets(connection, plan, &deployment)?;
+    let modules = read_modules(wasm, &targets)?;
+    let mut installs = stream::iter(targets.iter().zip(&modules))
+        .map(|(target, module)| bring_up_to_date(&management, target, module))
+        .buffer_unordered(PARALLEL_INSTALLS);
+    while let Some(step) = installs.try_next().await? {
+        progress(step);
+    }
+    deployment.write(path)?;
+    Journal::remove(path)?;
+    Ok(deployment)
+}
+
+/// Makes governance the only controller of every canister, itself included: from then on only votes change code.
+pub async fn hand_over(
+    connection: &Connection,
+    deployment: &Deployment,
+    mut progress: impl FnMut(&str, Principal),
+) -> Result<()> {
+    let management = Management::new(connection).await?;
+    let governance = vec![deployment.governance];
+    for (name, canister) in deployment.canisters() {
+        if management.controllers(canister).await?.as_ref() != Some(&governance) {
+            management
+                .set_controllers(canister, governance.clone())
+                .await?;
+        }
+        progress(&name, canister);
+    }
+    Ok(())
+}
+
+async fn create_all(
+    connection: &Connection,
+    management: &Management,
+    plan: &DeployPlan,
+    path: &Path,
+    progress: &mut impl FnMut(DeployProgress),
+) -> Result<Deployment> {
+    if let Some(present) = still_there(connection, management, path).await? {
+        return Ok(present);
+    }
+    let mut journal = Journal::open(path, connection.endpoint(), management).await?;
+    let mut ids = Vec::new();
+    for wanted in plan.canisters() {
+        let canister = match journal.created(&wanted.name) {
+            Some(canister) => canister,
+            None => {
+                let canister = management
+                    .create(wanted.cycles, wanted.specified_id)
+                    .await?;
+                journal.remember(&wanted.name, canister)?;
+                progress(DeployProgress::Created {
+                    name: wanted.name.clone(),
+                    canister,
+                });
+                canister
+            }
+        };
+        ids.push(canister);
+    }
+    Ok(plan.assemble(connection.endpoint(), &ids))
+}
+
+/// The deployment of an earlier run, if its canisters exist on this network: a local network may have been wiped.
+async fn still_there(
+    connection: &Connection,
+    management: &Management,
+    path: &Path,
+) -> Result<Option<Deployment>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let present = Deployment::read(path)?;
+    if present.endpoint != connection.endpoint() {
+        return Err(ClientError::InvalidFile {
+            path: path.to_owned(),
+            reason: format!(
+                "it is a deployment on {}: name another file with --deployment",
+                present.endpoint
+            ),
+        });
+    }
+    for (_, canister) in present.canisters() {
+        if management.controllers(canister).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(present))
+}
+
+fn targets(
+    connection: &Connection,
+    plan: &DeployPlan,
+    deployment: &Deployment,
+) -> Result<Vec<Target>> {
+    let arguments = Arguments {
+        plan,
+        deployment,
+        deployer: connection.principal(),
+    };
+    deployment
+        .canisters()
+        .into_iter()
+        .map(|(name, canister)| {
+            let (module, arguments) = arguments.of(canister)?;
+            Ok(Target {
+                name,
+                canister,
+                module,
+                arguments,
+            })
+        })
+        .collect()
+}
+
+fn read_modules(wasm: &WasmFolder, targets: &[Target]) -> Result<Vec<Wasm>> {
+    targets
+        .iter()
+        .map(|target| wasm.read(target.module))
+        .collect()
+}
+
+async fn bring_up_to_date(
+    management: &Management,
+    target: &Target,
+    module: &Wasm,
+) -> Result<DeployProgress> {
+    let name = target.name.clone();
+    match management.module_hash(target.canister).await? {
+        Some(present) if present == module.hash => Ok(DeployProgress::Unchanged { name }),
+        Some(_) => {
+            // An upgrade keeps what the canister was installed with.
+            management
+                .upgrade(target.canister, module, candid_nothing())
+                .await
+                .map_err(|error| ClientError::Failed(format!(
+                    "{name} ({}) runs other code and could not be upgraded: {error}. After hand-over only a proposal can do it; a wiped network takes a new deployment file",
+                    target.canister
+                )))?;
+            Ok(DeployProgress::Upgraded { name })
+        }
+        None => {
+            management
+                .install(target.canister, module, target.arguments.clone())
+                .await?;
+            Ok(DeployProgress::Installed { name })
+        }
+    }
+}
+
+/// Candid for no arguments at all.
+pub fn candid_nothing() -> Vec<u8> {
+    candid::encode_args(()).expect("BUG: nothing can be encoded")
+}

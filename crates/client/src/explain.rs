@@ -1,0 +1,377 @@
+//! What each refusal of a canister means to a person, and what to do next.
+//!
+//! Matches are exhaustive on purpose: a new refusal does not compile until it has words.
+
+use icrc_ledger_types::icrc1::transfer::TransferError;
+use icrc_ledger_types::icrc2::approve::ApproveError;
+use stoa_governance_api::GovernanceError;
+use stoa_inference_api::{
+    GetReceiptError, InferError, LoadError, LoadStatusError, QuoteError, TopUpError,
+};
+use stoa_registry_api::{
+    BeginUploadError, ClaimPublisherError, GetVersionError, SealError, SetPriceError, SubmitError,
+};
+use stoa_shard_api::{ConfirmError, GetChunkError, PutChunkError};
+
+use crate::amount::{format_cycles, format_token_amount, format_tokens};
+use crate::registry::status_name;
+
+pub trait Explain {
+    fn explain(&self) -> String;
+}
+
+const ANONYMOUS: &str = "the anonymous identity may not do this: choose another with --identity";
+const BUSY: &str = "an earlier call is still being worked on: try again in a moment";
+
+impl Explain for ClaimPublisherError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::InvalidHandle { reason } => format!("not a valid publisher handle: {reason}"),
+            Self::Taken => "somebody else has this publisher handle: choose another".to_owned(),
+            Self::TooManyHandles { max } => {
+                format!("this identity already has {max} handles, the most that one may have")
+            }
+        }
+    }
+}
+
+impl Explain for BeginUploadError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::InvalidManifest { field, reason } => {
+                format!("the manifest is not valid at {field}: {reason}")
+            }
+            Self::UnknownPublisher { publisher } => format!(
+                "nobody has the publisher handle {publisher}: claim it with `stoa publisher claim {publisher}`"
+            ),
+            Self::NotPublisher { publisher } => {
+                format!("the publisher handle {publisher} belongs to another identity")
+            }
+            Self::VersionTaken { existing } => format!(
+                "this version number exists with other content ({existing}): raise `version` in model.toml"
+            ),
+            Self::TooManyDrafts { open, max } => format!(
+                "{open} uploads of this identity are open and {max} is the most: finish or submit one"
+            ),
+            Self::TooManyChunks { given, max } => {
+                format!("the model has {given} chunks of 1 MiB and {max} is the most")
+            }
+            Self::UnknownParent { parent } => {
+                format!("the lineage names the version {parent}, which the registry does not know")
+            }
+            Self::TooFewShards { shards, needed } => {
+                format!("the registry has {shards} shards and needs {needed}: the deployment is incomplete")
+            }
+            Self::ShardFailed { shard, message } => {
+                format!("shard {shard} failed ({message}): try again, nothing is lost")
+            }
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for SealError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound { version } => unknown_version(version),
+            Self::NotPublisher { publisher } => {
+                format!("only the owner of the publisher handle {publisher} may seal this")
+            }
+            Self::WrongStatus { status } => {
+                format!("this version is already {}", status_name(*status))
+            }
+            Self::ChunksMissing {
+                missing,
+                first,
+                shard,
+            } => format!(
+                "{missing} chunks are not on their shards yet (the first: {first} on {shard}): push again, it goes on where it stopped"
+            ),
+            Self::ShardFailed { shard, message } => {
+                format!("shard {shard} failed ({message}): try again, nothing is lost")
+            }
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for SubmitError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound { version } => unknown_version(version),
+            Self::NotPublisher { publisher } => {
+                format!("only the owner of the publisher handle {publisher} may submit this")
+            }
+            Self::WrongStatus { status } => format!(
+                "a version that is {} cannot be submitted: it has to be sealed",
+                status_name(*status)
+            ),
+        }
+    }
+}
+
+impl Explain for GetVersionError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotFound => "the registry does not know this version".to_owned(),
+            Self::InvalidReference { reason } => format!(
+                "not a version: {reason}; write publisher/name@version, publisher/name or 64 hexadecimal digits"
+            ),
+        }
+    }
+}
+
+impl Explain for SetPriceError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => "the registry does not know this model".to_owned(),
+            Self::NotPublisher { publisher } => {
+                format!("only the owner of the publisher handle {publisher} may set its prices")
+            }
+            Self::PriceTooHigh { given, max } => format!(
+                "{} ICP is over the highest price, {} ICP",
+                format_tokens(*given),
+                format_tokens(*max)
+            ),
+        }
+    }
+}
+
+impl Explain for PutChunkError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotExpected { hash } => format!(
+                "no upload asks this shard for bytes that hash to {hash}: they are not what was announced"
+            ),
+            Self::NotUploader { uploader } => {
+                format!("this upload was begun by {uploader}, only it may put chunks")
+            }
+            Self::ChunkTooLarge { given, max } => {
+                format!("the chunk has {given} bytes and {max} is the most")
+            }
+            Self::OutOfSpace {
+                needed_bytes,
+                free_bytes,
+            } => format!(
+                "the shard has {free_bytes} bytes free and {needed_bytes} are needed: the DAO has to add shards"
+            ),
+        }
+    }
+}
+
+impl Explain for GetChunkError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotFound { hash } => format!("the shard does not hold {hash}"),
+            Self::Corrupt { hash } => {
+                format!("the shard's copy of {hash} is damaged: another shard may have a good one")
+            }
+        }
+    }
+}
+
+impl Explain for ConfirmError {
+    fn explain(&self) -> String {
+        match self {
+            Self::TooManyChunks { given, max } => {
+                format!("{given} chunks in one question, {max} is the most")
+            }
+        }
+    }
+}
+
+impl Explain for LoadError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound { version } => unknown_version(version),
+            Self::NotAdmitted { status, .. } => format!(
+                "this version is {status}: only versions that token holders admitted can be run; propose it with `stoa propose admit`"
+            ),
+            Self::TooLarge {
+                given_bytes,
+                max_bytes,
+            } => format!(
+                "the model has {given_bytes} bytes and this canister takes up to {max_bytes}"
+            ),
+            Self::TooManyLoads { open, max } => {
+                format!("{open} models are being loaded and {max} is the most: try again later")
+            }
+            Self::RegistryFailed { message } => {
+                format!("the registry did not answer ({message}): try again")
+            }
+        }
+    }
+}
+
+impl Explain for LoadStatusError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotFound { version } => not_loaded(version),
+        }
+    }
+}
+
+impl Explain for QuoteError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotLoaded { version } => not_loaded(version),
+            Self::NotReady { version } => not_ready(version),
+        }
+    }
+}
+
+impl Explain for InferError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotLoaded { version } => not_loaded(version),
+            Self::NotReady { version } => not_ready(version),
+            Self::NotAdmitted { status, .. } => {
+                format!("this version is {status} and is not run any more; nothing was charged")
+            }
+            Self::InvalidInput { input, reason } => {
+                format!("the input \"{input}\" does not fit the model: {reason}; nothing was charged")
+            }
+            Self::InputTooLarge {
+                given_bytes,
+                max_bytes,
+            } => format!(
+                "the inputs have {given_bytes} bytes and {max_bytes} is the most; nothing was charged"
+            ),
+            Self::PriceTooHigh { price, max_price } => format!(
+                "the call costs {price} and the limit given is {max_price}; nothing was charged"
+            ),
+            Self::InsufficientCycles { attached, price } => format!(
+                "{} cycles are attached and the call costs {}; all were refunded",
+                format_cycles(attached),
+                format_cycles(price)
+            ),
+            Self::InsufficientAllowance {
+                allowance_e8s,
+                needed_e8s,
+            } => format!(
+                "the allowance is {} ICP and {} ICP is needed with the ledger fee: raise it with `stoa approve`; nothing was charged",
+                format_token_amount(allowance_e8s),
+                format_token_amount(needed_e8s)
+            ),
+            Self::InsufficientFunds {
+                balance_e8s,
+                needed_e8s,
+            } => format!(
+                "the balance is {} ICP and {} ICP is needed with the ledger fee; nothing was charged",
+                format_token_amount(balance_e8s),
+                format_token_amount(needed_e8s)
+            ),
+            Self::PaymentFailed {
+                message,
+                journal_id,
+            } => match journal_id {
+                Some(id) => format!(
+                    "the payment's outcome is not known ({message}): it is settled from journal record {id}, look at your balance before you pay again"
+                ),
+                None => format!("the payment failed ({message}); nothing was charged"),
+            },
+            Self::RunFailed { message, refunded } => {
+                let money = if *refunded {
+                    "the payment was given back"
+                } else {
+                    "the payment is being given back"
+                };
+                format!("the run failed ({message}); {money}")
+            }
+            Self::OutOfCycles { balance, needed } => format!(
+                "the canister has {} cycles and needs {}: top it up with `stoa top-up`, nothing was charged",
+                format_cycles(balance),
+                format_cycles(needed)
+            ),
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for GetReceiptError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotFound { id, count } => {
+                format!("there is no receipt {id}: the log has {count}, counted from 0")
+            }
+        }
+    }
+}
+
+impl Explain for TopUpError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotNeeded {
+                balance,
+                top_up_below,
+            } => format!(
+                "no top-up is needed: {} cycles are there and it buys below {}",
+                format_cycles(balance),
+                format_cycles(top_up_below)
+            ),
+            Self::NotEnoughRevenue {
+                revenue_e8s,
+                needed_e8s,
+            } => format!(
+                "the revenue is {} ICP and a top-up takes {} ICP: it waits for paid calls",
+                format_tokens(*revenue_e8s),
+                format_tokens(*needed_e8s)
+            ),
+            Self::Busy { id } => format!("top-up {id} is under way"),
+            Self::LedgerFailed { message } => {
+                format!("the ledger did not do it ({message}): it is tried again by timer")
+            }
+        }
+    }
+}
+
+impl Explain for TransferError {
+    fn explain(&self) -> String {
+        match self {
+            Self::InsufficientFunds { balance } => {
+                format!("the account has only {}", format_token_amount(balance))
+            }
+            other => format!("the ledger refuses: {other}"),
+        }
+    }
+}
+
+impl Explain for ApproveError {
+    fn explain(&self) -> String {
+        match self {
+            Self::InsufficientFunds { balance } => format!(
+                "the account has only {}, less than the ledger fee",
+                format_token_amount(balance)
+            ),
+            other => format!("the ledger refuses: {other}"),
+        }
+    }
+}
+
+impl Explain for GovernanceError {
+    fn explain(&self) -> String {
+        format!(
+            "governance refuses: {} (error type {})",
+            self.error_message, self.error_type
+        )
+    }
+}
+
+fn unknown_version(version: &stoa_types::Sha256) -> String {
+    format!("the registry does not know the version {version}")
+}
+
+fn not_loaded(version: &stoa_types::Sha256) -> String {
+    format!("{version} is not loaded here: load it with `stoa load {version}`")
+}
+
+fn not_ready(version: &stoa_types::Sha256) -> String {
+    format!("{version} is still being loaded: wait with `stoa load {version}`")
+}

@@ -1,0 +1,142 @@
+//! The directory of a version: its files under their paths, as one IPFS folder.
+
+use std::collections::BTreeMap;
+
+use stoa_types::Sha256;
+use stoa_types::manifest::FileEntry;
+
+use crate::cid::Cid;
+use crate::dag_pb;
+use crate::file::{LayoutError, Link, file_link};
+
+/// Where the profile turns a directory into a sharded one, which is not made here.
+pub const DIRECTORY_BLOCK_BYTES_MAX: u64 = 256 * 1024;
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum DirectoryError {
+    #[error("{path}: {error}")]
+    Layout { path: String, error: LayoutError },
+    /// One path twice, or a path that is also a folder.
+    #[error("{path} is there twice")]
+    Duplicate { path: String },
+    #[error("a folder's node has {given} bytes, the most is {max}")]
+    TooLarge { given: u64, max: u64 },
+}
+
+enum Entry {
+    File(Link),
+    Directory(BTreeMap<String, Entry>),
+}
+
+/// The root folder that holds `files`. Names stand in ascending order of bytes.
+pub fn directory_link(files: &[FileEntry]) -> Result<Link, DirectoryError> {
+    let mut root = BTreeMap::new();
+    for file in files {
+        let link =
+            file_link(&file.chunks, file.size_bytes).map_err(|error| DirectoryError::Layout {
+                path: file.path.clone(),
+                error,
+            })?;
+        insert(&mut root, &file.path, link)?;
+    }
+    link_of(&root)
+}
+
+fn insert(
+    root: &mut BTreeMap<String, Entry>,
+    path: &str,
+    link: Link,
+) -> Result<(), DirectoryError> {
+    let duplicate = || DirectoryError::Duplicate {
+        path: path.to_owned(),
+    };
+    let mut parts = path.split('/').peekable();
+    let mut folder = root;
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return match folder.insert(part.to_owned(), Entry::File(link)) {
+                None => Ok(()),
+                Some(_) => Err(duplicate()),
+            };
+        }
+        let below = folder
+            .entry(part.to_owned())
+            .or_insert_with(|| Entry::Directory(BTreeMap::new()));
+        folder = match below {
+            Entry::Directory(entries) => entries,
+            Entry::File(_) => return Err(duplicate()),
+        };
+    }
+    Ok(())
+}
+
+/// Recursion as deep as the deepest path has parts: at most 256 for a path of 512 bytes.
+fn link_of(folder: &BTreeMap<String, Entry>) -> Result<Link, DirectoryError> {
+    let mut entries = Vec::with_capacity(folder.len());
+    for (name, entry) in folder {
+        let link = match entry {
+            Entry::File(link) => *link,
+            Entry::Directory(below) => link_of(below)?,
+        };
+        entries.push((name.clone(), link));
+    }
+    let block = dag_pb::directory_node(&entries);
+    let given = block.len() as u64;
+    if given > DIRECTORY_BLOCK_BYTES_MAX {
+        return Err(DirectoryError::TooLarge {
+            given,
+            max: DIRECTORY_BLOCK_BYTES_MAX,
+        });
+    }
+    let below: u64 = entries
+        .iter()
+        .map(|(_, link)| link.cumulative_size_bytes)
+        .sum();
+    Ok(Link {
+        cid: Cid::dag_pb(Sha256::of(&block)),
+        cumulative_size_bytes: given + below,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> FileEntry {
+        let hash = Sha256::of(b"x");
+        FileEntry {
+            path: path.to_owned(),
+            size_bytes: 1,
+            sha256: hash,
+            cid: Cid::raw(hash).to_string(),
+            chunks: vec![hash],
+        }
+    }
+
+    #[test]
+    fn should_refuse_a_path_twice_and_a_file_as_folder() {
+        for paths in [["a", "a"], ["a", "a/b"], ["a/b", "a"]] {
+            assert!(matches!(
+                directory_link(&paths.map(file)),
+                Err(DirectoryError::Duplicate { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn should_not_depend_on_the_order_of_files() {
+        let ascending = ["a", "b/c", "b/d", "e"].map(file);
+        let mut descending = ascending.clone();
+        descending.reverse();
+        assert_eq!(directory_link(&ascending), directory_link(&descending));
+    }
+
+    #[test]
+    fn should_refuse_a_folder_that_the_profile_would_shard() {
+        let files: Vec<_> = (0..1000).map(|n| file(&format!("{n:0>250}"))).collect();
+        assert!(matches!(
+            directory_link(&files),
+            Err(DirectoryError::TooLarge { .. })
+        ));
+    }
+}

@@ -1,0 +1,191 @@
+//! Kernels that take the place of `tract`'s portable ones where those would not give the same bits
+//! everywhere. Plain Rust over four lanes: fast enough where the compiler turns them into SIMD, and the
+//! order of additions is the same where it does not.
+//!
+//! Registered for no architecture, like `tract`'s portable kernels, and preferred to them by `boost`.
+
+use tract_onnx::prelude::tract_linalg::isa::IsaReq;
+use tract_onnx::prelude::tract_linalg::reduce::{MapReduce, Reduce};
+use tract_onnx::prelude::tract_linalg::routines::{Func, Routine, RoutineFactory};
+use tract_onnx::prelude::{TractResult, f16};
+
+pub(crate) const SOFTMAX_F32: &str = "stoa_softmax_f32";
+pub(crate) const SUM_F32: &str = "stoa_sum_f32";
+pub(crate) const SUM_F16: &str = "stoa_sum_f16";
+
+const LANES: usize = 4;
+
+inventory::submit! {
+    Routine {
+        func: Func::Softmax2,
+        arch: None,
+        isa: IsaReq::ANY,
+        boost: 1,
+        round_trip: false,
+        factory: RoutineFactory::F32MapReduce(|| Box::new(ExponentialSum)),
+    }
+}
+
+inventory::submit! {
+    Routine {
+        func: Func::ReduceSum,
+        arch: None,
+        isa: IsaReq::ANY,
+        boost: 1,
+        round_trip: false,
+        factory: RoutineFactory::F32Reduce(|| Box::new(Sum)),
+    }
+}
+
+inventory::submit! {
+    Routine {
+        func: Func::ReduceSum,
+        arch: None,
+        isa: IsaReq::ANY,
+        boost: 1,
+        round_trip: false,
+        factory: RoutineFactory::F16Reduce(|| Box::new(Sum)),
+    }
+}
+
+/// Softmax's middle step: each element becomes `exp(element - maximum)`, and their sum is returned.
+#[derive(Clone, Copy, Debug)]
+struct ExponentialSum;
+
+impl MapReduce<f32, f32> for ExponentialSum {
+    fn name(&self) -> &'static str {
+        SOFTMAX_F32
+    }
+
+    fn run_with_params(&self, row: &mut [f32], maximum: f32) -> TractResult<f32> {
+        let mut sums = [0.0_f32; LANES];
+        let mut blocks = row.chunks_exact_mut(LANES);
+        for block in &mut blocks {
+            for (element, sum) in block.iter_mut().zip(&mut sums) {
+                *element = exponential(*element - maximum);
+                *sum += *element;
+            }
+        }
+        for (element, sum) in blocks.into_remainder().iter_mut().zip(&mut sums) {
+            *element = exponential(*element - maximum);
+            *sum += *element;
+        }
+        Ok(add_lanes(sums))
+    }
+}
+
+/// Sum of a row. Lane `i` takes the elements `i`, `i + 4`, `i + 8`, ... wherever the row lies in memory.
+#[derive(Clone, Copy, Debug)]
+struct Sum;
+
+impl Reduce<f32> for Sum {
+    fn name(&self) -> &'static str {
+        SUM_F32
+    }
+
+    fn run_with_params(&self, row: &[f32], _: ()) -> TractResult<f32> {
+        let mut sums = [0.0_f32; LANES];
+        let mut blocks = row.chunks_exact(LANES);
+        for block in &mut blocks {
+            for (element, sum) in block.iter().zip(&mut sums) {
+                *sum += *element;
+            }
+        }
+        for (element, sum) in blocks.remainder().iter().zip(&mut sums) {
+            *sum += *element;
+        }
+        Ok(add_lanes(sums))
+    }
+}
+
+impl Reduce<f16> for Sum {
+    fn name(&self) -> &'static str {
+        SUM_F16
+    }
+
+    // Summed in f32: a long row's running sum would outgrow its own terms in f16.
+    fn run_with_params(&self, row: &[f16], _: ()) -> TractResult<f16> {
+        let sum: f32 = row.iter().fold(0.0, |sum, element| sum + element.to_f32());
+        Ok(f16::from_f32(sum))
+    }
+}
+
+fn add_lanes(sums: [f32; LANES]) -> f32 {
+    (sums[0] + sums[1]) + (sums[2] + sums[3])
+}
+
+/// `e^x` for `x <= 0`, within 2 units in the last place, by multiplications and additions only (no fused
+/// ones, which Wasm has to emulate).
+///
+/// `x = k ln 2 + r` with `|r| <= ln 2 / 2` (W. J. Cody and W. Waite, Software Manual for the Elementary
+/// Functions, 1980: `ln 2` in two parts, so that `k` times the first is exact), and `e^r` by its Taylor
+/// polynomial of degree 7, whose next term is below `(ln 2 / 2)^8 / 8! = 5.2e-9`, an eleventh of half a
+/// unit in the last place of 1.
+fn exponential(x: f32) -> f32 {
+    // Below -87.33 the result is not a normal number any more; it counts as zero. NaN stays NaN.
+    const LOWEST: f32 = -87.33;
+    const LOG2_E: f32 = std::f32::consts::LOG2_E;
+    // 0x3f317200: 9 significant bits fewer than a float holds, so k * LN2_HIGH is exact for |k| < 512.
+    const LN2_HIGH: f32 = 0.693_145_75;
+    const LN2_LOW: f32 = 1.428_606_8e-6;
+    // 1.5 * 2^23: adding and subtracting it rounds to the nearest integer.
+    const ROUNDER: f32 = 12_582_912.0;
+    const BIAS: i32 = 127;
+    const MANTISSA_BITS: u32 = 23;
+
+    let clamped = if x < LOWEST { LOWEST } else { x };
+    let whole = (clamped * LOG2_E + ROUNDER) - ROUNDER;
+    let rest = (clamped - whole * LN2_HIGH) - whole * LN2_LOW;
+    let mut power = 1.0 / 5_040.0;
+    power = power * rest + 1.0 / 720.0;
+    power = power * rest + 1.0 / 120.0;
+    power = power * rest + 1.0 / 24.0;
+    power = power * rest + 1.0 / 6.0;
+    power = power * rest + 0.5;
+    power = power * rest + 1.0;
+    power = power * rest + 1.0;
+    let scale = f32::from_bits(((whole as i32 + BIAS) as u32) << MANTISSA_BITS);
+    if x < LOWEST { 0.0 } else { power * scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_give_the_exponential_within_two_units_in_the_last_place() {
+        let mut worst = 0;
+        for step in 0..=8_733_000 {
+            let x = -(step as f32) / 100_000.0;
+            let exact = f64::from(x).exp() as f32;
+            worst = worst.max(exponential(x).to_bits().abs_diff(exact.to_bits()));
+        }
+        assert!(worst <= 2, "{worst} units in the last place");
+    }
+
+    #[test]
+    fn should_give_zero_far_below_and_keep_nan() {
+        assert_eq!(exponential(-88.0), 0.0);
+        assert_eq!(exponential(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exponential(0.0), 1.0);
+        assert!(exponential(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn should_sum_alike_wherever_a_row_lies() {
+        let row: Vec<f32> = (0..103).map(|i| 1.0 / (i as f32 + 0.3)).collect();
+        let sum = |offset: usize| {
+            let mut moved = vec![0.0; offset];
+            moved.extend(&row);
+            let mut exponentials = moved[offset..].to_vec();
+            (
+                Reduce::<f32>::run(&Sum, &moved[offset..]).unwrap().to_bits(),
+                ExponentialSum.run_with_params(&mut exponentials, 4.0).unwrap().to_bits(),
+            )
+        };
+        let expected = sum(0);
+        for offset in 1..8 {
+            assert_eq!(sum(offset), expected);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How much memory a run may take, worked out from the shapes before anything runs.
+//!
+//! It is an estimate with a margin, not a proof: operators use scratch space that no shape tells. The
+//! margin is a second copy of everything: constants are packed for the matrix kernels beside their plain form, and an
+//! activation is packed or unfolded once on its way into a product. Unfolding for a convolution may take
+//! more (a kernel of 3 x 3 unfolds to nine times its input), and is counted where `tract` makes it a node of its own.
+
+use tract_onnx::prelude::{SymbolValues, TypedFact, TypedModel};
+use tract_onnx::tract_core::ops::konst::Const;
+
+use crate::error::LoadError;
+use crate::signature::Axes;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MemoryBound {
+    pub constant_bytes: u64,
+    /// At the busiest moment of a run with every dimension at its largest.
+    pub activation_bytes: u64,
+}
+
+impl MemoryBound {
+    /// With the margin described above.
+    pub fn total_bytes(&self) -> u64 {
+        self.constant_bytes.saturating_add(self.activation_bytes).saturating_mul(2)
+    }
+}
+
+/// `order` is the order of the run, without constants.
+pub(crate) fn bound(model: &TypedModel, order: &[usize], axes: &Axes) -> Result<MemoryBound, LoadError> {
+    let largest = axes.largest();
+    let mut constant_bytes: u64 = 0;
+    for node in model.nodes().iter().filter(|node| node.op_is::<Const>()) {
+        for output in &node.outputs {
+            constant_bytes = constant_bytes.saturating_add(fact_bytes(&output.fact, &largest));
+        }
+    }
+
+    let flush = last_uses(model, order);
+    let mut live: u64 = 0;
+    let mut peak: u64 = 0;
+    let mut held = vec![0_u64; model.nodes().len()];
+    for (step, id) in order.iter().enumerate() {
+        let node = &model.nodes()[*id];
+        let made = node
+            .outputs
+            .iter()
+            .fold(0_u64, |sum, output| sum.saturating_add(fact_bytes(&output.fact, &largest)));
+        held[*id] = made;
+        live = live.saturating_add(made);
+        peak = peak.max(live);
+        for done in &flush[step] {
+            live = live.saturating_sub(held[*done]);
+        }
+    }
+    Ok(MemoryBound { constant_bytes, activation_bytes: peak })
+}
+
+/// For each step, the nodes whose values nobody needs after it. Outputs of the model stay.
+pub(crate) fn last_uses(model: &TypedModel, order: &[usize]) -> Vec<Vec<usize>> {
+    let mut last = vec![None; model.nodes().len()];
+    for (step, id) in order.iter().enumerate() {
+        last[*id] = Some(step);
+        for input in &model.nodes()[*id].inputs {
+            last[input.node] = Some(step);
+        }
+    }
+    let mut flush = vec![Vec::new(); order.len()];
+    for (id, step) in last.into_iter().enumerate() {
+        let is_output = model.outputs.iter().any(|outlet| outlet.node == id);
+        if let Some(step) = step
+            && !is_output
+            && !model.nodes()[id].op_is::<Const>()
+        {
+            flush[step].push(id);
+        }
+    }
+    flush
+}
+
+fn fact_bytes(fact: &TypedFact, largest: &SymbolValues) -> u64 {
+    // A shape that cannot be evaluated counts as endless, so that it is refused rather than overlooked.
+    fact.shape
+        .iter()
+        .try_fold(fact.datum_type.size_of() as u64, |bytes, dimension| {
+            let extent = dimension.eval(largest).to_i64().ok()?;
+            bytes.checked_mul(u64::try_from(extent).ok()?)
+        })
+        .unwrap_or(u64::MAX)
+}

@@ -1,0 +1,151 @@
+//! Everything that the functions of `ic0` can see and do during one execution.
+//!
+//! Effects are collected here and take hold only when the execution has
+//! succeeded: the owner of the context applies them or drops them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use candid::Principal;
+use wasmtime::{Global, Memory, ResourceLimiter};
+
+use super::entry_point::EntryPoint;
+use crate::error::{ExecutionError, Reject};
+use crate::limits::{CALLS_IN_FLIGHT_MAX, HEAP_BYTES_MAX, TABLE_ELEMENTS_MAX};
+use crate::memory::StableMemory;
+
+/// A function of the canister's table, and the value that it is called with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closure {
+    pub function: u32,
+    pub environment: u32,
+}
+
+/// A call being put together, or one that is to be sent.
+#[derive(Clone, Debug)]
+pub struct OutgoingCall {
+    pub callee: Principal,
+    pub method: String,
+    pub argument: Vec<u8>,
+    pub on_reply: Closure,
+    pub on_reject: Closure,
+    pub on_cleanup: Option<Closure>,
+    pub cycles: u128,
+    /// Of a call with best-effort response.
+    pub timeout_seconds: Option<u32>,
+    /// Taken from the balance when the call is sent; what the response does not use comes back.
+    pub fee: u128,
+}
+
+/// What a canister answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Response {
+    Reply(Vec<u8>),
+    Reject(Reject),
+}
+
+/// Facts about the canister that an execution can read and not change.
+#[derive(Clone, Debug)]
+pub struct CanisterFacts {
+    pub id: Principal,
+    pub subnet: Principal,
+    pub root_key: Arc<Vec<u8>>,
+    pub controllers: Vec<Principal>,
+    /// 1 running, 2 stopping, 3 stopped.
+    pub status: u32,
+    pub version: u64,
+    pub environment_variables: Arc<Vec<(String, String)>>,
+    /// Below this balance the canister may not spend.
+    pub freezing_balance: u128,
+    pub wasm_memory_limit: Option<u64>,
+    pub global_timer: u64,
+    /// Calls in flight, by callee.
+    pub calls_in_flight: Arc<BTreeMap<Principal, usize>>,
+}
+
+/// The message being executed.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    pub caller: Option<Principal>,
+    pub argument: Arc<Vec<u8>>,
+    pub method: String,
+    /// Of a reject callback; a reply has code 0.
+    pub reject: Option<Reject>,
+    pub deadline: Option<u64>,
+    pub cycles_available: u128,
+    pub cycles_refunded: u128,
+    /// Whether the call context has been answered already.
+    pub responded: bool,
+    /// Of the call context, before this execution.
+    pub instructions_before: u64,
+}
+
+/// The store's data.
+pub struct MessageContext {
+    pub entry_point: EntryPoint,
+    pub facts: CanisterFacts,
+    pub message: Message,
+    pub time: u64,
+    pub instruction_limit: u64,
+    pub reply_bytes_max: usize,
+    pub data_certificate: Option<Arc<Vec<u8>>>,
+
+    pub stable: StableMemory,
+    pub balance: u128,
+    pub cycles_accepted: u128,
+    pub cycles_minted: u128,
+    pub reply_data: Vec<u8>,
+    pub response: Option<Response>,
+    pub call: Option<OutgoingCall>,
+    pub calls: Vec<OutgoingCall>,
+    pub certified_data: Option<Vec<u8>>,
+    pub global_timer: Option<u64>,
+    pub accepted: bool,
+    pub logs: Vec<(u64, Vec<u8>)>,
+
+    pub memory: Option<Memory>,
+    pub counter: Option<Global>,
+    /// Why the host stopped the execution, if it did.
+    pub error: Option<ExecutionError>,
+}
+
+impl MessageContext {
+    /// Calls to that canister which are in flight or will be.
+    pub fn calls_to(&self, callee: &Principal) -> usize {
+        let before = self.facts.calls_in_flight.get(callee).copied().unwrap_or(0);
+        before + self.calls.iter().filter(|call| call.callee == *callee).count()
+    }
+
+    pub fn has_room_for_call_to(&self, callee: &Principal) -> bool {
+        self.calls_to(callee) < CALLS_IN_FLIGHT_MAX
+    }
+
+    pub fn responded(&self) -> bool {
+        self.message.responded || self.response.is_some()
+    }
+}
+
+impl ResourceLimiter for MessageContext {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired as u64 > HEAP_BYTES_MAX {
+            return Ok(false);
+        }
+        let limited = matches!(self.entry_point, EntryPoint::Update | EntryPoint::SystemTask | EntryPoint::Init);
+        if let Some(limit) = self.facts.wasm_memory_limit
+            && limited
+            && limit > 0
+            && desired as u64 > limit
+            && self.memory.is_some()
+        {
+            let error = ExecutionError::WasmMemoryLimitExceeded { bytes: desired as u64, limit };
+            let shown = error.to_string();
+            self.error = Some(error);
+            return Err(wasmtime::Error::msg(shown));
+        }
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

@@ -1,0 +1,315 @@
+//! Rewriting a module so that it counts its own instructions and gives up its
+//! mutable state.
+//!
+//! A counter, a mutable i64 global added behind the module's own, starts at the
+//! message's limit and falls. Straight code between two branch targets is paid
+//! for at its beginning; where control can come back (a function, a loop) the
+//! counter is then compared with zero, and below zero the code traps. So a
+//! count is exact at every branch, and runs ahead by at most one straight piece
+//! inside it. Bulk instructions pay for their operand first, in a function
+//! added behind the module's own.
+//!
+//! Nothing is inserted into an index space but at its end, hence the module's
+//! instructions are copied as they are. Active data segments become empty
+//! passive ones: the host writes their bytes once, at installation, and a fresh
+//! instance must not write them again over the heap. (An empty segment behaves
+//! as an active one does after instantiation: dropped.) The start function
+//! becomes an export, for installation to call.
+
+use std::ops::Range;
+
+use wasm_encoder::{
+    CodeSection, ConstExpr, DataCountSection, DataSection, Encode, ExportKind, ExportSection, Function,
+    Instruction, Module, RawSection, SectionId, ValType,
+};
+use wasmparser::{DataKind, FunctionBody, Operator, Parser, Payload};
+
+use super::parse::{ParsedModule, malformed};
+use super::{ModuleError, cost, internal};
+
+/// Names the rewriting; part of the key under which compiled code is kept.
+pub const VERSION: u32 = 1;
+
+pub fn instrument(plain: &[u8], parsed: &ParsedModule) -> Result<Vec<u8>, ModuleError> {
+    let mut sections = Sections::default();
+    let mut bodies = Vec::new();
+    let mut data = DataSection::new();
+    let mut data_count = None;
+    for payload in Parser::new(0).parse_all(plain) {
+        match payload.map_err(malformed)? {
+            Payload::CodeSectionEntry(body) => bodies.push(body),
+            Payload::DataCountSection { count, .. } => data_count = Some(count),
+            Payload::DataSection(section) => {
+                for segment in section {
+                    let segment = segment.map_err(malformed)?;
+                    match segment.kind {
+                        DataKind::Passive => data.passive(segment.data.iter().copied()),
+                        DataKind::Active { .. } => data.passive([]),
+                    };
+                }
+            }
+            other => {
+                if let Some((id, range)) = other.as_section() {
+                    sections.keep(id, &plain[range.start as usize..range.end as usize]);
+                }
+            }
+        }
+    }
+
+    let counter = parsed.globals.len() as u32;
+    let charge = parsed.functions_imported + parsed.functions_defined;
+    let type_count = sections.count(SectionId::Type)?;
+    let mut instruction_count = 0;
+    let mut changes_references = changes_reference_globals(parsed);
+    let mut code = CodeSection::new();
+    for body in &bodies {
+        let metered = meter(plain, body, counter, charge)?;
+        instruction_count += metered.instructions;
+        changes_references |= metered.changes_tables;
+        code.raw(&metered.body);
+    }
+    code.function(&charge_function(counter));
+
+    let exports = exports(parsed, counter, instruction_count, changes_references);
+    let mut module = Module::new();
+    sections.append(&mut module, SectionId::Type, &[charge_type()])?;
+    sections.append(&mut module, SectionId::Import, &[])?;
+    sections.append(&mut module, SectionId::Function, &[encoded(&type_count)])?;
+    sections.append(&mut module, SectionId::Table, &[])?;
+    sections.append(&mut module, SectionId::Memory, &[])?;
+    sections.append(&mut module, SectionId::Global, &[counter_global()])?;
+    module.section(&exports);
+    sections.append(&mut module, SectionId::Element, &[])?;
+    if let Some(count) = data_count {
+        module.section(&DataCountSection { count });
+    }
+    module.section(&code);
+    if !data.is_empty() {
+        module.section(&data);
+    }
+    Ok(module.finish())
+}
+
+/// Sections that are copied, perhaps with entries added at the end.
+#[derive(Default)]
+struct Sections<'a> {
+    kept: Vec<(u8, &'a [u8])>,
+}
+
+impl<'a> Sections<'a> {
+    fn keep(&mut self, id: u8, content: &'a [u8]) {
+        self.kept.push((id, content));
+    }
+
+    /// The number of entries, and the bytes of the entries.
+    fn entries(&self, id: SectionId) -> Result<(u32, &'a [u8]), ModuleError> {
+        let Some((_, content)) = self.kept.iter().find(|(kept, _)| *kept == id as u8) else {
+            return Ok((0, &[]));
+        };
+        let mut reader = wasmparser::BinaryReader::new(content, 0);
+        let count = reader.read_var_u32().map_err(malformed)?;
+        Ok((count, &content[reader.current_position()..]))
+    }
+
+    fn count(&self, id: SectionId) -> Result<u32, ModuleError> {
+        Ok(self.entries(id)?.0)
+    }
+
+    fn append(&self, module: &mut Module, id: SectionId, added: &[Vec<u8>]) -> Result<(), ModuleError> {
+        let (count, entries) = self.entries(id)?;
+        let count = count + added.len() as u32;
+        if count == 0 {
+            return Ok(());
+        }
+        let mut content = encoded(&count);
+        content.extend_from_slice(entries);
+        for entry in added {
+            content.extend_from_slice(entry);
+        }
+        module.section(&RawSection { id: id as u8, data: &content });
+        Ok(())
+    }
+}
+
+fn encoded(value: &impl Encode) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    value.encode(&mut bytes);
+    bytes
+}
+
+/// (func (param i32) (result i32))
+fn charge_type() -> Vec<u8> {
+    let mut bytes = vec![0x60];
+    [ValType::I32].as_slice().encode(&mut bytes);
+    [ValType::I32].as_slice().encode(&mut bytes);
+    bytes
+}
+
+/// (global (mut i64) (i64.const 0))
+fn counter_global() -> Vec<u8> {
+    let mut bytes = encoded(&ValType::I64);
+    bytes.push(0x01);
+    ConstExpr::i64_const(0).encode(&mut bytes);
+    bytes
+}
+
+/// Takes its operand from the counter and returns it.
+fn charge_function(counter: u32) -> Function {
+    let mut function = Function::new([]);
+    for instruction in [
+        Instruction::GlobalGet(counter),
+        Instruction::LocalGet(0),
+        Instruction::I64ExtendI32U,
+        Instruction::I64Sub,
+        Instruction::GlobalSet(counter),
+    ]
+    .iter()
+    .chain(&trap_below_zero(counter))
+    .chain(&[Instruction::LocalGet(0), Instruction::End])
+    {
+        function.instruction(instruction);
+    }
+    function
+}
+
+fn trap_below_zero(counter: u32) -> [Instruction<'static>; 6] {
+    [
+        Instruction::GlobalGet(counter),
+        Instruction::I64Const(0),
+        Instruction::I64LtS,
+        Instruction::If(wasm_encoder::BlockType::Empty),
+        Instruction::Unreachable,
+        Instruction::End,
+    ]
+}
+
+fn changes_reference_globals(parsed: &ParsedModule) -> bool {
+    let is_reference = |global: &wasmparser::GlobalType| matches!(global.content_type, wasmparser::ValType::Ref(_));
+    parsed.globals.iter().any(|global| global.mutable && is_reference(global))
+}
+
+fn exports(parsed: &ParsedModule, counter: u32, instructions: u64, changes_references: bool) -> ExportSection {
+    let mut exports = ExportSection::new();
+    for (name, function) in &parsed.entry_points {
+        exports.export(name, ExportKind::Func, *function);
+    }
+    exports.export(internal::COUNTER, ExportKind::Global, counter);
+    let count = format!("{}{instructions}", internal::INSTRUCTION_COUNT);
+    exports.export(&count, ExportKind::Global, counter);
+    if parsed.memory.is_some() {
+        exports.export(internal::MEMORY, ExportKind::Memory, 0);
+    }
+    if let Some(start) = parsed.start {
+        exports.export(internal::START, ExportKind::Func, start);
+    }
+    for (index, global) in parsed.globals.iter().enumerate() {
+        if global.mutable {
+            exports.export(&format!("{}{index}", internal::GLOBAL), ExportKind::Global, index as u32);
+        }
+    }
+    if changes_references {
+        for index in 0..parsed.tables {
+            exports.export(&format!("{}{index}", internal::TABLE), ExportKind::Table, index);
+        }
+        for index in &parsed.referenced_functions {
+            exports.export(&format!("{}{index}", internal::FUNCTION), ExportKind::Func, *index);
+        }
+    }
+    exports
+}
+
+struct MeteredBody {
+    body: Vec<u8>,
+    instructions: u64,
+    changes_tables: bool,
+}
+
+/// Straight code that is paid for at `start`.
+struct Piece {
+    start: usize,
+    cost: u64,
+    /// Whether control can come back to its beginning.
+    reentrant: bool,
+}
+
+fn meter(plain: &[u8], body: &FunctionBody, counter: u32, charge: u32) -> Result<MeteredBody, ModuleError> {
+    let mut reader = body.get_operators_reader().map_err(malformed)?;
+    let first = reader.original_position() as usize;
+    let mut pieces = vec![Piece { start: first, cost: cost::FUNCTION_ENTRY, reentrant: true }];
+    let mut bulk = Vec::new();
+    let mut instructions = 0;
+    let mut changes_tables = false;
+    while !reader.eof() {
+        let at = reader.original_position() as usize;
+        let operator = reader.read().map_err(malformed)?;
+        instructions += 1;
+        if let Some(piece) = pieces.last_mut() {
+            piece.cost += cost::of(&operator);
+        }
+        use Operator::*;
+        match operator {
+            MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => bulk.push(at),
+            TableFill { .. } | TableCopy { .. } | TableInit { .. } => {
+                bulk.push(at);
+                changes_tables = true;
+            }
+            TableSet { .. } | TableGrow { .. } => changes_tables = true,
+            _ => {}
+        }
+        let ends_piece = matches!(
+            operator,
+            Loop { .. } | If { .. } | Else | End | Br { .. } | BrIf { .. } | BrTable { .. } | Return | Unreachable
+                | ReturnCall { .. } | ReturnCallIndirect { .. }
+        );
+        if ends_piece {
+            pieces.push(Piece {
+                start: reader.original_position() as usize,
+                cost: 0,
+                reentrant: matches!(operator, Loop { .. }),
+            });
+        }
+    }
+    let range: Range<usize> = body.range().start as usize..body.range().end as usize;
+    let mut metered = plain[range.start..first].to_vec();
+    let mut copied = first;
+    let mut bulk = bulk.into_iter().peekable();
+    for piece in &pieces {
+        copy_with_charges(plain, &mut copied, piece.start, &mut bulk, charge, &mut metered);
+        if piece.cost == 0 && !piece.reentrant {
+            continue;
+        }
+        for instruction in [
+            Instruction::GlobalGet(counter),
+            Instruction::I64Const(piece.cost as i64),
+            Instruction::I64Sub,
+            Instruction::GlobalSet(counter),
+        ] {
+            instruction.encode(&mut metered);
+        }
+        if piece.reentrant {
+            for instruction in trap_below_zero(counter) {
+                instruction.encode(&mut metered);
+            }
+        }
+    }
+    copy_with_charges(plain, &mut copied, range.end, &mut bulk, charge, &mut metered);
+    Ok(MeteredBody { body: metered, instructions, changes_tables })
+}
+
+/// Copies code up to `end`, with a charge for the operand before each bulk instruction.
+fn copy_with_charges(
+    plain: &[u8],
+    copied: &mut usize,
+    end: usize,
+    bulk: &mut std::iter::Peekable<std::vec::IntoIter<usize>>,
+    charge: u32,
+    out: &mut Vec<u8>,
+) {
+    while let Some(at) = bulk.next_if(|at| *at < end) {
+        out.extend_from_slice(&plain[*copied..at]);
+        Instruction::Call(charge).encode(out);
+        *copied = at;
+    }
+    out.extend_from_slice(&plain[*copied..end]);
+    *copied = end;
+}
