@@ -13,4 +13,4 @@ pub mod tensor;
 pub mod valid_manifest;
 
 pub use hash::Sha256;
-pub use valid_manifest::{InvalidManifest, Problem, ValidManifest};
+pub use valid_manifest::{DistinctChunk, InvalidManifest, Problem, ValidManifest};

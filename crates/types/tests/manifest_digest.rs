@@ -558,4 +558,5 @@ fn should_name_a_repeated_chunk_once() {
         .collect();
     assert_eq!(sizes, [0, 1 << 20, 5]);
     assert_eq!(valid.size_bytes(), 2 * ((1 << 20) + 5));
+    assert_eq!(valid.manifest().distinct_chunks(), valid.distinct_chunks());
 }

@@ -3,6 +3,7 @@
 use candid::{CandidType, Nat, Principal};
 use serde::Deserialize;
 use stoa_types::Sha256;
+use stoa_types::rih::{self, Value};
 use stoa_types::tensor::Tensor;
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
@@ -131,6 +132,38 @@ pub struct Receipt {
     pub hash: Sha256,
 }
 
+impl Receipt {
+    /// What `hash` must be: the representation-independent hash of the map of all other fields under their Candid names.
+    /// Numbers are nat, principals and hashes blob, `price` is a map of one key (`IcpE8s` or `Cycles`) to a nat, and
+    /// an absent `payment_block` leaves its key out. `input_hash` and `output_hash` are
+    /// [`stoa_types::tensor::hash_tensors`] of the tensors in the order of the manifest's signature.
+    pub fn compute_hash(&self) -> Sha256 {
+        let (price_key, price) = match &self.price {
+            Price::IcpE8s(e8s) => ("IcpE8s", u128::from(*e8s)),
+            // A call's price in cycles fits 128 bits, as the platform's amounts do.
+            Price::Cycles(cycles) => {
+                ("Cycles", u128::try_from(cycles.0.clone()).unwrap_or(u128::MAX))
+            }
+        };
+        let mut fields = vec![
+            ("id", self.id.into()),
+            ("version", (&self.version).into()),
+            ("caller", Value::Blob(self.caller.as_slice())),
+            ("input_hash", (&self.input_hash).into()),
+            ("output_hash", (&self.output_hash).into()),
+            ("instructions", self.instructions.into()),
+            ("price", Value::Map(vec![(price_key, Value::Nat(price))])),
+            ("timestamp_nanos", self.timestamp_nanos.into()),
+            ("engine", (&self.engine).into()),
+            ("previous", (&self.previous).into()),
+        ];
+        if let Some(block) = self.payment_block {
+            fields.push(("payment_block", block.into()));
+        }
+        rih::hash(&Value::Map(fields))
+    }
+}
+
 /// A receipt and the proof that the log's tip is certified. The witness reveals `["receipts", "tip"]`
 /// (hash of the newest receipt) and `["receipts", "count"]` (u64 big-endian).
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -205,16 +238,24 @@ pub enum InferError {
         balance: Nat,
         needed: Nat,
     },
-    /// A call of this caller is in flight.
+    /// A call of this caller is in flight, or the canister has as many calls in flight as it takes.
     Busy,
+    /// Whether the version is still admitted could not be learnt; nothing was charged.
+    RegistryFailed {
+        message: String,
+    },
 }
 
-/// What a call costs now. Charged as quoted: instructions are measured at load on this version's own shapes.
+/// What a call costs now, with every open dimension at 1. Charged as quoted: instructions are measured at load on
+/// this version's own shapes. A larger call multiplies what is above the author's price by the product of its open
+/// dimensions (a batch of 8 by 8).
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Quote {
     pub version: Sha256,
     pub price_e8s: u64,
     pub price_cycles: Nat,
+    /// The part of `price_e8s` that goes to the author and does not grow with the call.
+    pub author_price_e8s: u64,
     /// To be covered by the allowance besides the price.
     pub ledger_fee_e8s: u64,
     pub instructions_per_call: u64,
@@ -224,6 +265,43 @@ pub struct Quote {
 pub enum QuoteError {
     NotLoaded { version: Sha256 },
     NotReady { version: Sha256 },
+}
+
+/// How far a payment by allowance got. Every path ends in one of the last four.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum PaymentState {
+    /// Written down, the ledger's answer not known (yet).
+    Charging,
+    /// Paid at this block; the run has not been settled.
+    Charged { block: u64 },
+    /// The run failed and the refund is on its way.
+    Refunding { block: u64 },
+    /// Paid, run, receipt written.
+    Earned { block: u64, receipt: u64 },
+    /// The ledger refused; nothing moved.
+    NotCharged { message: String },
+    /// Price and ledger fee are back with the payer.
+    Refunded { block: u64, refund_block: u64 },
+    /// The ledger did not tell the outcome within its window of 24 hours; its blocks must be read.
+    Unresolved { message: String },
+}
+
+/// A payment by allowance, as the journal has it. `PaymentFailed.journal_id` names it.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct PaymentRecord {
+    pub id: u64,
+    pub caller: Principal,
+    pub version: Sha256,
+    pub price_e8s: u64,
+    pub ledger_fee_e8s: u64,
+    pub created_at_nanos: u64,
+    pub state: PaymentState,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum GetPaymentError {
+    /// Never there, or closed so long ago that the journal has let go of it.
+    NotFound { id: u64 },
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -292,4 +370,5 @@ pub type LoadStatusResult = Result<LoadStatus, LoadStatusError>;
 pub type InferResult = Result<InferResponse, InferError>;
 pub type QuoteResult = Result<Quote, QuoteError>;
 pub type GetReceiptResult = Result<CertifiedReceipt, GetReceiptError>;
+pub type GetPaymentResult = Result<PaymentRecord, GetPaymentError>;
 pub type TopUpResult = Result<TopUp, TopUpError>;

@@ -25,6 +25,21 @@ pub enum VersionStatus {
     Rejected,
 }
 
+impl VersionStatus {
+    /// As the certified tree has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            VersionStatus::Draft => "draft",
+            VersionStatus::Sealed => "sealed",
+            VersionStatus::Proposed => "proposed",
+            VersionStatus::Admitted => "admitted",
+            VersionStatus::Deprecated => "deprecated",
+            VersionStatus::Revoked => "revoked",
+            VersionStatus::Rejected => "rejected",
+        }
+    }
+}
+
 /// Where one chunk of a draft belongs. `missing_on` is what is still to be put.
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct ChunkPlacement {
@@ -55,6 +70,10 @@ pub enum ClaimPublisherError {
     TooManyHandles {
         max: u64,
     },
+    /// All that this registry holds.
+    TooManyPublishers {
+        max: u64,
+    },
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -82,6 +101,14 @@ pub enum BeginUploadError {
     TooManyChunks {
         given: u64,
         max: u64,
+    },
+    /// All that this registry holds, of every publisher.
+    TooManyVersions {
+        max: u64,
+    },
+    /// No two shards have room for a file segment of this size.
+    NoRoom {
+        needed_bytes: u64,
     },
     /// Lineage names versions that the registry does not know.
     UnknownParent {
@@ -116,6 +143,12 @@ pub enum SealError {
         missing: u64,
         first: Sha256,
         shard: Principal,
+    },
+    /// The manifest is wrong about the size of a chunk; such a draft can never be sealed.
+    SizeMismatch {
+        chunk: Sha256,
+        announced: u64,
+        stored: u64,
     },
     ShardFailed {
         shard: Principal,
@@ -213,6 +246,52 @@ pub struct VersionSummary {
     pub license: String,
     pub status: VersionStatus,
     pub size_bytes: u64,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AuditLogArgs {
+    /// Index of the first entry wanted.
+    pub start: u64,
+    /// At most 500; 100 where absent.
+    pub limit: Option<u32>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AuditLogPage {
+    pub entries: Vec<AuditEntry>,
+    /// Entries in the whole log.
+    pub total: u64,
+}
+
+/// Who did what, and when. Entries are never changed.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AuditEntry {
+    pub index: u64,
+    pub timestamp_nanos: u64,
+    pub actor: Principal,
+    pub action: AuditAction,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum AuditAction {
+    Installed {
+        governance: Principal,
+        shards: Vec<Principal>,
+    },
+    ClaimedPublisher {
+        handle: String,
+    },
+    ChangedStatus {
+        version: Sha256,
+        /// `None` where the version came into being.
+        from: Option<VersionStatus>,
+        to: VersionStatus,
+    },
+    SetPrice {
+        /// `publisher/name`
+        model: String,
+        price_per_call_e8s: u64,
+    },
 }
 
 pub type ClaimPublisherResult = Result<(), ClaimPublisherError>;

@@ -21,6 +21,9 @@ pub struct ExpectedChunk {
     pub size_bytes: u64,
 }
 
+/// Chunks in one `c2c_expect` or `confirm_chunks`; a version with more takes several calls.
+pub const CHUNKS_PER_CALL_MAX: u64 = 4096;
+
 /// `c2c_expect`: the registry announces chunks that `uploader` may put.
 #[derive(CandidType, Deserialize, Clone, Debug)]
 pub struct ExpectArgs {
@@ -32,10 +35,29 @@ pub struct ExpectArgs {
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub enum ExpectError {
-    NotRegistry { registry: Principal },
-    ChunkTooLarge { given: u64, max: u64 },
-    TooManyChunks { given: u64, max: u64 },
-    CapacityExceeded { needed_bytes: u64, free_bytes: u64 },
+    NotRegistry {
+        registry: Principal,
+    },
+    ChunkTooLarge {
+        given: u64,
+        max: u64,
+    },
+    TooManyChunks {
+        given: u64,
+        max: u64,
+    },
+    CapacityExceeded {
+        needed_bytes: u64,
+        free_bytes: u64,
+    },
+    /// The chunk is held and has another size, so the manifest that names it is wrong.
+    SizeMismatch {
+        hash: Sha256,
+        announced: u64,
+        stored: u64,
+    },
+    /// Stable memory cannot grow further, whatever the capacity says.
+    OutOfMemory,
 }
 
 #[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +68,7 @@ pub enum PutOutcome {
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub enum PutChunkError {
+    AnonymousCaller,
     /// No draft asks for these bytes on this shard: they hash to `hash`.
     NotExpected {
         hash: Sha256,
@@ -91,15 +114,28 @@ pub enum ConfirmError {
 pub struct Held {
     #[serde(with = "serde_bytes")]
     pub bitmap: Vec<u8>,
+    /// Size of chunk `i` in bytes; 0 where it is not held (and for the empty chunk).
+    pub sizes_bytes: Vec<u32>,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct ShardStatus {
     pub registry: Principal,
     pub chunks: u64,
+    /// Bytes of the chunks held.
     pub used_bytes: u64,
+    /// Bytes of announced chunks that have not come yet; they are kept free.
+    pub reserved_bytes: u64,
     pub capacity_bytes: u64,
     pub cycles: candid::Nat,
+}
+
+impl Held {
+    pub fn is_held(&self, index: usize) -> bool {
+        self.bitmap
+            .get(index / 8)
+            .is_some_and(|byte| byte >> (index % 8) & 1 == 1)
+    }
 }
 
 pub type ExpectResult = Result<(), ExpectError>;

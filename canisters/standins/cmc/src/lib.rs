@@ -1,1 +1,73 @@
+//! Stands in for mainnet's cycles minting canister on local networks: ICP sent to
+//! it buys cycles for a canister.
+//!
+//! It cannot mint, which only the real one may; it pays from its own balance by
+//! `deposit_cycles` and so works on every endpoint. Everything that a payer sees
+//! follows mainnet's rules. What must hold: a block of the ledger buys cycles once;
+//! who asks again about a block gets the same answer; ICP that bought nothing goes
+//! back, less the fees.
+//!
+//! This file holds entry points and decides nothing.
 
+mod conversion_rate;
+mod journal;
+mod ledger;
+mod memory;
+mod notify_top_up;
+mod recovery;
+mod runtime;
+
+use stoa_cmc_api::{IcpXdrConversionRateResponse, InitArgs, NotifyTopUpArg, NotifyTopUpResult};
+
+/// A question is two short fields; the type table of mainnet's clients is longer.
+const DECODING_QUOTA: usize = 50_000;
+const SKIPPING_QUOTA: usize = 5_000;
+
+fn argument<T>(bytes: Vec<u8>) -> T
+where
+    T: for<'a> serde::Deserialize<'a> + candid::CandidType,
+{
+    candid::utils::decode_one_with_decoding_and_skipping_quota::<DECODING_QUOTA, SKIPPING_QUOTA, T>(
+        bytes,
+    )
+}
+
+#[ic_cdk::init(decode_with = "argument")]
+fn init(arguments: InitArgs) {
+    memory::install(arguments);
+    start();
+}
+
+#[ic_cdk::post_upgrade]
+fn post_upgrade() {
+    memory::open_after_upgrade();
+    start();
+}
+
+fn start() {
+    conversion_rate::certify();
+    runtime::start_timer(recovery::INTERVAL, recovery::finish_open_payments);
+}
+
+#[ic_cdk::update(decode_with = "argument")]
+async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
+    notify_top_up::notify_top_up(arguments).await
+}
+
+#[ic_cdk::query]
+fn get_icp_xdr_conversion_rate() -> IcpXdrConversionRateResponse {
+    conversion_rate::get_icp_xdr_conversion_rate()
+}
+
+candid::export_service!();
+
+/// The interface as the code has it; a test holds the committed `.did` against it.
+pub fn candid_interface() -> String {
+    __export_service()
+}
+
+#[cfg(target_family = "wasm")]
+ic_cdk::export_candid!();
+
+#[cfg(test)]
+mod tests;

@@ -193,3 +193,6 @@ pub fn candid_interface() -> String {
 
 #[cfg(target_family = "wasm")]
 ic_cdk::export_candid!();
+
+#[cfg(test)]
+mod edge_tests;

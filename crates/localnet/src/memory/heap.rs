@@ -107,28 +107,27 @@ unsafe impl LinearMemory for PrivateHeap {
     }
 }
 
-/// What a message wrote to its heap, still in its mapping.
-pub struct HeapWrites<'a> {
-    content: &'a [u8],
+/// Which parts of its heap a message wrote; the bytes are still in its mapping.
+#[derive(Debug, Default)]
+pub struct HeapWrites {
     ranges: Vec<Range<usize>>,
 }
 
-impl<'a> HeapWrites<'a> {
+impl HeapWrites {
     /// `content` is the memory of a live instance that `HeapCreator` made.
-    pub fn find(content: &'a [u8]) -> io::Result<Self> {
-        let ranges = dirty_pages::written(content.as_ptr(), content.len())?;
-        Ok(Self { content, ranges })
+    pub fn find(content: &[u8]) -> io::Result<Self> {
+        Ok(Self { ranges: dirty_pages::written(content.as_ptr(), content.len())? })
     }
 
     pub fn page_count(&self) -> u64 {
         self.ranges.iter().map(|range| range.len() as u64 / OS_PAGE_BYTES).sum()
     }
 
-    pub fn write_to(&self, file: &PagedFile) -> io::Result<()> {
-        file.reserve(self.content.len() as u64)?;
+    pub fn write_to(&self, content: &[u8], file: &PagedFile) -> io::Result<()> {
+        file.reserve(content.len() as u64)?;
         for range in &self.ranges {
-            let end = range.end.min(self.content.len());
-            file.write(range.start as u64, &self.content[range.start..end])?;
+            let end = range.end.min(content.len());
+            file.write(range.start as u64, &content[range.start..end])?;
         }
         Ok(())
     }

@@ -94,14 +94,13 @@ pub const INSPECT: Availability = Availability::of(&[InspectMessage]);
 /// Replies and rejects of outgoing calls, in all their forms.
 const CALLBACKS: Availability =
     Availability::of(&[ReplyCallback, RejectCallback, CompositeReplyCallback, CompositeRejectCallback]);
-const CLEANUPS: Availability = Availability::of(&[Cleanup, CompositeCleanup]);
 const QUERIES: Availability = Availability::of(&[ReplicatedQuery, Query, CompositeQuery]);
 pub const ARGUMENT: Availability =
     Availability::of(&[Init, Update, ReplyCallback, CompositeReplyCallback, InspectMessage]).and(QUERIES);
-pub const REJECT_CODE: Availability = CALLBACKS.and(CLEANUPS);
+pub const REJECT_CODE: Availability = CALLBACKS;
 pub const REJECT_MESSAGE: Availability = Availability::of(&[RejectCallback, CompositeRejectCallback]);
 pub const RESPOND: Availability = Availability::of(&[Update]).and(QUERIES).and(CALLBACKS);
-pub const DEADLINE: Availability = RESPOND.and(CLEANUPS);
+pub const DEADLINE: Availability = RESPOND;
 pub const CYCLES_AVAILABLE: Availability =
     Availability::of(&[Update, ReplicatedQuery, ReplyCallback, RejectCallback]);
 pub const CYCLES_REFUNDED: Availability = Availability::of(&[ReplyCallback, RejectCallback]);

@@ -88,12 +88,19 @@ pub fn write(guest: &mut Guest, destination: u32, bytes: &[u8]) -> HostResult<()
             place.copy_from_slice(bytes);
             Ok(())
         }
-        None => trap(guest, TrapCode::HeapOutOfBounds),
+        None => outside_heap(guest, destination, bytes.len()),
     }
 }
 
 pub fn write_u128(guest: &mut Guest, destination: u32, value: u128) -> HostResult<()> {
     write(guest, destination, &value.to_le_bytes())
+}
+
+/// A range that a canister hands to the system is its promise: a wrong one
+/// violates the contract, and is not a trap of its code.
+pub fn outside_heap<T>(guest: &mut Guest, start: u32, size: usize) -> HostResult<T> {
+    let length = heap(guest)?.0.len();
+    violation(guest, format!("heap: src={start} + length={size} exceeds the slice size={length}"))
 }
 
 /// Reads bytes from the heap.
@@ -102,7 +109,7 @@ pub fn read(guest: &mut Guest, source: u32, size: u32) -> HostResult<Vec<u8>> {
     let start = source as usize;
     match start.checked_add(size as usize).and_then(|end| heap.get(start..end)) {
         Some(bytes) => Ok(bytes.to_vec()),
-        None => trap(guest, TrapCode::HeapOutOfBounds),
+        None => outside_heap(guest, source, size as usize),
     }
 }
 

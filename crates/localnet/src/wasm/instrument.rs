@@ -199,6 +199,9 @@ fn exports(parsed: &ParsedModule, counter: u32, instructions: u64, changes_refer
     if parsed.memory.is_some() {
         exports.export(internal::MEMORY, ExportKind::Memory, 0);
     }
+    if parsed.tables > 0 {
+        exports.export(internal::CALLBACKS, ExportKind::Table, 0);
+    }
     if let Some(start) = parsed.start {
         exports.export(internal::START, ExportKind::Func, start);
     }

@@ -25,6 +25,8 @@ pub mod internal {
     pub const COUNTER: &str = "stoa counter";
     pub const MEMORY: &str = "stoa memory";
     pub const START: &str = "stoa start";
+    /// The table that callbacks are called through.
+    pub const CALLBACKS: &str = "stoa callbacks";
     /// Followed by a decimal number: how many instructions the module has.
     pub const INSTRUCTION_COUNT: &str = "stoa instruction count ";
     /// Followed by the decimal index of a mutable global.

@@ -220,8 +220,8 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
                     }
                 }
             }
-            Payload::CodeSectionStart { range, .. } => {
-                let given = range.len();
+            Payload::CodeSectionStart { size, .. } => {
+                let given = size as usize;
                 if given > CODE_SECTION_BYTES_MAX {
                     return Err(ModuleError::CodeTooLarge { given, max: CODE_SECTION_BYTES_MAX });
                 }
@@ -231,7 +231,7 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
                     let data = data.map_err(malformed)?;
                     if let DataKind::Active { offset_expr, .. } = &data.kind {
                         let offset = constant_offset(offset_expr)?;
-                        let end = data.range.end;
+                        let end = data.range.end as usize;
                         parsed.data.push((offset, end - data.data.len()..end));
                     }
                 }

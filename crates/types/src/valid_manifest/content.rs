@@ -1,5 +1,6 @@
 //! Files: paths that every file system and URL can carry, and chunk lists that fit the sizes.
 
+use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::{DistinctChunk, InvalidManifest, Problem, at, check_count, refuse};
@@ -7,7 +8,7 @@ use crate::hash::Sha256;
 use crate::limits::{
     CHUNK_SIZE_BYTES, CHUNKS_MAX, CID_BYTES_MAX, FILES_MAX, PATH_BYTES_MAX, PATH_PART_BYTES_MAX,
 };
-use crate::manifest::FileEntry;
+use crate::manifest::{FileEntry, Manifest};
 use crate::names::check_length;
 
 impl FileEntry {
@@ -28,6 +29,25 @@ impl FileEntry {
         } else {
             CHUNK_SIZE_BYTES
         }
+    }
+}
+
+impl Manifest {
+    /// Each chunk once, in the order of the manifest, of a manifest that was valid when it was stored.
+    pub fn distinct_chunks(&self) -> Vec<DistinctChunk> {
+        let mut seen = BTreeSet::new();
+        let mut distinct = Vec::new();
+        for file in &self.files {
+            for (hash, index) in file.chunks.iter().zip(0..) {
+                if seen.insert(*hash) {
+                    distinct.push(DistinctChunk {
+                        hash: *hash,
+                        size_bytes: FileEntry::chunk_size_bytes(file.size_bytes, index),
+                    });
+                }
+            }
+        }
+        distinct
     }
 }
 

@@ -1,0 +1,162 @@
+//! The only file that touches the system: time, calls, cycles, instructions, certified data, timers. Everything
+//! else takes a [`Runtime`], so that native tests can stop a call in the middle and run its rival.
+
+use std::future::Future;
+use std::time::Duration;
+
+use candid::utils::ArgumentEncoder;
+use candid::{CandidType, Principal};
+use serde::de::DeserializeOwned;
+
+/// Work that a timer starts. Each is idempotent and looks up itself what there is to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Task {
+    Loads,
+    Payments,
+    TopUp,
+}
+
+impl Task {
+    pub const ALL: [Task; 3] = [Task::Loads, Task::Payments, Task::TopUp];
+}
+
+pub trait Runtime: Clone + 'static {
+    fn now_nanos(&self) -> u64;
+    fn own_id(&self) -> Principal;
+    /// An inter-canister call that waits for its answer, however long.
+    fn call(
+        &self,
+        callee: Principal,
+        method: &'static str,
+        argument: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<u8>, CallFailure>>;
+    fn attached_cycles(&self) -> u128;
+    /// Returns what was accepted.
+    fn accept_cycles(&self, max: u128) -> u128;
+    fn cycle_balance(&self) -> u128;
+    /// What can be spent without falling below the freezing limit.
+    fn liquid_cycles(&self) -> u128;
+    /// Instructions that this message has used.
+    fn instructions(&self) -> u64;
+    fn certify(&self, root: [u8; 32]);
+    fn schedule(&self, delay: Duration, task: Task);
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallFailure {
+    pub outcome: Outcome,
+    pub message: String,
+}
+
+/// Whether a call that failed may still have done something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The system never delivered it.
+    NotExecuted,
+    /// It may have been executed, in part or in full: unknown means unknown, never failed.
+    Unknown,
+}
+
+/// Calls and decodes. An answer that does not decode counts as unknown: something was executed.
+pub async fn call<R: Runtime, A: ArgumentEncoder, T: CandidType + DeserializeOwned>(
+    runtime: &R,
+    callee: Principal,
+    method: &'static str,
+    arguments: A,
+) -> Result<T, CallFailure> {
+    let argument = candid::encode_args(arguments).expect("BUG: arguments encode");
+    let reply = runtime.call(callee, method, argument).await?;
+    candid::decode_one(&reply).map_err(|error| CallFailure {
+        outcome: Outcome::Unknown,
+        message: format!("the answer of {method} does not decode: {error}"),
+    })
+}
+
+/// The system itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Canister;
+
+impl Runtime for Canister {
+    fn now_nanos(&self) -> u64 {
+        ic_cdk::api::time()
+    }
+
+    fn own_id(&self) -> Principal {
+        ic_cdk::api::canister_self()
+    }
+
+    async fn call(
+        &self,
+        callee: Principal,
+        method: &'static str,
+        argument: Vec<u8>,
+    ) -> Result<Vec<u8>, CallFailure> {
+        use ic_cdk::call::{Call, CallFailed, RejectCode};
+        match Call::unbounded_wait(callee, method).take_raw_args(argument).await {
+            Ok(response) => Ok(response.into_bytes()),
+            Err(failed) => {
+                let outcome = match &failed {
+                    CallFailed::InsufficientLiquidCycleBalance(_) | CallFailed::CallPerformFailed(_) => {
+                        Outcome::NotExecuted
+                    }
+                    CallFailed::CallRejected(rejected) => match rejected.reject_code() {
+                        Ok(
+                            RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid,
+                        ) => Outcome::NotExecuted,
+                        _ => Outcome::Unknown,
+                    },
+                };
+                Err(CallFailure { outcome, message: failed.to_string() })
+            }
+        }
+    }
+
+    fn attached_cycles(&self) -> u128 {
+        ic_cdk::api::msg_cycles_available()
+    }
+
+    fn accept_cycles(&self, max: u128) -> u128 {
+        ic_cdk::api::msg_cycles_accept(max)
+    }
+
+    fn cycle_balance(&self) -> u128 {
+        ic_cdk::api::canister_cycle_balance()
+    }
+
+    fn liquid_cycles(&self) -> u128 {
+        ic_cdk::api::canister_liquid_cycle_balance()
+    }
+
+    fn instructions(&self) -> u64 {
+        ic_cdk::api::instruction_counter()
+    }
+
+    fn certify(&self, root: [u8; 32]) {
+        ic_cdk::api::certified_data_set(root);
+    }
+
+    fn schedule(&self, delay: Duration, task: Task) {
+        ic_cdk_timers::set_timer(delay, crate::tasks::run(*self, task));
+    }
+}
+
+/// Every task once now and then every hour: what was under way before an upgrade, a stop or a lost timer goes on.
+pub fn arm_timers() {
+    for task in Task::ALL {
+        Canister.schedule(Duration::ZERO, task);
+    }
+    ic_cdk_timers::set_timer_interval(Duration::from_secs(3_600), || async {
+        for task in Task::ALL {
+            Canister.schedule(Duration::ZERO, task);
+        }
+    });
+}
+
+/// `getrandom`'s backend for this target. `tract` links a random number generator for operators that draw
+/// numbers; the engine refuses those at load, so this is never reached, and if it were, an error is right:
+/// a canister has no randomness without a call to the management canister.
+#[cfg(target_arch = "wasm32")]
+#[unsafe(no_mangle)]
+unsafe extern "Rust" fn __getrandom_v03_custom(_: *mut u8, _: usize) -> Result<(), getrandom::Error> {
+    Err(getrandom::Error::UNSUPPORTED)
+}

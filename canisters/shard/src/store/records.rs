@@ -1,0 +1,244 @@
+//! What stands in stable memory, byte by byte. The first byte of a value is the
+//! version of its encoding; a reader knows all versions that were ever written.
+
+use std::borrow::Cow;
+
+use candid::Principal;
+use ic_stable_structures::Storable;
+use ic_stable_structures::storable::Bound;
+
+pub const PRINCIPAL_BYTES_MAX: usize = 29;
+
+fn push_principal(out: &mut Vec<u8>, principal: &Principal) {
+    let mut field = [0; 1 + PRINCIPAL_BYTES_MAX];
+    let bytes = principal.as_slice();
+    field[0] = bytes.len() as u8;
+    field[1..=bytes.len()].copy_from_slice(bytes);
+    out.extend_from_slice(&field);
+}
+
+/// Reads fields one after the other; running out is a broken invariant.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (field, rest) = self
+            .0
+            .split_first_chunk::<N>()
+            .expect("BUG: a stored record is cut off");
+        self.0 = rest;
+        *field
+    }
+
+    fn u8(&mut self) -> u8 {
+        self.take::<1>()[0]
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take())
+    }
+
+    fn u64(&mut self) -> u64 {
+        u64::from_le_bytes(self.take())
+    }
+
+    fn principal(&mut self) -> Principal {
+        let field: [u8; 1 + PRINCIPAL_BYTES_MAX] = self.take();
+        Principal::from_slice(&field[1..=usize::from(field[0])])
+    }
+}
+
+/// ```text
+/// | 1 | registry (1 length + 29) | capacity u64 | used u64 | reserved u64 | data_end u64 | chunks u64 |
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub registry: Principal,
+    pub capacity_bytes: u64,
+    /// Sum of the sizes of stored chunks.
+    pub used_bytes: u64,
+    /// Sum of the announced sizes of expected chunks.
+    pub reserved_bytes: u64,
+    /// Where the next chunk goes within DATA.
+    pub data_end: u64,
+    /// Stored chunks.
+    pub chunks: u64,
+}
+
+const SETTINGS_V1: u8 = 1;
+
+impl Storable for Settings {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![SETTINGS_V1];
+        push_principal(&mut out, &self.registry);
+        for number in [
+            self.capacity_bytes,
+            self.used_bytes,
+            self.reserved_bytes,
+            self.data_end,
+            self.chunks,
+        ] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        match fields.u8() {
+            SETTINGS_V1 => Self {
+                registry: fields.principal(),
+                capacity_bytes: fields.u64(),
+                used_bytes: fields.u64(),
+                reserved_bytes: fields.u64(),
+                data_end: fields.u64(),
+                chunks: fields.u64(),
+            },
+            unknown => panic!("BUG: settings of version {unknown}"),
+        }
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
+/// ```text
+/// | 1 | 0 expected, 1 stored | claims u32 | size u32 | offset u64 (0 while expected) |
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChunkRecord {
+    /// Versions that refer to the chunk; it may go when none does.
+    pub claims: u32,
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Announced and not yet put. The size is the largest that was announced; the true one is known when it comes.
+    Expected {
+        size_bytes: u32,
+    },
+    Stored {
+        offset: u64,
+        size_bytes: u32,
+    },
+}
+
+const CHUNK_V1: u8 = 1;
+const CHUNK_RECORD_BYTES: usize = 18;
+
+impl Storable for ChunkRecord {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let (kind, size_bytes, offset) = match self.place {
+            Place::Expected { size_bytes } => (0, size_bytes, 0),
+            Place::Stored { offset, size_bytes } => (1, size_bytes, offset),
+        };
+        let mut out = Vec::with_capacity(CHUNK_RECORD_BYTES);
+        out.extend_from_slice(&[CHUNK_V1, kind]);
+        out.extend_from_slice(&self.claims.to_le_bytes());
+        out.extend_from_slice(&size_bytes.to_le_bytes());
+        out.extend_from_slice(&offset.to_le_bytes());
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, CHUNK_V1, "BUG: chunk record of unknown version");
+        let kind = fields.u8();
+        let claims = fields.u32();
+        let size_bytes = fields.u32();
+        let offset = fields.u64();
+        let place = match kind {
+            0 => Place::Expected { size_bytes },
+            1 => Place::Stored { offset, size_bytes },
+            unknown => panic!("BUG: chunk record of kind {unknown}"),
+        };
+        Self { claims, place }
+    }
+
+    const BOUND: Bound = Bound::Bounded {
+        max_size: 32,
+        is_fixed_size: false,
+    };
+}
+
+/// Two hashes, one behind the other: `version · chunk` in CLAIMS, `chunk · version` in EXPECTED.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct HashPair(pub [u8; 32], pub [u8; 32]);
+
+impl HashPair {
+    /// Range of all pairs that begin with `first`.
+    pub fn all_of(first: [u8; 32]) -> std::ops::RangeInclusive<Self> {
+        Self(first, [0; 32])..=Self(first, [0xff; 32])
+    }
+}
+
+impl Storable for HashPair {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned([self.0, self.1].concat())
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        [self.0, self.1].concat()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        Self(fields.take(), fields.take())
+    }
+
+    const BOUND: Bound = Bound::Bounded {
+        max_size: 64,
+        is_fixed_size: true,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes of today's records, which every later version must still read.
+    #[test]
+    fn should_read_records_of_version_1() {
+        let mut settings = vec![1, 3, 7, 8, 9];
+        settings.resize(1 + 30, 0);
+        for number in 1_u64..=5 {
+            settings.extend(number.to_le_bytes());
+        }
+        let expected = Settings {
+            registry: Principal::from_slice(&[7, 8, 9]),
+            capacity_bytes: 1,
+            used_bytes: 2,
+            reserved_bytes: 3,
+            data_end: 4,
+            chunks: 5,
+        };
+        assert_eq!(expected.to_bytes(), settings);
+        assert_eq!(Settings::from_bytes(settings.into()), expected);
+
+        let bytes = [1, 1, 2, 0, 0, 0, 5, 0, 0, 0, 9, 1, 0, 0, 0, 0, 0, 0];
+        let record = ChunkRecord {
+            claims: 2,
+            place: Place::Stored {
+                offset: 265,
+                size_bytes: 5,
+            },
+        };
+        assert_eq!(record.to_bytes(), &bytes[..]);
+        assert_eq!(ChunkRecord::from_bytes(Cow::Borrowed(&bytes)), record);
+    }
+
+    #[test]
+    #[should_panic(expected = "BUG: settings of version 2")]
+    fn should_refuse_settings_of_a_version_it_does_not_know() {
+        Settings::from_bytes(Cow::Owned(vec![2; 71]));
+    }
+}

@@ -1,0 +1,11 @@
+//! The committed interface is the code's, and what the official ledgers' clients need.
+
+use candid_parser::utils::{CandidSource, service_equal};
+
+#[test]
+fn should_have_the_interface_that_is_committed() {
+    let code = stoa_ledger::candid_interface();
+    let committed = include_str!("../ledger.did");
+    service_equal(CandidSource::Text(&code), CandidSource::Text(committed))
+        .unwrap_or_else(|error| panic!("ledger.did differs from the code: {error}\n{code}"));
+}

@@ -1,0 +1,331 @@
+//! Running one entry point of a canister, and keeping or dropping what it did.
+//!
+//! Every execution has an instance of its own, on a private view of the
+//! canister's memory. Nothing outside changes until `Execution::commit`.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use wasmtime::{Func, Global, Instance, Ref, Store, Table, Trap, Val};
+
+use crate::error::{ExecutionError, TrapCode};
+use crate::memory::{HeapWrites, PagedFile, StableMemory};
+use crate::system_api::{Closure, MessageContext};
+use crate::wasm::{Heap, PreparedModule, engine, internal};
+
+/// All that a canister's code has written and that was kept.
+#[derive(Clone, Debug)]
+pub struct CanisterMemory {
+    pub heap: Heap,
+    /// By the order of `PreparedModule::globals`; empty before the first execution.
+    pub globals: Vec<SavedValue>,
+    /// By the order of `PreparedModule::tables`; empty before the first execution.
+    pub tables: Vec<Vec<SavedValue>>,
+    pub stable: StableImage,
+}
+
+#[derive(Clone, Debug)]
+pub struct StableImage {
+    pub file: Arc<PagedFile>,
+    pub pages: u64,
+}
+
+impl StableImage {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { file: Arc::new(PagedFile::new()?), pages: 0 })
+    }
+
+    pub fn open(&self) -> StableMemory {
+        StableMemory::new(Arc::clone(&self.file), self.pages)
+    }
+}
+
+impl CanisterMemory {
+    /// The memory of a module that has not run yet.
+    pub fn fresh(module: &PreparedModule, stable: StableImage) -> io::Result<Self> {
+        let heap = Heap::new(module.memory.map_or(0, |memory| memory.initial_pages))?;
+        module.write_data(&heap.file)?;
+        Ok(Self { heap, globals: Vec::new(), tables: Vec::new(), stable })
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.heap.bytes() + self.stable.pages * crate::limits::WASM_PAGE_BYTES
+    }
+}
+
+/// The value of a global or of a table's element, outside any instance.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum SavedValue {
+    I32(i32),
+    I64(i64),
+    F32(u32),
+    F64(u64),
+    V128(u128),
+    /// A function by its index in the module.
+    Function(Option<u32>),
+}
+
+/// Where an execution begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'a> {
+    Export(&'a str),
+    Callback(Closure),
+}
+
+/// An instance at work, or one that has finished.
+pub struct Execution {
+    store: Store<MessageContext>,
+    instance: Instance,
+    module: Arc<PreparedModule>,
+    functions: Option<HashMap<usize, u32>>,
+    limit: u64,
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub result: Result<(), ExecutionError>,
+    pub instructions: u64,
+}
+
+impl Execution {
+    /// Sets up an instance on the memory; no code of the canister runs.
+    pub fn start(
+        module: &Arc<PreparedModule>,
+        memory: &CanisterMemory,
+        context: MessageContext,
+    ) -> Result<Self, ExecutionError> {
+        let mut store = Store::new(engine(), context);
+        store.limiter(|context| context);
+        memory.heap.use_for_next_instance();
+        let instance = module.instance.instantiate(&mut store).map_err(machine)?;
+        store.data_mut().memory = instance.get_memory(&mut store, internal::MEMORY);
+        store.data_mut().counter = instance.get_global(&mut store, internal::COUNTER);
+        let mut execution = Self { store, instance, module: Arc::clone(module), functions: None, limit: 0 };
+        execution.restore(memory).map_err(machine)?;
+        Ok(execution)
+    }
+
+    /// Runs one entry point. May be called again, with the context set up anew:
+    /// the steps of a composite query share their memory.
+    pub fn run(&mut self, entry: Entry) -> Ended {
+        self.limit = self.store.data().instruction_limit;
+        let result = self.set_counter().and_then(|()| self.call(entry));
+        let left = self.instructions_left();
+        let instructions = u64::try_from(self.limit as i64 - left).unwrap_or(0).min(self.limit);
+        Ended { result, instructions }
+    }
+
+    pub fn context(&self) -> &MessageContext {
+        self.store.data()
+    }
+
+    pub fn context_mut(&mut self) -> &mut MessageContext {
+        self.store.data_mut()
+    }
+
+    /// Gives up what was written.
+    pub fn discard(self) -> MessageContext {
+        self.store.into_data()
+    }
+
+    /// Finds what was written to the heap. Not needed before `commit`, but it
+    /// takes time that nobody need wait for.
+    pub fn writes(&self) -> io::Result<HeapWrites> {
+        match self.store.data().memory {
+            Some(memory) => HeapWrites::find(memory.data(&self.store)),
+            None => Ok(HeapWrites::default()),
+        }
+    }
+
+    /// Writes what was written into the files and takes over sizes, globals and
+    /// tables. The caller keeps readers of the files away.
+    pub fn commit(mut self, writes: &HeapWrites, memory: &mut CanisterMemory) -> io::Result<MessageContext> {
+        if let Some(heap) = self.store.data().memory {
+            writes.write_to(heap.data(&self.store), &memory.heap.file)?;
+            memory.heap.pages = heap.size(&self.store);
+        }
+        memory.globals = self.save_globals().map_err(other)?;
+        memory.tables = self.save_tables().map_err(other)?;
+        let mut context = self.store.into_data();
+        context.stable.commit()?;
+        memory.stable.pages = context.stable.pages();
+        Ok(context)
+    }
+
+    fn set_counter(&mut self) -> Result<(), ExecutionError> {
+        let counter = self.store.data().counter.ok_or_else(|| machine("BUG: no instruction counter"))?;
+        counter.set(&mut self.store, Val::I64(self.limit as i64)).map_err(machine)
+    }
+
+    fn instructions_left(&mut self) -> i64 {
+        match self.store.data().counter.map(|counter| counter.get(&mut self.store)) {
+            Some(Val::I64(left)) => left,
+            _ => 0,
+        }
+    }
+
+    fn call(&mut self, entry: Entry) -> Result<(), ExecutionError> {
+        let called = match entry {
+            Entry::Export(name) => {
+                let function = self
+                    .instance
+                    .get_typed_func::<(), ()>(&mut self.store, name)
+                    .map_err(|_| machine(format!("BUG: no export {name}")))?;
+                function.call(&mut self.store, ())
+            }
+            Entry::Callback(closure) => {
+                let not_found = ExecutionError::FunctionNotFound { table: 0, function: closure.function };
+                let function = self.callback(closure.function).ok_or(not_found.clone())?;
+                let Ok(function) = function.typed::<u32, ()>(&self.store) else {
+                    return Err(not_found);
+                };
+                function.call(&mut self.store, closure.environment)
+            }
+        };
+        called.map_err(|error| self.reason(&error))
+    }
+
+    fn callback(&mut self, index: u32) -> Option<Func> {
+        let table = self.instance.get_table(&mut self.store, internal::CALLBACKS)?;
+        match table.get(&mut self.store, u64::from(index))? {
+            Ref::Func(function) => function,
+            _ => None,
+        }
+    }
+
+    fn reason(&mut self, error: &wasmtime::Error) -> ExecutionError {
+        if let Some(reason) = self.store.data_mut().error.take() {
+            return reason;
+        }
+        let code = match error.downcast_ref::<Trap>() {
+            Some(Trap::UnreachableCodeReached) if self.instructions_left() < 0 => {
+                return ExecutionError::InstructionLimitExceeded { limit: self.limit };
+            }
+            Some(Trap::UnreachableCodeReached) => TrapCode::Unreachable,
+            Some(Trap::StackOverflow) => TrapCode::StackOverflow,
+            Some(Trap::MemoryOutOfBounds) => TrapCode::HeapOutOfBounds,
+            Some(Trap::TableOutOfBounds) => TrapCode::TableOutOfBounds,
+            Some(Trap::IntegerDivisionByZero) => TrapCode::IntegerDivByZero,
+            Some(_) => TrapCode::Other,
+            None => return machine(format!("{error:#}")),
+        };
+        ExecutionError::Trapped(code)
+    }
+
+    fn restore(&mut self, memory: &CanisterMemory) -> wasmtime::Result<()> {
+        for (index, saved) in self.module.globals.clone().into_iter().zip(&memory.globals) {
+            let value = self.to_val(*saved)?;
+            self.global(index)?.set(&mut self.store, value)?;
+        }
+        for (index, saved) in self.module.tables.clone().into_iter().zip(&memory.tables) {
+            let table = self.table(index)?;
+            let size = table.size(&self.store);
+            if (saved.len() as u64) > size {
+                table.grow(&mut self.store, saved.len() as u64 - size, Ref::Func(None))?;
+            }
+            for (element, saved) in saved.iter().enumerate() {
+                if let Val::FuncRef(function) = self.to_val(*saved)? {
+                    table.set(&mut self.store, element as u64, Ref::Func(function))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn save_globals(&mut self) -> wasmtime::Result<Vec<SavedValue>> {
+        self.module
+            .globals
+            .clone()
+            .into_iter()
+            .map(|index| {
+                let value = self.global(index)?.get(&mut self.store);
+                self.to_saved(value)
+            })
+            .collect()
+    }
+
+    fn save_tables(&mut self) -> wasmtime::Result<Vec<Vec<SavedValue>>> {
+        let mut tables = Vec::new();
+        for index in self.module.tables.clone() {
+            let table = self.table(index)?;
+            let mut saved = Vec::new();
+            for element in 0..table.size(&self.store) {
+                let value = match table.get(&mut self.store, element) {
+                    Some(Ref::Func(function)) => Val::FuncRef(function),
+                    _ => Val::FuncRef(None),
+                };
+                saved.push(self.to_saved(value)?);
+            }
+            tables.push(saved);
+        }
+        Ok(tables)
+    }
+
+    fn global(&mut self, index: u32) -> wasmtime::Result<Global> {
+        let name = format!("{}{index}", internal::GLOBAL);
+        self.instance.get_global(&mut self.store, &name).ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))
+    }
+
+    fn table(&mut self, index: u32) -> wasmtime::Result<Table> {
+        let name = format!("{}{index}", internal::TABLE);
+        self.instance.get_table(&mut self.store, &name).ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))
+    }
+
+    fn to_val(&mut self, saved: SavedValue) -> wasmtime::Result<Val> {
+        Ok(match saved {
+            SavedValue::I32(value) => Val::I32(value),
+            SavedValue::I64(value) => Val::I64(value),
+            SavedValue::F32(bits) => Val::F32(bits),
+            SavedValue::F64(bits) => Val::F64(bits),
+            SavedValue::V128(bits) => Val::V128(bits.into()),
+            SavedValue::Function(None) => Val::FuncRef(None),
+            SavedValue::Function(Some(index)) => {
+                let name = format!("{}{index}", internal::FUNCTION);
+                let function = self.instance.get_func(&mut self.store, &name);
+                Val::FuncRef(Some(function.ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))?))
+            }
+        })
+    }
+
+    fn to_saved(&mut self, value: Val) -> wasmtime::Result<SavedValue> {
+        Ok(match value {
+            Val::I32(value) => SavedValue::I32(value),
+            Val::I64(value) => SavedValue::I64(value),
+            Val::F32(bits) => SavedValue::F32(bits),
+            Val::F64(bits) => SavedValue::F64(bits),
+            Val::V128(bits) => SavedValue::V128(bits.into()),
+            Val::FuncRef(None) => SavedValue::Function(None),
+            Val::FuncRef(Some(function)) => {
+                let address = function.to_raw(&mut self.store) as usize;
+                let index = self.function_indices().get(&address).copied();
+                SavedValue::Function(Some(index.ok_or_else(|| wasmtime::Error::msg("BUG: a function without an index"))?))
+            }
+            _ => SavedValue::Function(None),
+        })
+    }
+
+    /// The functions that can be referred to, by their address in this instance.
+    fn function_indices(&mut self) -> &HashMap<usize, u32> {
+        if self.functions.is_none() {
+            let mut indices = HashMap::new();
+            for index in self.module.functions.clone() {
+                let name = format!("{}{index}", internal::FUNCTION);
+                if let Some(function) = self.instance.get_func(&mut self.store, &name) {
+                    indices.insert(function.to_raw(&mut self.store) as usize, index);
+                }
+            }
+            self.functions = Some(indices);
+        }
+        self.functions.get_or_insert_default()
+    }
+}
+
+fn machine(error: impl std::fmt::Display) -> ExecutionError {
+    ExecutionError::Machine(error.to_string())
+}
+
+fn other(error: wasmtime::Error) -> io::Error {
+    io::Error::other(format!("{error:#}"))
+}

@@ -1,0 +1,78 @@
+//! The environment variables that the controllers set.
+
+use std::sync::Arc;
+
+use wasmtime::Linker;
+
+use super::USUAL;
+use super::context::MessageContext;
+use super::entry_point::NOT_START;
+use super::guest::*;
+use crate::limits::ENVIRONMENT_NAME_BYTES_MAX;
+
+pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
+    linker.func_wrap("ic0", "env_var_count", |mut guest: Guest| {
+        enter(&mut guest, "env_var_count", NOT_START, USUAL, 0)?;
+        Ok(variables(&guest).len() as u32)
+    })?;
+    linker.func_wrap("ic0", "env_var_name_size", |mut guest: Guest, index: u32| {
+        enter(&mut guest, "env_var_name_size", NOT_START, USUAL, 0)?;
+        Ok(name(&mut guest, index)?.len() as u32)
+    })?;
+    linker.func_wrap("ic0", "env_var_name_copy", |mut guest: Guest, index: u32, to: u32, offset: u32, size: u32| {
+        enter(&mut guest, "env_var_name_copy", NOT_START, USUAL, size)?;
+        let name = name(&mut guest, index)?;
+        copy_out(&mut guest, name.as_bytes(), to, offset, size, "env_var_name_copy name")
+    })?;
+    linker.func_wrap("ic0", "env_var_name_exists", |mut guest: Guest, from: u32, size: u32| {
+        enter(&mut guest, "env_var_name_exists", NOT_START, USUAL, size)?;
+        let name = given_name(&mut guest, from, size, "env_var_name_exists")?;
+        Ok(u32::from(variables(&guest).iter().any(|(known, _)| *known == name)))
+    })?;
+    linker.func_wrap("ic0", "env_var_value_size", |mut guest: Guest, from: u32, size: u32| {
+        enter(&mut guest, "env_var_value_size", NOT_START, USUAL, size)?;
+        Ok(value(&mut guest, from, size, "env_var_value_size")?.len() as u32)
+    })?;
+    linker.func_wrap(
+        "ic0",
+        "env_var_value_copy",
+        |mut guest: Guest, from: u32, name_size: u32, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "env_var_value_copy", NOT_START, USUAL, size.saturating_add(name_size))?;
+            let value = value(&mut guest, from, name_size, "env_var_value_copy")?;
+            copy_out(&mut guest, value.as_bytes(), to, offset, size, "env_var_value_copy value")
+        },
+    )?;
+    Ok(())
+}
+
+/// Sorted by name.
+fn variables(guest: &Guest) -> Arc<Vec<(String, String)>> {
+    Arc::clone(&guest.data().facts.environment_variables)
+}
+
+fn name(guest: &mut Guest, index: u32) -> HostResult<String> {
+    let variables = variables(guest);
+    match variables.get(index as usize) {
+        Some((name, _)) => Ok(name.clone()),
+        None => {
+            let detail =
+                format!("environment variable {index} is out of bounds: there are {}", variables.len());
+            violation(guest, detail)
+        }
+    }
+}
+
+fn given_name(guest: &mut Guest, from: u32, size: u32, function: &str) -> HostResult<String> {
+    if size as usize > ENVIRONMENT_NAME_BYTES_MAX {
+        return violation(guest, format!("ic0.{function}: Variable name is too large"));
+    }
+    read_text(guest, from, size, function)
+}
+
+fn value(guest: &mut Guest, from: u32, size: u32, function: &str) -> HostResult<String> {
+    let name = given_name(guest, from, size, function)?;
+    match variables(guest).iter().find(|(known, _)| *known == name) {
+        Some((_, value)) => Ok(value.clone()),
+        None => violation(guest, format!("environment variable {name} not found")),
+    }
+}
