@@ -11,7 +11,7 @@ function dataType(IDL) {
   return IDL.Variant(Object.fromEntries(names.map((name) => [name, IDL.Null])));
 }
 
-function manifest(IDL) {
+export function manifest(IDL) {
   const texts = IDL.Vec(IDL.Text);
   const file = IDL.Record({
     path: IDL.Text,

@@ -32,6 +32,18 @@ pub enum Refusal {
     Other { message: String },
 }
 
+impl Refusal {
+    /// Whether this says that the transfer did not happen, where an earlier request of the same had no known
+    /// outcome. The ledger looks for a duplicate before it looks at balances and allowances, but after the fee and its
+    /// own state; and a request that was not delivered has looked at nothing.
+    pub fn is_about_all_requests(&self) -> bool {
+        match self {
+            Refusal::InsufficientFunds { .. } | Refusal::InsufficientAllowance { .. } => true,
+            Refusal::BadFee { .. } | Refusal::TooOld | Refusal::Other { .. } => false,
+        }
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -128,7 +140,7 @@ pub async fn pay_minting<R: Runtime>(
         }
         IcpTransferError::TxTooOld { .. } => Transfer::Refused(Refusal::TooOld),
         IcpTransferError::TxDuplicate { duplicate_of } => Transfer::Done { block: duplicate_of },
-        IcpTransferError::TxCreatedInFuture(_) => {
+        IcpTransferError::TxCreatedInFuture => {
             Transfer::Refused(Refusal::Other { message: "the ledger's clock is behind".to_owned() })
         }
     })
@@ -213,7 +225,7 @@ pub enum IcpTransferError {
     BadFee { expected_fee: Tokens },
     InsufficientFunds { balance: Tokens },
     TxTooOld { allowed_window_nanos: u64 },
-    TxCreatedInFuture(()),
+    TxCreatedInFuture,
     TxDuplicate { duplicate_of: u64 },
 }
 

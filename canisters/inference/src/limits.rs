@@ -43,6 +43,9 @@ pub const LEDGER_WINDOW: Duration = Duration::from_secs(23 * 3_600);
 pub const RETRY_FIRST: Duration = Duration::from_secs(10);
 pub const RETRY_LAST: Duration = Duration::from_secs(3_600);
 
+/// Until a timer looks again at what a message in flight is working on.
+pub const RETRY_WHILE_BUSY: Duration = Duration::from_secs(60);
+
 /// Liquid cycles that are left alone: room for the callbacks in flight (each reserves up to 40 billion instructions)
 /// and for buying more cycles.
 pub const CYCLES_RESERVE: u128 = 100_000_000_000;

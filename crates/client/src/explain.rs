@@ -32,6 +32,9 @@ impl Explain for ClaimPublisherError {
             Self::TooManyHandles { max } => {
                 format!("this identity already has {max} handles, the most that one may have")
             }
+            Self::TooManyPublishers { max } => {
+                format!("the registry is full: it has {max} publishers")
+            }
         }
     }
 }
@@ -58,6 +61,12 @@ impl Explain for BeginUploadError {
             Self::TooManyChunks { given, max } => {
                 format!("the model has {given} chunks of 1 MiB and {max} is the most")
             }
+            Self::TooManyVersions { max } => {
+                format!("the registry is full: it has {max} versions")
+            }
+            Self::NoRoom { needed_bytes } => format!(
+                "no two shards have room for {needed_bytes} bytes more: the DAO has to add shards"
+            ),
             Self::UnknownParent { parent } => {
                 format!("the lineage names the version {parent}, which the registry does not know")
             }
@@ -89,6 +98,13 @@ impl Explain for SealError {
                 shard,
             } => format!(
                 "{missing} chunks are not on their shards yet (the first: {first} on {shard}): push again, it goes on where it stopped"
+            ),
+            Self::SizeMismatch {
+                chunk,
+                announced,
+                stored,
+            } => format!(
+                "the manifest gives chunk {chunk} {announced} bytes, but it has {stored}: raise `version` in model.toml and push again"
             ),
             Self::ShardFailed { shard, message } => {
                 format!("shard {shard} failed ({message}): try again, nothing is lost")
@@ -145,6 +161,7 @@ impl Explain for SetPriceError {
 impl Explain for PutChunkError {
     fn explain(&self) -> String {
         match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
             Self::NotExpected { hash } => format!(
                 "no upload asks this shard for bytes that hash to {hash}: they are not what was announced"
             ),
@@ -291,6 +308,9 @@ impl Explain for InferError {
                 format_cycles(needed)
             ),
             Self::Busy => BUSY.to_owned(),
+            Self::RegistryFailed { message } => format!(
+                "the registry did not say whether this version is still admitted ({message}): try again, nothing was charged"
+            ),
         }
     }
 }

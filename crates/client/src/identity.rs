@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
-use ic_agent::Identity;
+pub use ic_agent::Identity;
 use ic_agent::identity::{AnonymousIdentity, BasicIdentity};
 use sha2::{Digest, Sha256};
 

@@ -11,7 +11,7 @@ use candid::Principal;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use stoa_registry_api::{ChunkPlacement, VersionStatus};
 use stoa_types::Sha256;
-use stoa_types::limits::CHUNK_SIZE_BYTES;
+use stoa_content::CHUNK_SIZE_BYTES;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::connection::Connection;

@@ -3,7 +3,7 @@
 use candid::Principal;
 use ic_agent::Agent;
 use stoa_registry_api::{
-    AdmissionProposal, BeginUploadResult, CertifiedVersion, ClaimPublisherResult, GetVersionError,
+    ADMIT_VERSION_FUNCTION_ID, AdmissionProposal, AdmitVersionArgs, BeginUploadResult, CertifiedVersion, ClaimPublisherResult, GetVersionError,
     GetVersionCertifiedResult, GetVersionResult, ListVersionsArgs, SealResult, SetPriceResult,
     SubmitResult, VersionInfo, VersionStatus, VersionSummary,
 };
@@ -111,8 +111,34 @@ impl Registry {
         Ok(info)
     }
 
-    pub async fn submitted(&self, version: Sha256) -> Result<AdmissionProposal> {
-        self.submit(version).await?.accepted()
+    /// What anyone with a neuron proposes so that a submitted version is admitted.
+    pub async fn admission(&self, version: Sha256) -> Result<AdmissionProposal> {
+        let proven = self.proven_version(version).await?;
+        if proven.status != VersionStatus::Proposed {
+            return Err(ClientError::Refused(format!(
+                "this version is {}: its publisher has to `stoa submit` it before it can be proposed",
+                status_name(proven.status)
+            )));
+        }
+        let manifest = &proven.manifest;
+        let payload = candid::encode_one(AdmitVersionArgs { version }).map_err(|source| {
+            ClientError::Encode {
+                method: "admit_version".to_owned(),
+                source,
+            }
+        })?;
+        Ok(AdmissionProposal {
+            function_id: ADMIT_VERSION_FUNCTION_ID,
+            payload,
+            title: format!(
+                "Admit {}/{} {}",
+                manifest.publisher, manifest.name, manifest.version
+            ),
+            summary: format!(
+                "Take the version {version} into the library: {} under {}.",
+                manifest.task, manifest.license
+            ),
+        })
     }
 
     async fn query<A, R>(&self, method: &str, args: A) -> Result<R>

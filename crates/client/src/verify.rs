@@ -3,7 +3,7 @@
 //! What must hold: equality is of hashes over every bit of every tensor. A difference means that the canister lied, or
 //! that the engines differ; the engine's name is in the receipt and is compared first.
 
-use stoa_engine::{ENGINE, Limits, Model, Slicing};
+use stoa_engine::{CheckedInputs, ENGINE, Limits, Model};
 use stoa_inference_api::Receipt;
 use stoa_types::Sha256;
 use stoa_types::manifest::{FileEntry, Manifest};
@@ -86,34 +86,40 @@ impl LocalModel {
     }
 
     pub fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let inputs = self
-            .model
-            .check_inputs(inputs)
-            .map_err(|error| ClientError::InvalidArgument(error.to_string()))?;
-        let failed =
-            |error: stoa_engine::RunError| ClientError::Failed(format!("the run failed: {error}"));
-        let mut run = self.model.start(inputs).map_err(failed)?;
-        loop {
-            match run.step().map_err(failed)? {
-                Slicing::Paused(more) => run = more,
-                Slicing::Done(outputs) => return Ok(outputs),
-            }
-        }
+        let inputs = self.check(inputs)?;
+        self.run_checked(inputs)
     }
 
     /// Does the call of `receipt` again and compares every bit; answers the outputs.
     pub fn verify_run(&self, receipt: &Receipt, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         expect("the version", &receipt.version, &self.version)?;
-        expect("the hash of the inputs", &receipt.input_hash, &hash_tensors(&inputs))?;
+        // A receipt hashes the inputs in the order of the signature, whatever order the caller chose.
+        let inputs = self.check(inputs)?;
+        let input_hash = hash_tensors(inputs.tensors());
+        expect("the hash of the inputs", &receipt.input_hash, &input_hash)?;
         if receipt.engine != ENGINE {
             return Err(ClientError::Failed(format!(
                 "the receipt names the engine \"{}\" and this is \"{ENGINE}\": results can only be compared with the same one",
                 receipt.engine
             )));
         }
-        let outputs = self.run(inputs)?;
-        expect("the hash of the outputs", &receipt.output_hash, &hash_tensors(&outputs))?;
+        let outputs = self.run_checked(inputs)?;
+        let output_hash = hash_tensors(&outputs);
+        expect("the hash of the outputs", &receipt.output_hash, &output_hash)?;
         Ok(outputs)
+    }
+
+    fn check(&self, inputs: Vec<Tensor>) -> Result<CheckedInputs> {
+        self.model
+            .check_inputs(inputs)
+            .map_err(|error| ClientError::InvalidArgument(error.to_string()))
+    }
+
+    fn run_checked(&self, inputs: CheckedInputs) -> Result<Vec<Tensor>> {
+        self.model
+            .start(inputs)
+            .and_then(stoa_engine::Run::finish)
+            .map_err(|error| ClientError::Failed(format!("the run failed: {error}")))
     }
 }
 

@@ -94,8 +94,7 @@ impl Authority {
     fn narrowed_by(self, delegation: &SignedDelegation) -> Authority {
         Authority {
             targets: self.targets.intersect(&delegation.targets),
-            queries_only: self.queries_only
-                || delegation.permissions == Some(Permissions::Queries),
+            queries_only: self.queries_only || delegation.permissions == Some(Permissions::Queries),
         }
     }
 }

@@ -190,7 +190,10 @@ impl Branch for CanisterBranch<'_> {
 fn canister_node(entry: &CanisterEntry) -> Node {
     let mut children: BTreeMap<&str, Node> = BTreeMap::new();
     let controllers = entry.controllers.iter().map(principal_value).collect();
-    children.insert("controllers", Node::Leaf(to_cbor(&Value::Array(controllers))));
+    children.insert(
+        "controllers",
+        Node::Leaf(to_cbor(&Value::Array(controllers))),
+    );
     if let Some(module_hash) = entry.module_hash {
         children.insert("certified_data", Node::leaf(entry.certified_data.clone()));
         children.insert("module_hash", Node::leaf(module_hash));

@@ -12,6 +12,7 @@ mod envelope;
 mod http;
 mod keys;
 mod readable_paths;
+mod received_tree;
 mod representation_independent_hash;
 mod request_tree;
 mod routing;

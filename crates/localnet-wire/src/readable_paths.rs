@@ -79,9 +79,23 @@ pub(crate) fn permitted(
         match (reader.effective_id, labels.as_slice()) {
             (_, [b"time"]) => {}
             (_, [b"api_boundary_nodes"] | [b"api_boundary_nodes", _]) => {}
-            (_, [b"api_boundary_nodes", _, b"domain" | b"ipv4_address" | b"ipv6_address"]) => {}
+            (
+                _,
+                [
+                    b"api_boundary_nodes",
+                    _,
+                    b"domain" | b"ipv4_address" | b"ipv6_address",
+                ],
+            ) => {}
             (_, [b"subnet"] | [b"subnet", _]) => {}
-            (_, [b"subnet", _, b"public_key" | b"canister_ranges" | b"type" | b"node"]) => {}
+            (
+                _,
+                [
+                    b"subnet",
+                    _,
+                    b"public_key" | b"canister_ranges" | b"type" | b"node",
+                ],
+            ) => {}
             (_, [b"subnet", _, b"node", _] | [b"subnet", _, b"node", _, b"public_key"]) => {}
             (EffectiveId::Subnet(_), [b"subnet", subnet_id, b"metrics"]) => {
                 check_effective_id(reader, subnet_id)?;
@@ -152,19 +166,14 @@ fn check_metadata(
 }
 
 fn request_id(label: &[u8]) -> Result<RequestId, PathError> {
-    let id = <[u8; 32]>::try_from(label).map_err(|_| PathError::RequestIdLength {
-        given: label.len(),
-    })?;
+    let id = <[u8; 32]>::try_from(label)
+        .map_err(|_| PathError::RequestIdLength { given: label.len() })?;
     Ok(RequestId(id))
 }
 
 /// The effective id of a management call is not kept with the request, so its
 /// sender may read it under any.
-fn check_request(
-    state: &StateTree,
-    reader: &Reader<'_>,
-    id: RequestId,
-) -> Result<(), PathError> {
+fn check_request(state: &StateTree, reader: &Reader<'_>, id: RequestId) -> Result<(), PathError> {
     let Some(request) = state.requests.get(&id) else {
         return Ok(());
     };
@@ -244,7 +253,15 @@ mod tests {
 
     #[test]
     fn should_show_private_metadata_to_controllers_only() {
-        let section = |name: &'static [u8]| [b"canister".as_slice(), CANISTER.as_slice(), b"metadata", name].map(<[u8]>::to_vec);
+        let section = |name: &'static [u8]| {
+            [
+                b"canister".as_slice(),
+                CANISTER.as_slice(),
+                b"metadata",
+                name,
+            ]
+            .map(<[u8]>::to_vec)
+        };
         let read = |sender, name| {
             let path = section(name);
             let path: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
@@ -263,7 +280,10 @@ mod tests {
     fn should_refuse_the_certified_data_and_the_canister_as_a_whole() {
         let id = CANISTER.as_slice();
         let refused = Err(PathError::Unknown);
-        assert_eq!(ask(OWNER, AT_CANISTER, &[b"canister", id, b"certified_data"]), refused);
+        assert_eq!(
+            ask(OWNER, AT_CANISTER, &[b"canister", id, b"certified_data"]),
+            refused
+        );
         assert_eq!(ask(OWNER, AT_CANISTER, &[b"canister", id]), refused);
         assert_eq!(ask(OWNER, AT_CANISTER, &[b"canister"]), refused);
         assert_eq!(ask(OWNER, AT_CANISTER, &[b"request_status"]), refused);

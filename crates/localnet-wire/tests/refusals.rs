@@ -8,9 +8,7 @@ use candid::Principal;
 use ic_agent::agent::{Envelope, EnvelopeContent};
 use ic_agent::identity::{Delegation, Identity};
 use support::identities::{delegated, ed25519, secp256k1, sign_delegation};
-use support::{
-    CANISTER, Network, call_content, canister_path, now_nanos, query_content, signed,
-};
+use support::{CANISTER, Network, call_content, canister_path, now_nanos, query_content, signed};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -48,12 +46,22 @@ fn read_state(sender: Principal, paths: &[&[&[u8]]]) -> EnvelopeContent {
 async fn should_refuse_a_call_outside_its_window_of_expiry() {
     let network = Network::start().await;
     let now = now_nanos();
-    let refused = [now - 600 * SECOND, now - SECOND, now + 3_600 * SECOND, now + 340 * SECOND, 0, u64::MAX];
+    let refused = [
+        now - 600 * SECOND,
+        now - SECOND,
+        now + 3_600 * SECOND,
+        now + 340 * SECOND,
+        0,
+        u64::MAX,
+    ];
     for expiry in refused {
         let content = call_expiring_at(expiry);
         let answer = network.call(&signed(&content, &ed25519(1))).await;
         assert_eq!(answer.status, 400);
-        assert!(answer.text().contains("Invalid request expiry: "), "{answer:?}");
+        assert!(
+            answer.text().contains("Invalid request expiry: "),
+            "{answer:?}"
+        );
     }
     for expiry in [now + 10 * SECOND, now + 325 * SECOND] {
         let content = call_expiring_at(expiry);
@@ -117,7 +125,10 @@ async fn should_refuse_a_sender_that_the_key_does_not_authenticate() {
     let content = call_content(sender_of(&ed25519(2)));
     let answer = network.call(&signed(&content, &ed25519(1))).await;
     assert_eq!(answer.status, 400);
-    assert!(answer.text().contains("does not match the public key"), "{answer:?}");
+    assert!(
+        answer.text().contains("does not match the public key"),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -197,8 +208,14 @@ async fn should_hold_management_calls_against_the_canister_in_their_argument() {
     assert_eq!(network.call(&signed(&own, &ed25519(1))).await.status, 202);
     let other = content("start_canister", Principal::anonymous());
     assert_eq!(network.call(&signed(&other, &ed25519(1))).await.status, 400);
-    let create = content("provisional_create_canister_with_cycles", Principal::anonymous());
-    assert_eq!(network.call(&signed(&create, &ed25519(1))).await.status, 202);
+    let create = content(
+        "provisional_create_canister_with_cycles",
+        Principal::anonymous(),
+    );
+    assert_eq!(
+        network.call(&signed(&create, &ed25519(1))).await.status,
+        202
+    );
 }
 
 #[tokio::test]
@@ -284,7 +301,8 @@ async fn should_take_a_message_of_two_mebibytes_and_refuse_one_of_six() {
 #[tokio::test]
 async fn should_refuse_a_delegation_that_has_expired_or_targets_others() {
     let network = Network::start().await;
-    let refused: [(fn(&mut Delegation), &str); 3] = [
+    type Change = fn(&mut Delegation);
+    let refused: [(Change, &str); 3] = [
         (|delegation| delegation.expiration = 1, "expired"),
         (
             |delegation| delegation.targets = Some(vec![Principal::anonymous()]),
@@ -359,7 +377,11 @@ async fn should_refuse_a_cycle_of_delegations_and_a_broken_chain() {
         assert!(answer.text().contains("twice in the chain"), "{answer:?}");
     }
     let mut broken = chained(&content, &[1, 2, 3]);
-    broken.sender_delegation.as_mut().expect("a chain").remove(0);
+    broken
+        .sender_delegation
+        .as_mut()
+        .expect("a chain")
+        .remove(0);
     let answer = network.call(&broken).await;
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("Invalid delegation"), "{answer:?}");
@@ -386,7 +408,13 @@ async fn should_answer_browsers_and_unknown_paths() {
 
     let banner = client.get(&network.url).send().await.expect("a response");
     assert_eq!(banner.headers()["access-control-allow-origin"], "*");
-    assert!(banner.text().await.expect("text").contains("development network"));
+    assert!(
+        banner
+            .text()
+            .await
+            .expect("text")
+            .contains("development network")
+    );
 
     let unknown = format!("{}/index.html", network.url);
     let unknown = client.get(unknown).send().await.expect("a response");

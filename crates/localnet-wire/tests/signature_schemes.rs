@@ -109,7 +109,9 @@ async fn should_refuse_a_webauthn_signature_over_another_challenge() {
     let key = authenticator.public_key();
     let content = call_content(Principal::self_authenticating(&key));
     let without_domain = authenticator.sign(content.to_request_id().as_slice());
-    let answer = network.call(&envelope(&content, &key, without_domain)).await;
+    let answer = network
+        .call(&envelope(&content, &key, without_domain))
+        .await;
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("challenge"), "{answer:?}");
 }

@@ -103,7 +103,12 @@ async fn should_sign_query_answers_and_rejects_so_that_the_agent_accepts_them() 
         .call()
         .await;
     assert_eq!(reply.expect("a reply"), b"argument");
-    match agent.query(&CANISTER, "reject").with_arg(vec![]).call().await {
+    match agent
+        .query(&CANISTER, "reject")
+        .with_arg(vec![])
+        .call()
+        .await
+    {
         Err(AgentError::UncertifiedReject { reject, .. }) => {
             assert_eq!(reject.reject_message, "no");
             assert_eq!(reject.error_code.as_deref(), Some("IC0406"));
@@ -143,7 +148,10 @@ async fn should_certify_what_is_known_of_a_canister() {
         metadata("candid:service").await.expect("metadata"),
         b"service : {}"
     );
-    assert_eq!(metadata("secret").await.expect("metadata"), b"for controllers");
+    assert_eq!(
+        metadata("secret").await.expect("metadata"),
+        b"for controllers"
+    );
     assert!(matches!(
         metadata("none").await,
         Err(AgentError::LookupPathAbsent(_))
@@ -268,7 +276,10 @@ async fn should_let_only_the_sender_read_the_status_of_a_request() {
         .expect("a status");
     assert!(matches!(status, RequestStatusResponse::Replied(_)));
     let stranger = network.agent(ed25519(2)).await;
-    match stranger.request_status_raw(&update.request_id, CANISTER).await {
+    match stranger
+        .request_status_raw(&update.request_id, CANISTER)
+        .await
+    {
         Err(AgentError::HttpError(error)) => assert_eq!(error.status, 403),
         other => panic!("expected a refusal, got {other:?}"),
     }

@@ -14,6 +14,7 @@ pub enum ErrorCode {
     QueueFull = 201,
     IngressTimeout = 202,
     CanisterIdTaken = 205,
+    StopTimeout = 206,
     OutOfCycles = 207,
     CanisterNotFound = 301,
     SnapshotNotFound = 305,

@@ -19,9 +19,9 @@ use crate::wasm::{Heap, PreparedModule, engine, internal};
 pub struct CanisterMemory {
     pub heap: Heap,
     /// By the order of `PreparedModule::globals`; empty before the first execution.
-    pub globals: Vec<SavedValue>,
+    pub globals: Arc<Vec<SavedValue>>,
     /// By the order of `PreparedModule::tables`; empty before the first execution.
-    pub tables: Vec<Vec<SavedValue>>,
+    pub tables: Arc<Vec<Vec<SavedValue>>>,
     pub stable: StableImage,
 }
 
@@ -46,7 +46,7 @@ impl CanisterMemory {
     pub fn fresh(module: &PreparedModule, stable: StableImage) -> io::Result<Self> {
         let heap = Heap::new(module.memory.map_or(0, |memory| memory.initial_pages))?;
         module.write_data(&heap.file)?;
-        Ok(Self { heap, globals: Vec::new(), tables: Vec::new(), stable })
+        Ok(Self { heap, globals: Arc::default(), tables: Arc::default(), stable })
     }
 
     pub fn bytes(&self) -> u64 {
@@ -146,8 +146,8 @@ impl Execution {
             writes.write_to(heap.data(&self.store), &memory.heap.file)?;
             memory.heap.pages = heap.size(&self.store);
         }
-        memory.globals = self.save_globals().map_err(other)?;
-        memory.tables = self.save_tables().map_err(other)?;
+        memory.globals = Arc::new(self.save_globals().map_err(other)?);
+        memory.tables = Arc::new(self.save_tables().map_err(other)?);
         let mut context = self.store.into_data();
         context.stable.commit()?;
         memory.stable.pages = context.stable.pages();
@@ -215,11 +215,11 @@ impl Execution {
     }
 
     fn restore(&mut self, memory: &CanisterMemory) -> wasmtime::Result<()> {
-        for (index, saved) in self.module.globals.clone().into_iter().zip(&memory.globals) {
+        for (index, saved) in self.module.globals.clone().into_iter().zip(memory.globals.iter()) {
             let value = self.to_val(*saved)?;
             self.global(index)?.set(&mut self.store, value)?;
         }
-        for (index, saved) in self.module.tables.clone().into_iter().zip(&memory.tables) {
+        for (index, saved) in self.module.tables.clone().into_iter().zip(memory.tables.iter()) {
             let table = self.table(index)?;
             let size = table.size(&self.store);
             if (saved.len() as u64) > size {

@@ -1,1 +1,18 @@
+//! Scenarios: what people do with Stoa, over an endpoint and a stock agent.
+//!
+//! What must hold: nothing here knows which network answers. `STOA_ENDPOINT` names one that offers
+//! `provisional_create_canister_with_cycles`; without it an embedded network is started in this process. Ids are what
+//! the network gives, answers may take seconds, and other tests run on the same network at the same time.
 
+mod model;
+mod network;
+mod proxy;
+mod world;
+
+pub use model::{digits, digits_inputs, model_with_extra_file};
+pub use network::run;
+pub use proxy::{Forwarded, Proxy};
+pub use world::{
+    AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, World, connect, fresh_identity,
+    wasm_folder,
+};

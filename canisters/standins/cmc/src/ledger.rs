@@ -1,6 +1,6 @@
 //! What this canister asks of the ICP ledger: blocks, refunds and burns.
 
-use candid::{CandidType, Nat, Principal};
+use candid::{CandidType, Principal};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha224};

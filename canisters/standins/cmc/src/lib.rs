@@ -17,12 +17,15 @@ mod notify_top_up;
 mod recovery;
 mod runtime;
 
+use candid::candid_method;
 use stoa_cmc_api::{IcpXdrConversionRateResponse, InitArgs, NotifyTopUpArg, NotifyTopUpResult};
 
 /// A question is two short fields; the type table of mainnet's clients is longer.
 const DECODING_QUOTA: usize = 50_000;
 const SKIPPING_QUOTA: usize = 5_000;
 
+// With `decode_with` the macros export a blob as the argument, so they stay hidden from
+// the interface and `candid_method` gives the true signature.
 fn argument<T>(bytes: Vec<u8>) -> T
 where
     T: for<'a> serde::Deserialize<'a> + candid::CandidType,
@@ -32,7 +35,8 @@ where
     )
 }
 
-#[ic_cdk::init(decode_with = "argument")]
+#[ic_cdk::init(decode_with = "argument", hidden = true)]
+#[candid_method(init)]
 fn init(arguments: InitArgs) {
     memory::install(arguments);
     start();
@@ -49,7 +53,8 @@ fn start() {
     runtime::start_timer(recovery::INTERVAL, recovery::finish_open_payments);
 }
 
-#[ic_cdk::update(decode_with = "argument")]
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
 async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
     notify_top_up::notify_top_up(arguments).await
 }
@@ -65,9 +70,6 @@ candid::export_service!();
 pub fn candid_interface() -> String {
     __export_service()
 }
-
-#[cfg(target_family = "wasm")]
-ic_cdk::export_candid!();
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! `notify_top_up`: a payment in the ledger becomes cycles, once.
 
-use candid::{Nat, Principal};
+use candid::Principal;
 use stoa_cmc_api::{
     ERROR_CODE_FAILED_TO_FETCH_BLOCK, ERROR_CODE_OUT_OF_CYCLES, MEMO_TOP_UP_CANISTER, NotifyError,
     NotifyTopUpArg, NotifyTopUpResult,
@@ -45,7 +45,7 @@ pub async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
 
     let in_flight = InFlight::enter(block_index).expect("BUG: a new payment is in flight already");
     let cycles = with_state(|state| cycles_for(amount_e8s, state.settings().xdr_permyriad_per_icp));
-    let stage = match runtime::deposit_cycles(canister_id, cycles).await {
+    let next = match runtime::deposit_cycles(canister_id, cycles).await {
         Ok(()) => Stage::Burning {
             cycles: cycles.into(),
             created_at_nanos: runtime::time_nanos(),
@@ -56,7 +56,7 @@ pub async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
             created_at_nanos: runtime::time_nanos(),
         },
     };
-    set_stage(block_index, stage);
+    set_stage(block_index, next);
     finish(block_index).await;
     drop(in_flight);
     stage(block_index).answer()
@@ -69,7 +69,7 @@ fn check_payment(block: &Block, canister_id: Principal) -> Result<([u8; 32], u64
     let Some(Operation::Transfer { from, to, amount }) = &transaction.operation else {
         return invalid("the transaction is not a transfer".to_string());
     };
-    let memo = memo(transaction.memo, transaction.icrc1_memo.as_deref());
+    let memo = memo(transaction.memo, transaction.icrc1_memo.as_ref().map(|memo| memo.as_slice()));
     if memo != MEMO_TOP_UP_CANISTER {
         return invalid(format!(
             "the memo is {memo:#x}, that of a top-up is {MEMO_TOP_UP_CANISTER:#x}"

@@ -22,7 +22,7 @@ mod refusal;
 mod runtime;
 mod transfer;
 
-use candid::Nat;
+use candid::{Nat, candid_method};
 use icrc_ledger_types::icrc::generic_metadata_value::MetadataValue;
 use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError as Icrc1TransferError};
@@ -41,6 +41,8 @@ const SKIPPING_QUOTA: usize = 10_000;
 /// Genesis lists may be long; only a controller sends them.
 const INIT_DECODING_QUOTA: usize = 100_000_000;
 
+// With `decode_with` the macros export a blob as the argument, so they stay hidden from
+// the interface and `candid_method` gives the true signature.
 fn argument<T>(bytes: Vec<u8>) -> T
 where
     T: for<'a> serde::Deserialize<'a> + candid::CandidType,
@@ -58,7 +60,8 @@ fn init_argument(bytes: Vec<u8>) -> InitArgs {
     >(bytes)
 }
 
-#[ic_cdk::init(decode_with = "init_argument")]
+#[ic_cdk::init(decode_with = "init_argument", hidden = true)]
+#[candid_method(init)]
 fn init(arguments: InitArgs) {
     init::init(arguments)
 }
@@ -68,47 +71,56 @@ fn post_upgrade() {
     memory::open_after_upgrade()
 }
 
-#[ic_cdk::update(decode_with = "argument")]
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
 fn transfer(arguments: TransferArgs) -> Result<u64, TransferError> {
     transfer::transfer(arguments)
 }
 
-#[ic_cdk::update(decode_with = "argument")]
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
 fn icrc1_transfer(arguments: TransferArg) -> Result<Nat, Icrc1TransferError> {
     transfer::icrc1_transfer(arguments)
 }
 
-#[ic_cdk::update(decode_with = "argument")]
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
 fn icrc2_transfer_from(arguments: TransferFromArgs) -> Result<Nat, TransferFromError> {
     transfer::icrc2_transfer_from(arguments)
 }
 
-#[ic_cdk::update(decode_with = "argument")]
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
 fn icrc2_approve(arguments: ApproveArgs) -> Result<Nat, ApproveError> {
     approve::icrc2_approve(arguments)
 }
 
-#[ic_cdk::query(decode_with = "argument")]
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
 fn icrc2_allowance(arguments: AllowanceArgs) -> Allowance {
     approve::icrc2_allowance(arguments)
 }
 
-#[ic_cdk::query(decode_with = "argument")]
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
 fn account_balance(arguments: AccountBalanceArgs) -> Tokens {
     query_blocks::account_balance(arguments)
 }
 
-#[ic_cdk::query(decode_with = "argument")]
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
 fn account_identifier(account: Account) -> AccountIdentifierBytes {
     account::AccountIdentifier::from(account).into()
 }
 
-#[ic_cdk::query(decode_with = "argument")]
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
 fn query_blocks(arguments: GetBlocksArgs) -> QueryBlocksResponse {
     query_blocks::query_blocks(arguments)
 }
 
-#[ic_cdk::query(decode_with = "argument")]
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
 fn transfer_fee(_arguments: TransferFeeArg) -> TransferFee {
     metadata::transfer_fee()
 }
@@ -169,7 +181,8 @@ fn icrc1_minting_account() -> Option<Account> {
     metadata::icrc1_minting_account()
 }
 
-#[ic_cdk::query(decode_with = "argument")]
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
 fn icrc1_balance_of(account: Account) -> Nat {
     query_blocks::icrc1_balance_of(account)
 }
@@ -190,9 +203,6 @@ candid::export_service!();
 pub fn candid_interface() -> String {
     __export_service()
 }
-
-#[cfg(target_family = "wasm")]
-ic_cdk::export_candid!();
 
 #[cfg(test)]
 mod edge_tests;

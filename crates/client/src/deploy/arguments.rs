@@ -31,12 +31,6 @@ struct LedgerInitArgs {
     initial_balances: Vec<(Account, Nat)>,
 }
 
-#[derive(CandidType)]
-struct CyclesMintingInitArgs {
-    ledger: Principal,
-    xdr_permyriad_per_icp: u64,
-}
-
 impl Arguments<'_> {
     /// The module's name and the encoded argument of one canister of the deployment.
     pub fn of(&self, canister: Principal) -> Result<(&'static str, Vec<u8>)> {
@@ -75,7 +69,7 @@ impl Arguments<'_> {
     }
 
     fn cycles_minting(&self) -> Result<Vec<u8>> {
-        encode(&CyclesMintingInitArgs {
+        encode(&stoa_cmc_api::InitArgs {
             ledger: self.deployment.icp_ledger,
             xdr_permyriad_per_icp: self.plan.xdr_permyriad_per_icp,
         })

@@ -2,6 +2,7 @@ use ic_certification::LookupResult;
 use proptest::prelude::*;
 
 use super::*;
+use crate::received_tree::ReceivedTree;
 use crate::replica::{Rejection, RequestId};
 use crate::state_tree::{Metadata, RequestEntry, RequestStatus};
 
@@ -149,32 +150,40 @@ proptest! {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Received {
+    tree: ReceivedTree,
+    signature: serde_bytes::ByteBuf,
+}
+
 #[test]
 fn should_show_certified_data_in_a_data_certificate_and_nothing_else() {
     let keys = Keys::from_seed([1; 32]);
     let mut state = StateTree::default();
     canister(&mut state, 1).module_hash = Some([3; 32]);
     canister(&mut state, 1).certified_data = b"certified".to_vec();
-    state
-        .requests
-        .insert(request_id(1), request(RequestStatus::Replied(b"reply".to_vec())));
+    state.requests.insert(
+        request_id(1),
+        request(RequestStatus::Replied(b"reply".to_vec())),
+    );
     let certificate = keys.data_certificate(&state, canister_id(1));
-    let certificate: Certificate =
+    let certificate: Received =
         ciborium::from_reader(certificate.as_slice()).expect("a certificate");
     let id = canister_id(1);
     let below = |label: &'static [u8]| [b"canister".as_slice(), id.as_slice(), label];
-    let lookup = |label| certificate.tree.lookup_path(below(label));
+    let lookup = |label| certificate.tree.0.lookup_path(below(label));
     assert_eq!(lookup(b"certified_data"), LookupResult::Found(b"certified"));
     assert_eq!(lookup(b"module_hash"), LookupResult::Unknown);
     let reply = [b"request_status".as_slice(), &request_id(1).0, b"reply"];
-    assert_eq!(certificate.tree.lookup_path(reply), LookupResult::Unknown);
+    assert_eq!(certificate.tree.0.lookup_path(reply), LookupResult::Unknown);
     assert!(matches!(
-        certificate.tree.lookup_path([b"time"]),
+        certificate.tree.0.lookup_path([b"time"]),
         LookupResult::Found(_)
     ));
-    let message = [&STATE_ROOT_DOMAIN[..], &certificate.tree.digest()].concat();
+    let message = [&STATE_ROOT_DOMAIN[..], &certificate.tree.0.digest()].concat();
     let key = keys.root_key_raw();
-    let verified = ic_verify_bls_signature::verify_bls_signature(&certificate.signature, &message, key);
+    let verified =
+        ic_verify_bls_signature::verify_bls_signature(&certificate.signature, &message, key);
     assert_eq!(verified, Ok(()));
 }
 

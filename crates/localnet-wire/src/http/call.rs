@@ -10,9 +10,9 @@ use candid::Principal;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 
-use super::Interface;
 use super::body::{CborBody, cbor_response};
 use super::refusal::Refusal;
+use super::{Interface, off_the_runtime};
 use crate::authentication::{AnonymousExpiry, authenticate};
 use crate::certification::{Reveal, certificate};
 use crate::envelope::Envelope;
@@ -150,13 +150,4 @@ fn refused(rejection: Rejection) -> Response {
         reject_message: rejection.message,
         error_code: rejection.error_code,
     })
-}
-
-/// Signatures and hashing take milliseconds, which the async runtime should not.
-pub(super) async fn off_the_runtime<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or(Err(Refusal::Internal))
 }

@@ -16,6 +16,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use self::refusal::Refusal;
 use crate::keys::Keys;
 use crate::replica::Replica;
 
@@ -100,7 +101,10 @@ async fn allow_browsers(request: Request, next: Next) -> Response {
     );
     if preflight {
         let granted = [
-            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, HEAD, OPTIONS"),
+            (
+                header::ACCESS_CONTROL_ALLOW_METHODS,
+                "GET, POST, HEAD, OPTIONS",
+            ),
             (
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
                 "Accept, Authorization, Content-Type, Range, User-Agent, X-Requested-With",
@@ -112,4 +116,13 @@ async fn allow_browsers(request: Request, next: Next) -> Response {
         }
     }
     response
+}
+
+/// Signatures and hashing take milliseconds, which the async runtime should not.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(Refusal::Internal))
 }

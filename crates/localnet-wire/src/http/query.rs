@@ -7,10 +7,9 @@ use candid::Principal;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 
-use super::Interface;
 use super::body::{CborBody, cbor_response};
-use super::call::off_the_runtime;
 use super::refusal::Refusal;
+use super::{Interface, off_the_runtime};
 use crate::authentication::{AnonymousExpiry, authenticate};
 use crate::envelope::Envelope;
 use crate::keys::{Keys, now_nanos};

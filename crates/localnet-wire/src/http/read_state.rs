@@ -6,10 +6,9 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 
-use super::Interface;
 use super::body::{CborBody, cbor_response};
-use super::call::off_the_runtime;
 use super::refusal::Refusal;
+use super::{Interface, off_the_runtime};
 use crate::authentication::{AnonymousExpiry, authenticate};
 use crate::certification::certificate;
 use crate::envelope::Envelope;

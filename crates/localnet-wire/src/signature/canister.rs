@@ -9,12 +9,14 @@
 //! ```
 
 use candid::Principal;
-use ic_certification::{Certificate, HashTree, LookupResult};
+use ic_certification::LookupResult;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_bytes::ByteBuf;
 
 use super::SignatureError;
 use crate::certification::{SELF_DESCRIBING_TAG, STATE_ROOT_DOMAIN};
+use crate::received_tree::ReceivedTree;
 use crate::representation_independent_hash::sha256;
 
 const NAME: &str = "canister";
@@ -22,7 +24,14 @@ const NAME: &str = "canister";
 #[derive(Deserialize)]
 struct CanisterSignature {
     certificate: ByteBuf,
-    tree: HashTree,
+    tree: ReceivedTree,
+}
+
+#[derive(Deserialize)]
+struct Certificate {
+    tree: ReceivedTree,
+    signature: ByteBuf,
+    delegation: Option<IgnoredAny>,
 }
 
 pub(super) fn verify(
@@ -34,7 +43,7 @@ pub(super) fn verify(
     let (canister_id, seed) = key_parts(key).ok_or(SignatureError::InvalidKey(NAME))?;
     let signature: CanisterSignature = tagged(signature).ok_or(SignatureError::Malformed(NAME))?;
     let path = [b"sig".as_slice(), &sha256(seed), &sha256(message)];
-    if signature.tree.lookup_path(path) != LookupResult::Found(b"") {
+    if signature.tree.0.lookup_path(path) != LookupResult::Found(b"") {
         return Err(SignatureError::NotInTree);
     }
     let certificate: Certificate = tagged(&signature.certificate)
@@ -42,7 +51,7 @@ pub(super) fn verify(
     check_certificate(
         &certificate,
         canister_id,
-        &signature.tree.digest(),
+        &signature.tree.0.digest(),
         root_key_raw,
     )
 }
@@ -62,10 +71,10 @@ fn check_certificate(
         canister_id.as_slice(),
         b"certified_data",
     ];
-    if certificate.tree.lookup_path(path) != LookupResult::Found(certified_data) {
+    if certificate.tree.0.lookup_path(path) != LookupResult::Found(certified_data) {
         return Err(SignatureError::Certificate("certifies other data"));
     }
-    let signed = [&STATE_ROOT_DOMAIN[..], &certificate.tree.digest()].concat();
+    let signed = [&STATE_ROOT_DOMAIN[..], &certificate.tree.0.digest()].concat();
     ic_verify_bls_signature::verify_bls_signature(&certificate.signature, &signed, root_key_raw)
         .map_err(|()| SignatureError::Certificate("is not signed by the root key"))
 }

@@ -187,7 +187,6 @@ pub fn canister_path(version: &str, endpoint: &str) -> String {
     format!("/api/{version}/canister/{CANISTER}/{endpoint}")
 }
 
-#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
@@ -196,6 +195,12 @@ pub struct Answer {
 impl Answer {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {}", self.status, self.text())
     }
 }
 

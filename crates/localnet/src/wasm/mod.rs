@@ -14,7 +14,7 @@ mod parse;
 mod prepare;
 mod validate;
 
-pub use engine::{Heap, engine};
+pub use engine::{Heap, THREAD_STACK_BYTES, engine};
 pub use parse::{MethodKind, ModuleError};
 pub use prepare::{ModuleStore, PreparedModule};
 

@@ -1,0 +1,219 @@
+//! Why governance refuses, with the numbers a caller needs, and how the SNS
+//! interface says so.
+
+use candid::Principal;
+use stoa_governance_api::GovernanceError;
+use stoa_governance_api::code::{ErrorType, NeuronPermissionType};
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    AnonymousCaller,
+    InvalidNeuronId {
+        length: usize,
+    },
+    NeuronNotFound,
+    ProposalNotFound {
+        proposal: u64,
+    },
+    MissingField {
+        field: &'static str,
+    },
+    /// Part of the SNS interface that this governance does not have.
+    Unsupported {
+        what: &'static str,
+    },
+    NotPermitted {
+        caller: Principal,
+        permission: NeuronPermissionType,
+    },
+    /// A command of this neuron is in flight.
+    NeuronLocked,
+    TooManyInFlight {
+        max: usize,
+    },
+    TooManyNeurons {
+        max: u64,
+    },
+    StakeTooSmall {
+        balance_e8s: u64,
+        needed_e8s: u64,
+    },
+    StakeBelowCached {
+        balance_e8s: u64,
+        cached_e8s: u64,
+    },
+    StakeBelowRejectCost {
+        stake_e8s: u64,
+        reject_cost_e8s: u64,
+    },
+    LedgerFailed {
+        message: String,
+    },
+    DissolveDelayNotIncreased {
+        current_seconds: u64,
+        max_seconds: u64,
+    },
+    DissolveDelayTooShort {
+        dissolve_delay_seconds: u64,
+        needed_seconds: u64,
+    },
+    NotDissolving,
+    AlreadyDissolving,
+    Dissolved,
+    InvalidProposal {
+        reason: String,
+    },
+    UnknownFunction {
+        function: u64,
+    },
+    TooManyOpenProposals {
+        open: u64,
+        max: u64,
+    },
+    NoVotingPower,
+    VotingPowerTooLarge,
+    VotingPowerNotCurrent,
+    InvalidVote {
+        vote: i32,
+    },
+    VotingClosed {
+        deadline_seconds: u64,
+        now_seconds: u64,
+    },
+    AlreadyVoted,
+    NotEligible,
+}
+
+impl Refusal {
+    fn error_type(&self) -> ErrorType {
+        match self {
+            Self::AnonymousCaller | Self::NotPermitted { .. } | Self::NotEligible => {
+                ErrorType::NotAuthorized
+            }
+            Self::InvalidNeuronId { .. } => ErrorType::InvalidNeuronId,
+            Self::NeuronNotFound | Self::ProposalNotFound { .. } | Self::UnknownFunction { .. } => {
+                ErrorType::NotFound
+            }
+            Self::MissingField { .. }
+            | Self::InvalidVote { .. }
+            | Self::DissolveDelayNotIncreased { .. } => ErrorType::InvalidCommand,
+            Self::Unsupported { .. } => ErrorType::Unavailable,
+            Self::NeuronLocked => ErrorType::NeuronLocked,
+            Self::TooManyInFlight { .. }
+            | Self::TooManyNeurons { .. }
+            | Self::TooManyOpenProposals { .. }
+            | Self::VotingPowerNotCurrent => ErrorType::ResourceExhausted,
+            Self::StakeTooSmall { .. } | Self::StakeBelowRejectCost { .. } => {
+                ErrorType::InsufficientFunds
+            }
+            Self::LedgerFailed { .. } => ErrorType::External,
+            Self::StakeBelowCached { .. }
+            | Self::DissolveDelayTooShort { .. }
+            | Self::NoVotingPower
+            | Self::VotingPowerTooLarge
+            | Self::VotingClosed { .. }
+            | Self::AlreadyVoted => ErrorType::PreconditionFailed,
+            Self::NotDissolving => ErrorType::RequiresDissolving,
+            Self::AlreadyDissolving | Self::Dissolved => ErrorType::RequiresNotDissolving,
+            Self::InvalidProposal { .. } => ErrorType::InvalidProposal,
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AnonymousCaller => write!(f, "the anonymous principal cannot have neurons"),
+            Self::InvalidNeuronId { length } => {
+                write!(f, "a neuron id has 32 bytes, not {length}")
+            }
+            Self::NeuronNotFound => write!(f, "there is no such neuron"),
+            Self::ProposalNotFound { proposal } => write!(f, "there is no proposal {proposal}"),
+            Self::MissingField { field } => write!(f, "`{field}` is missing or not known here"),
+            Self::Unsupported { what } => write!(f, "{what} is not supported by this governance"),
+            Self::NotPermitted { caller, permission } => {
+                write!(f, "{caller} has not the permission {permission:?} on this neuron")
+            }
+            Self::NeuronLocked => {
+                write!(f, "another command of this neuron is in flight; try again")
+            }
+            Self::TooManyInFlight { max } => {
+                write!(f, "{max} commands are in flight, which is the limit; try again")
+            }
+            Self::TooManyNeurons { max } => write!(f, "there are {max} neurons, the limit"),
+            Self::StakeTooSmall {
+                balance_e8s,
+                needed_e8s,
+            } => write!(
+                f,
+                "the neuron's account holds {balance_e8s} e8s, a neuron needs {needed_e8s}"
+            ),
+            Self::StakeBelowCached {
+                balance_e8s,
+                cached_e8s,
+            } => write!(
+                f,
+                "the neuron's account holds {balance_e8s} e8s, less than its stake of {cached_e8s}"
+            ),
+            Self::StakeBelowRejectCost {
+                stake_e8s,
+                reject_cost_e8s,
+            } => write!(
+                f,
+                "a rejected proposal costs {reject_cost_e8s} e8s, the stake is {stake_e8s}"
+            ),
+            Self::LedgerFailed { message } => write!(f, "the ledger did not answer: {message}"),
+            Self::DissolveDelayNotIncreased {
+                current_seconds,
+                max_seconds,
+            } => write!(
+                f,
+                "the dissolve delay must grow; it is {current_seconds} s and at most {max_seconds} s"
+            ),
+            Self::DissolveDelayTooShort {
+                dissolve_delay_seconds,
+                needed_seconds,
+            } => write!(
+                f,
+                "the dissolve delay is {dissolve_delay_seconds} s, this needs {needed_seconds} s"
+            ),
+            Self::NotDissolving => write!(f, "the neuron is not dissolving"),
+            Self::AlreadyDissolving => write!(f, "the neuron is dissolving"),
+            Self::Dissolved => write!(f, "the neuron is dissolved"),
+            Self::InvalidProposal { reason } => write!(f, "{reason}"),
+            Self::UnknownFunction { function } => {
+                write!(f, "there is no generic function {function}")
+            }
+            Self::TooManyOpenProposals { open, max } => {
+                write!(f, "{open} proposals are open to votes, {max} may be")
+            }
+            Self::NoVotingPower => write!(f, "no neuron has voting power"),
+            Self::VotingPowerTooLarge => {
+                write!(f, "the total voting power does not fit 64 bits")
+            }
+            Self::VotingPowerNotCurrent => write!(
+                f,
+                "the total voting power is being brought up to date; try again in a minute"
+            ),
+            Self::InvalidVote { vote } => write!(f, "{vote} is no vote: 1 is yes, 2 is no"),
+            Self::VotingClosed {
+                deadline_seconds,
+                now_seconds,
+            } => write!(
+                f,
+                "votes were accepted until {deadline_seconds}, now it is {now_seconds}"
+            ),
+            Self::AlreadyVoted => write!(f, "the neuron has voted on this proposal"),
+            Self::NotEligible => write!(
+                f,
+                "the neuron had no voting power when the proposal was made"
+            ),
+        }
+    }
+}
+
+impl From<Refusal> for GovernanceError {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.error_type(), refusal.to_string())
+    }
+}

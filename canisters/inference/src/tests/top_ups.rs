@@ -1,0 +1,145 @@
+//! Buying cycles: once, from own revenue, whatever happens to any call.
+
+use stoa_cmc_api::NotifyError;
+use stoa_inference_api::{TopUpError, TopUpState};
+
+use super::world::{FEE, Fate, RESERVE, World, canister, minting, world};
+use crate::top_up::{run, top_up};
+use crate::{queries, state};
+
+const REVENUE: u64 = 3_000_000;
+
+/// Low on cycles, with revenue.
+fn poor_world() -> World {
+    let world = world();
+    state::change_books(|books| books.earn(REVENUE));
+    world.with(|inner| {
+        *inner.balances.get_mut(&canister()).unwrap() += REVENUE;
+        inner.cycles = 500_000_000_000;
+    });
+    world
+}
+
+fn check_books(world: &World) {
+    let books = state::books();
+    assert_eq!(RESERVE + books.earned_e8s - books.spent_e8s, world.balance(canister()));
+}
+
+#[test]
+fn should_turn_revenue_into_cycles() {
+    let world = poor_world();
+    let done = world.finish(top_up(&world)).unwrap();
+    let amount = REVENUE - FEE;
+    assert_eq!(done.amount_e8s, amount);
+    assert_eq!(
+        done.state,
+        TopUpState::Done { block: 0, cycles: (u128::from(amount) * 1_000_000).into() }
+    );
+    assert_eq!(world.balance(minting()), amount);
+    assert_eq!(queries::status(&world).revenue_e8s, 0);
+    assert_eq!(queries::status(&world).top_ups, [done]);
+    check_books(&world);
+}
+
+#[test]
+fn should_convert_no_more_than_the_policy_says() {
+    let world = poor_world();
+    state::change_books(|books| books.earn(10_000_000));
+    world.with(|inner| *inner.balances.get_mut(&canister()).unwrap() += 10_000_000);
+    assert_eq!(world.finish(top_up(&world)).unwrap().amount_e8s, 5_000_000);
+    check_books(&world);
+}
+
+#[test]
+fn should_do_nothing_above_the_threshold_or_without_revenue() {
+    let world = poor_world();
+    world.with(|inner| inner.cycles = 1_000_000_000_000);
+    assert!(matches!(world.finish(top_up(&world)), Err(TopUpError::NotNeeded { .. })));
+    world.with(|inner| inner.cycles -= 1);
+    state::change_books(|books| books.spend(REVENUE - 2 * FEE + 1));
+    // What is in the account but not in the books is not this canister's to spend.
+    assert_eq!(
+        world.finish(top_up(&world)),
+        Err(TopUpError::NotEnoughRevenue { revenue_e8s: 2 * FEE - 1, needed_e8s: 2 * FEE })
+    );
+    assert_eq!(world.with(|inner| inner.log.len()), 0);
+}
+
+#[test]
+fn should_buy_once_whatever_happens_to_any_call() {
+    for call in 0..2 {
+        for fate in Fate::ALL {
+            for upgraded in [false, true] {
+                std::thread::spawn(move || {
+                    let world = poor_world();
+                    world.set_fate(call, fate);
+                    let _answer = world.attempt(run(&world));
+                    if upgraded {
+                        world.upgrade();
+                    }
+                    world.run_timers();
+                    // A transfer that was refused for certain is over; the next tick begins anew.
+                    world.attempt(run(&world));
+                    world.run_timers();
+                    assert_eq!(world.balance(minting()), REVENUE - FEE, "{call} {fate:?} {upgraded}");
+                    let bought = u128::from(REVENUE - FEE) * 1_000_000;
+                    assert_eq!(world.with(|inner| inner.cycles), 500_000_000_000 + bought);
+                    assert_eq!(queries::status(&world).revenue_e8s, 0);
+                    check_books(&world);
+                })
+                .join()
+                .unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn should_ask_again_while_the_minting_canister_works_on_it() {
+    let world = poor_world();
+    world.with(|inner| {
+        inner.notify_answers = vec![
+            NotifyError::Other { error_code: 1, error_message: "later".into() },
+            NotifyError::Processing,
+        ];
+    });
+    let first = world.finish(top_up(&world)).unwrap();
+    assert_eq!(first.state, TopUpState::Notifying { block: 0 });
+    world.run_timers();
+    assert!(matches!(queries::status(&world).top_ups[0].state, TopUpState::Done { .. }));
+    assert_eq!(world.balance(minting()), REVENUE - FEE);
+}
+
+#[test]
+fn should_end_a_top_up_that_was_refunded_or_came_too_late() {
+    for (answer, ends_refunded) in [
+        (NotifyError::Refunded { block_index: Some(7), reason: "closed".into() }, true),
+        (NotifyError::TransactionTooOld(5), false),
+        (NotifyError::InvalidTransaction("not for you".into()), false),
+    ] {
+        std::thread::spawn(move || {
+            let world = poor_world();
+            world.with(|inner| inner.notify_answers = vec![answer]);
+            world.attempt(run(&world));
+            let state = &queries::status(&world).top_ups[0].state;
+            assert_eq!(matches!(state, TopUpState::Refunded { .. }), ends_refunded, "{state:?}");
+            assert_eq!(matches!(state, TopUpState::Failed { .. }), !ends_refunded, "{state:?}");
+            // Not booked back: the books may be too low, never too high.
+            assert_eq!(queries::status(&world).revenue_e8s, 0);
+        })
+        .join()
+        .unwrap();
+    }
+}
+
+#[test]
+fn should_run_one_top_up_at_a_time() {
+    let world = poor_world();
+    world.set_fate(0, Fate::Held);
+    let mut first = std::pin::pin!(top_up(&world));
+    assert!(super::world::poll(first.as_mut()).is_none());
+    assert_eq!(world.finish(top_up(&world)), Err(TopUpError::Busy { id: 0 }));
+    world.release(0);
+    super::world::poll(first.as_mut()).unwrap().unwrap();
+    assert_eq!(world.balance(minting()), REVENUE - FEE);
+}

@@ -1,0 +1,560 @@
+//! A world for one canister: ledger, registry, shards, minting canister and time, each as the real one behaves as
+//! far as the canister can tell. What happens to a call is chosen by its number, so a test can
+//! visit every call of a path.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use candid::{CandidType, Nat, Principal};
+use icrc_ledger_types::icrc1::account::Account;
+use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
+use icrc_ledger_types::icrc2::transfer_from::{TransferFromArgs, TransferFromError};
+use stoa_cmc_api::{NotifyError, NotifyTopUpArg, NotifyTopUpResult};
+use stoa_inference_api::{InferRequest, InitArgs, Payment, Policy};
+use stoa_registry_api::{GetVersionError, GetVersionResult, StoredChunk, VersionInfo, VersionStatus};
+use stoa_shard_api::{Chunk, GetChunkError, GetChunkResult};
+use stoa_types::Sha256;
+use stoa_types::manifest::{
+    Card, Dimension, FileEntry, Lineage, Manifest, Pipeline, PipelineKind, Signature, TensorSpec,
+};
+use stoa_types::tensor::{DataType, Tensor};
+
+use crate::ledger::{IcpTransfer, IcpTransferError, Tokens, minting_account};
+use crate::runtime::{CallFailure, Outcome, Runtime, Task};
+use crate::{infer, load, load_job, state, tasks, volatile};
+
+pub const FEE: u64 = 10_000;
+pub const AUTHOR_PRICE: u64 = 100_000;
+pub const PAYER_FUNDS: u64 = 10_000_000;
+/// What the canister holds from the start, for the fees of refunds before it has earned anything.
+pub const RESERVE: u64 = 1_000_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It is executed, and the answer never comes: where the message would go on, it traps instead.
+    TrapAfter,
+    /// It is not executed, and neither is what comes after.
+    TrapBefore,
+    /// It is executed, but the caller learns only that the outcome is unknown.
+    AnswerLost,
+    /// It is not executed, and the caller learns only that the outcome is unknown.
+    RequestLost,
+    /// It is not executed, and the caller learns that.
+    Refused,
+    /// It is executed when the test says so, and answered.
+    Held,
+}
+
+impl Fate {
+    pub const ALL: [Fate; 5] =
+        [Fate::TrapAfter, Fate::TrapBefore, Fate::AnswerLost, Fate::RequestLost, Fate::Refused];
+}
+
+#[derive(Clone)]
+pub struct World(Rc<RefCell<Inner>>);
+
+pub struct Inner {
+    pub now_nanos: u64,
+    /// e8s by owner; the minting canister's account for this canister is under its own name.
+    pub balances: BTreeMap<Principal, u64>,
+    pub allowances: BTreeMap<Principal, u64>,
+    pub fee: u64,
+    pub burnt_fees: u64,
+    executed: BTreeMap<Vec<u8>, u64>,
+    blocks: Vec<(Principal, u64)>,
+    pub versions: BTreeMap<Sha256, VersionInfo>,
+    pub chunks: BTreeMap<(Principal, Sha256), Vec<u8>>,
+    pub cycles: u128,
+    pub attached: u128,
+    pub accepted: u128,
+    credited: BTreeSet<u64>,
+    pub notify_answers: Vec<NotifyError>,
+    instructions: u64,
+    pub certified: Option<[u8; 32]>,
+    pub scheduled: Vec<Task>,
+    calls: usize,
+    pub log: Vec<&'static str>,
+    fates: BTreeMap<usize, Fate>,
+    released: BTreeSet<usize>,
+    pub trap_runs: bool,
+}
+
+pub fn canister() -> Principal {
+    Principal::from_slice(&[1; 10])
+}
+pub fn registry() -> Principal {
+    Principal::from_slice(&[2; 10])
+}
+pub fn ledger() -> Principal {
+    Principal::from_slice(&[3; 10])
+}
+pub fn minting() -> Principal {
+    Principal::from_slice(&[4; 10])
+}
+pub fn shard(number: u8) -> Principal {
+    Principal::from_slice(&[5, number])
+}
+pub fn payer(number: u8) -> Principal {
+    Principal::from_slice(&[6, number])
+}
+
+/// A canister that was just installed, and everything around it.
+pub fn world() -> World {
+    let nat = |amount: u64| Nat::from(amount);
+    state::initialise(InitArgs {
+        registry: registry(),
+        governance: Principal::from_slice(&[7; 10]),
+        icp_ledger: ledger(),
+        cycles_minting: minting(),
+        policy: Policy {
+            rate_e8s_per_billion_instructions: 20_000_000,
+            rate_cycles_per_billion_instructions: nat(1_500_000_000),
+            cycles_per_e8: nat(50_000),
+            top_up_below_cycles: nat(1_000_000_000_000),
+            top_up_e8s: 5_000_000,
+        },
+    });
+    World(Rc::new(RefCell::new(Inner {
+        now_nanos: 1_700_000_000_000_000_000,
+        balances: BTreeMap::from([(canister(), RESERVE), (payer(0), PAYER_FUNDS), (payer(1), PAYER_FUNDS)]),
+        allowances: BTreeMap::from([(payer(0), PAYER_FUNDS), (payer(1), PAYER_FUNDS)]),
+        fee: FEE,
+        burnt_fees: 0,
+        executed: BTreeMap::new(),
+        blocks: Vec::new(),
+        versions: BTreeMap::new(),
+        chunks: BTreeMap::new(),
+        cycles: 10_000_000_000_000,
+        attached: 0,
+        accepted: 0,
+        credited: BTreeSet::new(),
+        notify_answers: Vec::new(),
+        instructions: 0,
+        certified: None,
+        scheduled: Vec::new(),
+        calls: 0,
+        log: Vec::new(),
+        fates: BTreeMap::new(),
+        released: BTreeSet::new(),
+        trap_runs: false,
+    })))
+}
+
+/// A world where the digits model is admitted and loaded.
+pub fn world_with_digits() -> (World, Sha256) {
+    let world = world();
+    let version = world.admit_digits();
+    world.finish(load::load(&world, payer(0), version)).unwrap();
+    world.finish(load_job::drive(&world));
+    assert!(volatile::has_model(&version), "{:?}", state::load(&version));
+    world.restart_calls();
+    (world, version)
+}
+
+pub fn digits_onnx() -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/models/digits/digits.onnx");
+    std::fs::read(path).unwrap()
+}
+
+pub fn pixels(batch: u64) -> Tensor {
+    Tensor {
+        name: "pixels".into(),
+        datatype: DataType::FP32,
+        shape: vec![batch, 64],
+        data: (0..batch * 64).flat_map(|i| ((i % 17) as f32).to_le_bytes()).collect(),
+    }
+}
+
+pub fn request(version: Sha256, payment: Payment) -> InferRequest {
+    InferRequest { version, inputs: vec![pixels(1)], payment, max_price: None }
+}
+
+pub fn allowance() -> Payment {
+    Payment::Allowance { from_subaccount: None }
+}
+
+fn spec(name: &str, extent: u64) -> TensorSpec {
+    let batch = Dimension::Dynamic { name: "batch".into(), max: 64 };
+    TensorSpec {
+        name: name.into(),
+        datatype: DataType::FP32,
+        shape: vec![batch, Dimension::Fixed(extent)],
+    }
+}
+
+/// The model in chunks of 30,000 bytes, so that there are several; the canister takes any up to 1 MiB.
+pub fn digits_version(onnx: &[u8]) -> VersionInfo {
+    let chunks: Vec<&[u8]> = onnx.chunks(30_000).collect();
+    let manifest = Manifest {
+        schema: 1,
+        publisher: "stoa".into(),
+        name: "digits".into(),
+        version: "1.0.0".into(),
+        license: "Apache-2.0".into(),
+        task: "image-classification".into(),
+        files: vec![FileEntry {
+            path: "digits.onnx".into(),
+            size_bytes: onnx.len() as u64,
+            sha256: Sha256::of(onnx),
+            cid: String::new(),
+            chunks: chunks.iter().map(|chunk| Sha256::of(chunk)).collect(),
+        }],
+        signature: Signature {
+            inputs: vec![spec("pixels", 64)],
+            outputs: vec![spec("probabilities", 10)],
+        },
+        pipeline: Pipeline {
+            model: "digits.onnx".into(),
+            kind: PipelineKind::Tensors,
+            labels: vec![],
+        },
+        card: Card::default(),
+        lineage: Lineage::default(),
+        royalties: vec![],
+        claims: vec![],
+    };
+    VersionInfo {
+        version: manifest.digest(),
+        manifest,
+        status: VersionStatus::Admitted,
+        created_at_nanos: 0,
+        price_per_call_e8s: AUTHOR_PRICE,
+        placement: chunks
+            .iter()
+            .map(|chunk| StoredChunk {
+                hash: Sha256::of(chunk),
+                size_bytes: chunk.len() as u64,
+                shards: vec![shard(0), shard(1)],
+            })
+            .collect(),
+    }
+}
+
+impl World {
+    pub fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        change(&mut self.0.borrow_mut())
+    }
+
+    pub fn admit_digits(&self) -> Sha256 {
+        let onnx = digits_onnx();
+        let info = digits_version(&onnx);
+        let version = info.version;
+        self.with(|inner| {
+            for chunk in onnx.chunks(30_000) {
+                for number in 0..2 {
+                    inner.chunks.insert((shard(number), Sha256::of(chunk)), chunk.to_vec());
+                }
+            }
+            inner.versions.insert(version, info);
+        });
+        version
+    }
+
+    /// Counts calls from 0 again, all of them executed and answered but for `fates`.
+    pub fn restart_calls(&self) {
+        self.with(|inner| {
+            inner.calls = 0;
+            inner.log.clear();
+            inner.fates.clear();
+            inner.released.clear();
+        });
+    }
+
+    pub fn set_fate(&self, call: usize, fate: Fate) {
+        self.with(|inner| inner.fates.insert(call, fate));
+    }
+
+    pub fn release(&self, call: usize) {
+        self.with(|inner| inner.released.insert(call));
+    }
+
+    pub fn balance(&self, owner: Principal) -> u64 {
+        self.with(|inner| inner.balances.get(&owner).copied().unwrap_or(0))
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.with(|inner| inner.now_nanos += time.as_nanos() as u64);
+    }
+
+    /// Runs a message to its end. `None` where it trapped, with its locks released as a cleanup would.
+    pub fn attempt<T>(&self, message: impl Future<Output = T>) -> Option<T> {
+        poll(pin!(message))
+    }
+
+    pub fn finish<T>(&self, message: impl Future<Output = T>) -> T {
+        self.attempt(message).expect("a call of this message did not come back")
+    }
+
+    /// What timers do until nothing is scheduled any more.
+    pub fn run_timers(&self) {
+        for _ in 0..100 {
+            let tasks = self.with(|inner| std::mem::take(&mut inner.scheduled));
+            if tasks.is_empty() {
+                return;
+            }
+            self.pass(Duration::from_secs(60));
+            for task in tasks {
+                let _trapped: Option<()> = self.attempt(tasks::run(self.clone(), task));
+            }
+        }
+        panic!("timers go on for ever");
+    }
+
+    /// An upgrade: the heap is lost, stable memory is not, timers are armed again.
+    pub fn upgrade(&self) {
+        volatile::forget_everything();
+        self.with(|inner| inner.scheduled = Task::ALL.to_vec());
+    }
+
+    fn execute(&self, callee: Principal, method: &'static str, argument: &[u8]) -> Result<Vec<u8>, String> {
+        fn reply<T: CandidType>(value: T) -> Result<Vec<u8>, String> {
+            Ok(candid::encode_one(value).unwrap())
+        }
+        match method {
+            "get_version" => {
+                let version: Sha256 = candid::decode_one(argument).unwrap();
+                let found: GetVersionResult =
+                    self.with(|inner| inner.versions.get(&version).cloned()).ok_or(GetVersionError::NotFound);
+                reply(found)
+            }
+            "get_chunk" => {
+                let hash: Sha256 = candid::decode_one(argument).unwrap();
+                let found: GetChunkResult = self
+                    .with(|inner| inner.chunks.get(&(callee, hash)).cloned())
+                    .map(|data| Chunk { data })
+                    .ok_or(GetChunkError::NotFound { hash });
+                reply(found)
+            }
+            "icrc2_transfer_from" => reply(self.transfer_from(candid::decode_one(argument).unwrap())),
+            "icrc1_transfer" => reply(self.icrc1_transfer(candid::decode_one(argument).unwrap())),
+            "transfer" => reply(self.icp_transfer(candid::decode_one(argument).unwrap())),
+            "notify_top_up" => reply(self.notify(candid::decode_one(argument).unwrap())),
+            "c2c_load_step" => {
+                load_job::step(self, candid::decode_one(argument).unwrap());
+                reply(())
+            }
+            "c2c_run" => {
+                if self.with(|inner| inner.trap_runs) {
+                    return Err("the run trapped".into());
+                }
+                infer::execute(self, candid::decode_one(argument).unwrap());
+                reply(())
+            }
+            other => panic!("nobody has a method {other}"),
+        }
+    }
+
+    /// As ICRC-1: a transfer with a creation time happens once.
+    fn once(
+        &self,
+        key: Vec<u8>,
+        from: Principal,
+        to: Principal,
+        amount: u64,
+    ) -> Result<Nat, TransferError> {
+        self.with(|inner| {
+            if let Some(block) = inner.executed.get(&key) {
+                return Err(TransferError::Duplicate { duplicate_of: (*block).into() });
+            }
+            let balance = inner.balances.get(&from).copied().unwrap_or(0);
+            let Some(left) = balance.checked_sub(amount + inner.fee) else {
+                return Err(TransferError::InsufficientFunds { balance: balance.into() });
+            };
+            inner.balances.insert(from, left);
+            *inner.balances.entry(to).or_default() += amount;
+            inner.burnt_fees += inner.fee;
+            inner.blocks.push((to, amount));
+            let block = inner.blocks.len() as u64 - 1;
+            inner.executed.insert(key, block);
+            Ok(block.into())
+        })
+    }
+
+    fn is_old(&self, created_at: Option<u64>) -> bool {
+        self.with(|inner| inner.now_nanos - created_at.unwrap() > 24 * 3_600 * 1_000_000_000)
+    }
+
+    fn transfer_from(&self, args: TransferFromArgs) -> Result<Nat, TransferFromError> {
+        if self.is_old(args.created_at_time) {
+            return Err(TransferFromError::TooOld);
+        }
+        let fee = self.with(|inner| inner.fee);
+        if args.fee != Some(fee.into()) {
+            return Err(TransferFromError::BadFee { expected_fee: fee.into() });
+        }
+        let key = candid::encode_one(&args).unwrap();
+        let amount = number(&args.amount);
+        let allowance = self.with(|inner| inner.allowances.get(&args.from.owner).copied().unwrap_or(0));
+        let known = self.with(|inner| inner.executed.contains_key(&key));
+        if !known && allowance < amount + fee {
+            return Err(TransferFromError::InsufficientAllowance { allowance: allowance.into() });
+        }
+        let block = self.once(key, args.from.owner, args.to.owner, amount).map_err(|error| match error {
+            TransferError::Duplicate { duplicate_of } => TransferFromError::Duplicate { duplicate_of },
+            TransferError::InsufficientFunds { balance } => TransferFromError::InsufficientFunds { balance },
+            other => panic!("{other}"),
+        })?;
+        self.with(|inner| inner.allowances.insert(args.from.owner, allowance - amount - fee));
+        Ok(block)
+    }
+
+    fn icrc1_transfer(&self, args: TransferArg) -> Result<Nat, TransferError> {
+        if self.is_old(args.created_at_time) {
+            return Err(TransferError::TooOld);
+        }
+        let fee = self.with(|inner| inner.fee);
+        if args.fee != Some(fee.into()) {
+            return Err(TransferError::BadFee { expected_fee: fee.into() });
+        }
+        let Account { owner, .. } = args.to;
+        self.once(candid::encode_one(&args).unwrap(), canister(), owner, number(&args.amount))
+    }
+
+    fn icp_transfer(&self, args: IcpTransfer) -> Result<u64, IcpTransferError> {
+        assert_eq!(args.memo, 0x5055_5054);
+        assert_eq!(args.to, minting_account(minting(), canister()));
+        if self.is_old(args.created_at_time.map(|time| time.timestamp_nanos)) {
+            return Err(IcpTransferError::TxTooOld { allowed_window_nanos: 0 });
+        }
+        let fee = self.with(|inner| inner.fee);
+        if args.fee.e8s != fee {
+            return Err(IcpTransferError::BadFee { expected_fee: Tokens { e8s: fee } });
+        }
+        self.once(candid::encode_one(&args).unwrap(), canister(), minting(), args.amount.e8s)
+            .map(|block| number(&block))
+            .map_err(|error| match error {
+                TransferError::Duplicate { duplicate_of } => {
+                    IcpTransferError::TxDuplicate { duplicate_of: number(&duplicate_of) }
+                }
+                TransferError::InsufficientFunds { balance } => {
+                    IcpTransferError::InsufficientFunds { balance: Tokens { e8s: number(&balance) } }
+                }
+                other => panic!("{other}"),
+            })
+    }
+
+    fn notify(&self, arg: NotifyTopUpArg) -> NotifyTopUpResult {
+        self.with(|inner| {
+            if let Some(error) = inner.notify_answers.pop() {
+                return Err(error);
+            }
+            assert_eq!(arg.canister_id, canister());
+            let (to, amount) = inner.blocks[arg.block_index as usize];
+            assert_eq!(to, minting());
+            let cycles = u128::from(amount) * 1_000_000;
+            if inner.credited.insert(arg.block_index) {
+                inner.cycles += cycles;
+            }
+            Ok(cycles.into())
+        })
+    }
+}
+
+pub fn number(nat: &Nat) -> u64 {
+    u64::try_from(nat.0.clone()).unwrap()
+}
+
+/// Polls until it is ready or waits for a call that does not come back by itself.
+pub fn poll<T>(mut message: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match message.as_mut().poll(&mut context) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+impl Runtime for World {
+    fn now_nanos(&self) -> u64 {
+        self.with(|inner| inner.now_nanos)
+    }
+
+    fn own_id(&self) -> Principal {
+        canister()
+    }
+
+    async fn call(
+        &self,
+        callee: Principal,
+        method: &'static str,
+        argument: Vec<u8>,
+    ) -> Result<Vec<u8>, CallFailure> {
+        let (number, fate) = self.with(|inner| {
+            let number = inner.calls;
+            inner.calls += 1;
+            inner.log.push(method);
+            (number, inner.fates.get(&number).copied())
+        });
+        let failure = |outcome| CallFailure { outcome, message: format!("{method} went wrong") };
+        let trap = || std::future::pending::<Result<Vec<u8>, CallFailure>>();
+        match fate {
+            Some(Fate::TrapBefore) => return trap().await,
+            Some(Fate::RequestLost) => return Err(failure(Outcome::Unknown)),
+            Some(Fate::Refused) => return Err(failure(Outcome::NotExecuted)),
+            Some(Fate::Held) => {
+                std::future::poll_fn(|_| {
+                    if self.with(|inner| inner.released.contains(&number)) {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                })
+                .await;
+            }
+            Some(Fate::TrapAfter | Fate::AnswerLost) | None => {}
+        }
+        let answer = self
+            .execute(callee, method, &argument)
+            .map_err(|message| CallFailure { outcome: Outcome::Unknown, message });
+        match fate {
+            Some(Fate::TrapAfter) => trap().await,
+            Some(Fate::AnswerLost) => Err(failure(Outcome::Unknown)),
+            _ => answer,
+        }
+    }
+
+    fn attached_cycles(&self) -> u128 {
+        self.with(|inner| inner.attached)
+    }
+
+    fn accept_cycles(&self, max: u128) -> u128 {
+        self.with(|inner| {
+            let accepted = max.min(inner.attached);
+            inner.attached -= accepted;
+            inner.accepted += accepted;
+            inner.cycles += accepted;
+            accepted
+        })
+    }
+
+    fn cycle_balance(&self) -> u128 {
+        self.with(|inner| inner.cycles)
+    }
+
+    fn liquid_cycles(&self) -> u128 {
+        self.with(|inner| inner.cycles)
+    }
+
+    fn instructions(&self) -> u64 {
+        self.with(|inner| {
+            inner.instructions += 1_000_000;
+            inner.instructions
+        })
+    }
+
+    fn certify(&self, root: [u8; 32]) {
+        self.with(|inner| inner.certified = Some(root));
+    }
+
+    fn schedule(&self, _: Duration, task: Task) {
+        self.with(|inner| {
+            if !inner.scheduled.contains(&task) {
+                inner.scheduled.push(task);
+            }
+        });
+    }
+}

@@ -1,0 +1,146 @@
+//! Where a version's bytes go. The unit is a file segment of at most 1 GiB, whole on
+//! each of its two shards. A segment goes where most of its bytes already are, then where
+//! the version has been put so far, then where most room is. Pure: the caller brings the facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stoa_types::Sha256;
+use stoa_types::manifest::{FileEntry, Manifest};
+
+use crate::limits::{COPIES, SEGMENT_CHUNKS_MAX};
+use crate::state::records::{PlacementRecord, SegmentRecord};
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShardRoom {
+    pub number: u16,
+    pub free_bytes: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    pub placement: PlacementRecord,
+    /// Bytes that are new to each shard.
+    pub new_bytes: BTreeMap<u16, u64>,
+}
+
+/// No two shards have room for a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoRoom {
+    pub needed_bytes: u64,
+}
+
+/// `holders`: shards that are known to have a chunk.
+pub fn place(
+    manifest: &Manifest,
+    shards: &[ShardRoom],
+    holders: &BTreeMap<Sha256, Vec<u16>>,
+) -> Result<Plan, NoRoom> {
+    let mut placed: BTreeMap<u16, BTreeSet<Sha256>> = BTreeMap::new();
+    let mut new_bytes: BTreeMap<u16, u64> = BTreeMap::new();
+    let mut segments = Vec::new();
+    for (file, entry) in (0..).zip(&manifest.files) {
+        for (index, chunks) in entry.chunks.chunks(SEGMENT_CHUNKS_MAX).enumerate() {
+            let first_chunk = index * SEGMENT_CHUNKS_MAX;
+            let sizes = distinct_sizes(entry, first_chunk, chunks);
+            let size_bytes: u64 = sizes.values().sum();
+            let present = present_bytes(&sizes, holders, &placed);
+            let chosen = choose(shards, size_bytes, &present, &new_bytes, &placed)?;
+            for number in &chosen {
+                let missing = size_bytes - present.get(number).copied().unwrap_or(0);
+                *new_bytes.entry(*number).or_default() += missing;
+                placed.entry(*number).or_default().extend(sizes.keys());
+            }
+            segments.push(SegmentRecord {
+                file,
+                first_chunk: first_chunk as u32,
+                chunks: chunks.len() as u32,
+                shards: chosen,
+            });
+        }
+    }
+    Ok(Plan {
+        placement: PlacementRecord { segments },
+        new_bytes,
+    })
+}
+
+fn distinct_sizes(
+    entry: &FileEntry,
+    first_chunk: usize,
+    chunks: &[Sha256],
+) -> BTreeMap<Sha256, u64> {
+    let size = |index: u64| FileEntry::chunk_size_bytes(entry.size_bytes, index);
+    (first_chunk as u64..)
+        .zip(chunks)
+        .map(|(index, hash)| (*hash, size(index)))
+        .collect()
+}
+
+/// Bytes of the segment that each shard has, or will have by this plan.
+fn present_bytes(
+    sizes: &BTreeMap<Sha256, u64>,
+    holders: &BTreeMap<Sha256, Vec<u16>>,
+    placed: &BTreeMap<u16, BTreeSet<Sha256>>,
+) -> BTreeMap<u16, u64> {
+    let mut present: BTreeMap<u16, u64> = BTreeMap::new();
+    for (hash, size_bytes) in sizes {
+        let mut having: BTreeSet<u16> = holders.get(hash).into_iter().flatten().copied().collect();
+        let by_plan = placed.iter().filter(|(_, chunks)| chunks.contains(hash));
+        having.extend(by_plan.map(|(number, _)| *number));
+        for number in having {
+            *present.entry(number).or_default() += size_bytes;
+        }
+    }
+    present
+}
+
+fn choose(
+    shards: &[ShardRoom],
+    size_bytes: u64,
+    present: &BTreeMap<u16, u64>,
+    new_bytes: &BTreeMap<u16, u64>,
+    placed: &BTreeMap<u16, BTreeSet<Sha256>>,
+) -> Result<Vec<u16>, NoRoom> {
+    let mut ranked: Vec<_> = shards
+        .iter()
+        .filter_map(|shard| {
+            let number = shard.number;
+            let has = present.get(&number).copied().unwrap_or(0);
+            let taken = new_bytes.get(&number).copied().unwrap_or(0);
+            let free = shard.free_bytes.saturating_sub(taken);
+            let rank = (has, placed.contains_key(&number), free);
+            (size_bytes - has <= free).then_some((rank, number))
+        })
+        .collect();
+    if ranked.len() < COPIES {
+        return Err(NoRoom {
+            needed_bytes: size_bytes,
+        });
+    }
+    // Best first; among equals the lowest number, so that a plan does not depend on chance.
+    ranked.sort_unstable_by(|(a, first), (b, second)| b.cmp(a).then(first.cmp(second)));
+    let mut chosen: Vec<u16> = ranked[..COPIES].iter().map(|(_, number)| *number).collect();
+    chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// Each distinct chunk of the manifest, in its order, with all shards that any of its segments is on.
+pub fn chunk_shards(
+    manifest: &Manifest,
+    placement: &PlacementRecord,
+) -> Vec<(stoa_types::DistinctChunk, BTreeSet<u16>)> {
+    let mut shards: BTreeMap<Sha256, BTreeSet<u16>> = BTreeMap::new();
+    for segment in &placement.segments {
+        let chunks = &manifest.files[segment.file as usize].chunks;
+        let first = segment.first_chunk as usize;
+        for hash in &chunks[first..first + segment.chunks as usize] {
+            shards.entry(*hash).or_default().extend(&segment.shards);
+        }
+    }
+    let distinct = manifest.distinct_chunks();
+    let with_shards = |chunk: stoa_types::DistinctChunk| {
+        let on = shards.remove(&chunk.hash);
+        (chunk, on.expect("BUG: a chunk of the manifest is in no segment"))
+    };
+    distinct.into_iter().map(with_shards).collect()
+}

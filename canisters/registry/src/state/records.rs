@@ -1,0 +1,340 @@
+//! What stands in stable memory. These are not the wire types: each is wrapped in
+//! an enum of its versions and written as CBOR with field names, so that a later reader knows what it has before it.
+
+use std::borrow::Cow;
+
+use candid::Principal;
+use ic_stable_structures::Storable;
+use ic_stable_structures::storable::Bound;
+use serde::{Deserialize, Serialize};
+use stoa_registry_api::VersionStatus;
+use stoa_types::Sha256;
+use stoa_types::manifest::Manifest;
+
+/// Writes `$record` as `V1` of `$envelope`. A `V2` gets its own record type, a variant, and an arm that converts.
+macro_rules! stored_as {
+    ($record:ty, $envelope:ident) => {
+        #[derive(Serialize, Deserialize)]
+        enum $envelope<'a> {
+            V1(Cow<'a, $record>),
+        }
+
+        impl Storable for $record {
+            fn to_bytes(&self) -> Cow<'_, [u8]> {
+                let mut bytes = Vec::new();
+                ciborium::into_writer(&$envelope::V1(Cow::Borrowed(self)), &mut bytes)
+                    .expect("BUG: a record does not encode");
+                Cow::Owned(bytes)
+            }
+
+            fn into_bytes(self) -> Vec<u8> {
+                self.to_bytes().into_owned()
+            }
+
+            fn from_bytes(bytes: Cow<[u8]>) -> Self {
+                let $envelope::V1(record) =
+                    ciborium::from_reader(&bytes[..]).expect("BUG: a stored record does not decode");
+                record.into_owned()
+            }
+
+            const BOUND: Bound = Bound::Unbounded;
+        }
+    };
+}
+
+/// A digest as 32 bytes of CBOR, not as an array of numbers.
+mod digest {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_bytes::ByteArray;
+    use stoa_types::Sha256;
+
+    pub fn serialize<S: Serializer>(hash: &Sha256, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&hash.0)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sha256, D::Error> {
+        ByteArray::<32>::deserialize(deserializer).map(|bytes| Sha256(bytes.into_array()))
+    }
+}
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub governance: Principal,
+    /// Versions that nobody has decided about, of all principals.
+    pub open_drafts: u64,
+}
+stored_as!(Settings, StoredSettings);
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct ShardRecord {
+    pub principal: Principal,
+    /// As the shard itself said; absent until it was asked.
+    pub capacity_bytes: Option<u64>,
+    /// What drafts and versions were given room for. An upper bound: two drafts with equal new chunks count twice.
+    pub assigned_bytes: u64,
+}
+stored_as!(ShardRecord, StoredShard);
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct PublisherRecord {
+    pub owner: Principal,
+    pub created_at_nanos: u64,
+}
+stored_as!(PublisherRecord, StoredPublisher);
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+pub struct AccountRecord {
+    pub handles: Vec<String>,
+    pub open_drafts: u64,
+}
+stored_as!(AccountRecord, StoredAccount);
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
+pub struct ModelRecord {
+    pub price_per_call_e8s: u64,
+    pub newest_admitted: Option<NewestAdmitted>,
+}
+stored_as!(ModelRecord, StoredModel);
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct NewestAdmitted {
+    pub semver: String,
+    #[serde(with = "digest")]
+    pub version: Sha256,
+}
+
+/// Everything about a version that changes or that a listing shows; the manifest stands apart.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct VersionRecord {
+    pub publisher: String,
+    pub name: String,
+    pub semver: String,
+    pub license: String,
+    pub task: String,
+    pub size_bytes: u64,
+    pub status: Status,
+    /// Who began the upload; open drafts are counted against it.
+    pub created_by: Principal,
+    pub created_at_nanos: u64,
+    /// All its shards know that its chunks are coming.
+    pub is_announced: bool,
+}
+stored_as!(VersionRecord, StoredVersion);
+
+impl VersionRecord {
+    pub fn model(&self) -> String {
+        format!("{}/{}", self.publisher, self.name)
+    }
+
+    pub fn reference(&self) -> String {
+        format!("{}/{}@{}", self.publisher, self.name, self.semver)
+    }
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    Draft,
+    Sealed,
+    Proposed,
+    Admitted,
+    Deprecated,
+    Revoked,
+    Rejected,
+}
+
+impl Status {
+    /// Nobody has decided about it yet.
+    pub fn is_open(self) -> bool {
+        matches!(self, Status::Draft | Status::Sealed | Status::Proposed)
+    }
+}
+
+impl From<Status> for VersionStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Draft => Self::Draft,
+            Status::Sealed => Self::Sealed,
+            Status::Proposed => Self::Proposed,
+            Status::Admitted => Self::Admitted,
+            Status::Deprecated => Self::Deprecated,
+            Status::Revoked => Self::Revoked,
+            Status::Rejected => Self::Rejected,
+        }
+    }
+}
+
+/// Where the segments of a version's files are, in the order of the manifest.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct PlacementRecord {
+    pub segments: Vec<SegmentRecord>,
+}
+stored_as!(PlacementRecord, StoredPlacement);
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct SegmentRecord {
+    /// Index of the file in the manifest.
+    pub file: u32,
+    /// Index of the segment's first chunk within the file.
+    pub first_chunk: u32,
+    pub chunks: u32,
+    /// Numbers of the shards that have it whole.
+    pub shards: Vec<u16>,
+}
+
+/// The manifest is a document that never changes and names its own schema, so it is kept in the very
+/// encoding it came in, behind a byte for that encoding: 1 is Candid of `Manifest`, which
+/// later fields and variants can only add to. Its digest, the key, tells whether it was read rightly.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ManifestRecord(pub Manifest);
+
+const MANIFEST_CANDID: u8 = 1;
+
+impl Storable for ManifestRecord {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut bytes = vec![MANIFEST_CANDID];
+        bytes.extend(candid::encode_one(&self.0).expect("BUG: a manifest does not encode"));
+        Cow::Owned(bytes)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let (encoding, rest) = bytes.split_first().expect("BUG: an empty manifest record");
+        assert_eq!(*encoding, MANIFEST_CANDID, "BUG: manifest in an unknown encoding");
+        Self(candid::decode_one(rest).expect("BUG: a stored manifest does not decode"))
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
+/// `chunk hash · shard number (big-endian)`
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ChunkPlace {
+    pub hash: [u8; 32],
+    pub shard: u16,
+}
+
+impl Storable for ChunkPlace {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.into_bytes())
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.hash.to_vec();
+        bytes.extend(self.shard.to_be_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let (hash, shard) = bytes
+            .split_first_chunk::<32>()
+            .expect("BUG: a chunk place is cut off");
+        Self {
+            hash: *hash,
+            shard: u16::from_be_bytes(shard.try_into().expect("BUG: a chunk place is cut off")),
+        }
+    }
+
+    const BOUND: Bound = Bound::Bounded {
+        max_size: 34,
+        is_fixed_size: true,
+    };
+}
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AuditRecord {
+    pub timestamp_nanos: u64,
+    pub actor: Principal,
+    pub action: Action,
+}
+stored_as!(AuditRecord, StoredAudit);
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    Installed {
+        governance: Principal,
+        shards: Vec<Principal>,
+    },
+    ClaimedPublisher {
+        handle: String,
+    },
+    ChangedStatus {
+        #[serde(with = "digest")]
+        version: Sha256,
+        from: Option<Status>,
+        to: Status,
+    },
+    SetPrice {
+        model: String,
+        price_per_call_e8s: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_reads<T: Storable + PartialEq + std::fmt::Debug>(hex: &str, expected: T) {
+        let decode = |index| u8::from_str_radix(&hex[index..index + 2], 16).unwrap();
+        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(decode).collect();
+        assert_eq!(T::from_bytes(Cow::Borrowed(&bytes)), expected);
+    }
+
+    /// Bytes that version 1 wrote. Later code must read them, so these lines only ever get company.
+    #[test]
+    fn should_read_records_of_version_1() {
+        let owner = Principal::from_slice(&[1, 2, 3]);
+        assert_reads(
+            "a1625631a26a676f7665726e616e6365430102036b6f70656e5f64726166747307",
+            Settings { governance: owner, open_drafts: 7 },
+        );
+        assert_reads(
+            "a1625631a3697072696e636970616c430102036e63617061636974795f6279746573f66e61737369676e65645f627974657305",
+            ShardRecord { principal: owner, capacity_bytes: None, assigned_bytes: 5 },
+        );
+        assert_reads(
+            "a1625631a2656f776e65724301020370637265617465645f61745f6e616e6f7309",
+            PublisherRecord { owner, created_at_nanos: 9 },
+        );
+    }
+
+    #[test]
+    fn should_read_back_what_it_writes() {
+        fn assert_kept<T: Storable + Clone + PartialEq + std::fmt::Debug>(record: T) {
+            assert_eq!(T::from_bytes(record.to_bytes()), record);
+        }
+        let owner = Principal::from_slice(&[7; 29]);
+        let version = Sha256([5; 32]);
+        assert_kept(AccountRecord { handles: vec!["a".into()], open_drafts: 3 });
+        assert_kept(ModelRecord {
+            price_per_call_e8s: u64::MAX,
+            newest_admitted: Some(NewestAdmitted { semver: "1.0.0".into(), version }),
+        });
+        assert_kept(VersionRecord {
+            publisher: "stoa".into(),
+            name: "digits".into(),
+            semver: "1.0.0".into(),
+            license: "MIT".into(),
+            task: "x".into(),
+            size_bytes: 1 << 34,
+            status: Status::Proposed,
+            created_by: owner,
+            created_at_nanos: 1,
+            is_announced: true,
+        });
+        assert_kept(PlacementRecord {
+            segments: vec![SegmentRecord { file: 1, first_chunk: 1024, chunks: 3, shards: vec![0, 499] }],
+        });
+        assert_kept(ChunkPlace { hash: [3; 32], shard: 258 });
+        for action in [
+            Action::Installed { governance: owner, shards: vec![owner] },
+            Action::ClaimedPublisher { handle: "stoa".into() },
+            Action::ChangedStatus { version, from: None, to: Status::Draft },
+            Action::SetPrice { model: "stoa/digits".into(), price_per_call_e8s: 1 },
+        ] {
+            assert_kept(AuditRecord { timestamp_nanos: 1, actor: owner, action });
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The grammar of the command line.
+
+use std::path::PathBuf;
+
+use candid::Principal;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::context::DEFAULT_PORT;
+
+/// A public library of AI models that nobody owns.
+#[derive(Parser)]
+#[command(name = "stoa", version)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Clone)]
+pub struct Global {
+    /// URL of the network; the deployment's own where absent
+    #[arg(long, global = true, env = "STOA_ENDPOINT")]
+    pub endpoint: Option<String>,
+    /// Whose key signs: a name (made on first use), dev:<name> on local networks, or anonymous
+    #[arg(long, global = true, env = "STOA_IDENTITY", default_value = "default")]
+    pub identity: String,
+    /// File that says which canisters make up the deployment [default: .stoa/local.json]
+    #[arg(long, global = true, env = "STOA_DEPLOYMENT")]
+    pub deployment: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start and stop the embedded local network
+    #[command(subcommand)]
+    Network(Network),
+    /// Create and install all canisters on a local or test network
+    Deploy(Deploy),
+    /// Make governance the only controller of every canister
+    Handover,
+    /// Show who you are
+    Identity,
+    /// Show what an account holds
+    Balance(Balance),
+    /// Send tokens
+    Transfer(Transfer),
+    /// Let an inference canister take what your calls cost, up to an amount
+    Approve(Approve),
+    /// Claim a handle to publish under
+    #[command(subcommand)]
+    Publisher(Publisher),
+    /// Upload a model; run again, it goes on where it stopped
+    Push(Push),
+    /// Set the author's price of a call
+    Price(Price),
+    /// Submit a pushed version for admission
+    Submit(Version),
+    /// Lock governance tokens in a neuron, which can propose and vote
+    Stake(Stake),
+    /// Show your neurons
+    Neurons,
+    /// Make a proposal
+    #[command(subcommand)]
+    Propose(Propose),
+    /// Vote on a proposal
+    Vote(Vote),
+    /// Show a proposal
+    Proposal(Proposal),
+    /// Load an admitted version into an inference canister and wait until it can be called
+    Load(OnInference),
+    /// What a call costs
+    Quote(OnInference),
+    /// Run a model on inputs, paid from your allowance
+    Infer(Infer),
+    /// Receipts of paid calls
+    #[command(subcommand)]
+    Receipt(Receipt),
+    /// Download a version, every byte checked
+    Pull(Pull),
+    /// Check every byte of a version, and with --receipt do a paid call again and compare every bit
+    Verify(Verify),
+    /// Show the versions, canisters and cycles of the deployment
+    Status,
+    /// Ask an inference canister to buy cycles from its revenue
+    TopUp(TopUp),
+}
+
+#[derive(Subcommand)]
+pub enum Network {
+    /// Start it in the background
+    Start(NetworkStart),
+    /// Stop it; what was on it is gone
+    Stop,
+    /// Say whether it runs
+    Status,
+}
+
+#[derive(Args)]
+pub struct NetworkStart {
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    pub port: u16,
+    /// Stay in the foreground
+    #[arg(long)]
+    pub foreground: bool,
+}
+
+#[derive(Args)]
+pub struct Deploy {
+    /// Where to write the deployment; what --deployment says where absent
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    #[arg(long, default_value_t = 2)]
+    pub shards: usize,
+    #[arg(long, default_value_t = 1)]
+    pub inference: usize,
+    /// Let the network choose the ids of the ICP ledger and the cycles minting canister, rather than ask for mainnet's
+    #[arg(long)]
+    pub own_ids: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
+pub enum Token {
+    Icp,
+    Stoa,
+}
+
+#[derive(Args)]
+pub struct Balance {
+    /// Show one token only
+    #[arg(long)]
+    pub token: Option<Token>,
+    /// Whose; yours where absent
+    #[arg(long)]
+    pub of: Option<Principal>,
+}
+
+#[derive(Args)]
+pub struct Transfer {
+    /// In tokens, as 1.5
+    pub amount: String,
+    pub token: Token,
+    /// Principal, or account in ICRC-1 text
+    pub to: String,
+}
+
+#[derive(Args)]
+pub struct Approve {
+    /// In ICP, as 1.5; replaces what was approved before
+    pub amount: String,
+    /// Inference canister; the deployment's first where absent
+    #[arg(long)]
+    pub inference: Option<Principal>,
+}
+
+#[derive(Subcommand)]
+pub enum Publisher {
+    /// Take a free handle; yours already is fine
+    Claim { handle: String },
+}
+
+#[derive(Args)]
+pub struct Push {
+    /// Folder with a model.toml
+    pub folder: PathBuf,
+    /// Your publisher handle
+    #[arg(long)]
+    pub publisher: String,
+}
+
+#[derive(Args)]
+pub struct Price {
+    /// publisher/name
+    pub model: String,
+    /// In ICP, as 0.01
+    pub amount: String,
+}
+
+#[derive(Args)]
+pub struct Version {
+    /// publisher/name@version, publisher/name, or 64 hexadecimal digits
+    pub version: String,
+}
+
+#[derive(Args)]
+pub struct Stake {
+    /// In governance tokens; 0 claims what an interrupted stake transferred
+    pub amount: String,
+    #[command(flatten)]
+    pub neuron: Neuron,
+}
+
+/// Which of your neurons.
+#[derive(Args)]
+pub struct Neuron {
+    /// Number of the neuron, from 0, if you have several
+    #[arg(long = "neuron", default_value_t = 0)]
+    pub memo: u64,
+}
+
+#[derive(Subcommand)]
+pub enum Propose {
+    /// That a submitted version be admitted
+    Admit {
+        #[command(flatten)]
+        version: Version,
+        #[command(flatten)]
+        neuron: Neuron,
+    },
+    /// A text to agree on
+    Motion {
+        title: String,
+        text: String,
+        #[command(flatten)]
+        neuron: Neuron,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Choice {
+    Yes,
+    No,
+}
+
+#[derive(Args)]
+pub struct Vote {
+    /// Number of the proposal, or latest
+    pub proposal: String,
+    pub choice: Choice,
+    #[command(flatten)]
+    pub neuron: Neuron,
+    /// Wait until it has been executed
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Args)]
+pub struct Proposal {
+    /// Number of the proposal, or latest
+    pub proposal: String,
+    /// Wait until it has been executed
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Args)]
+pub struct OnInference {
+    #[command(flatten)]
+    pub version: Version,
+    /// Inference canister; the deployment's first where absent
+    #[arg(long)]
+    pub inference: Option<Principal>,
+}
+
+#[derive(Args)]
+pub struct Infer {
+    #[command(flatten)]
+    pub on: OnInference,
+    /// JSON of the Open Inference Protocol: {"inputs": [{"name", "datatype", "shape", "data"}]}
+    pub input: PathBuf,
+    /// Refuse to pay more than this, in ICP
+    #[arg(long)]
+    pub max_price: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Receipt {
+    /// Prove that a receipt is in the certified log
+    Verify {
+        id: u64,
+        #[arg(long)]
+        inference: Option<Principal>,
+    },
+}
+
+#[derive(Args)]
+pub struct Pull {
+    #[command(flatten)]
+    pub version: Version,
+    /// Where to write the files
+    pub folder: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Verify {
+    #[command(flatten)]
+    pub on: OnInference,
+    /// Do the call of this receipt again; needs --input
+    #[arg(long, requires = "input")]
+    pub receipt: Option<u64>,
+    /// The inputs of that call
+    #[arg(long, requires = "receipt")]
+    pub input: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct TopUp {
+    #[arg(long)]
+    pub inference: Option<Principal>,
+    /// Wait until cycles have come from a top-up, this one or one that the canister began itself
+    #[arg(long)]
+    pub wait: bool,
+}

@@ -1,0 +1,193 @@
+//! `stoa load`, `quote`, `infer`, `top-up`.
+
+use std::time::{Duration, Instant};
+
+use candid::Nat;
+use serde_json::json;
+use stoa_client::amount::{format_cycles, format_tokens, parse_tokens};
+use stoa_client::inference::Inference;
+use stoa_client::polling::Backoff;
+use stoa_client::sample::{parse_inputs, tensors_to_json};
+use stoa_client::{Accepted, ClientError, Result};
+use stoa_inference_api::{
+    InferRequest, LoadState, Payment, Price, TopUp as Bought, TopUpError, TopUpState,
+};
+
+use crate::arguments::{Infer, OnInference, TopUp};
+use crate::context::Context;
+use crate::output::Output;
+use crate::progress;
+
+const LOAD_PATIENCE: Duration = Duration::from_secs(30 * 60);
+const TOP_UP_PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+pub async fn load(context: &Context, arguments: OnInference) -> Result<Output> {
+    let stoa = context.open().await?;
+    let version = stoa.registry().resolve(&arguments.version.version).await?;
+    let inference = stoa.inference(arguments.inference)?;
+    inference.load(version).await?.accepted()?;
+    let turning = progress::waiting("loading");
+    let status = inference
+        .wait_ready(version, LOAD_PATIENCE, |state| {
+            turning.set_message(describe(state));
+        })
+        .await;
+    turning.finish_and_clear();
+    let status = status?;
+    Ok(Output::new(
+        format!("{version} on {}: {}", inference.canister(), describe(&status.state)),
+        json!({"version": version.to_string(), "inference": inference.canister().to_text()}),
+    ))
+}
+
+pub async fn quote(context: &Context, arguments: OnInference) -> Result<Output> {
+    let stoa = context.open().await?;
+    let version = stoa.registry().resolve(&arguments.version.version).await?;
+    let quote = stoa
+        .inference(arguments.inference)?
+        .quote(version)
+        .await?
+        .accepted()?;
+    Ok(Output::new(
+        format!(
+            "a call costs {} ICP (and {} ICP ledger fee) or {} cycles; about {} instructions",
+            format_tokens(quote.price_e8s),
+            format_tokens(quote.ledger_fee_e8s),
+            format_cycles(&quote.price_cycles),
+            quote.instructions_per_call
+        ),
+        json!({
+            "price_e8s": quote.price_e8s,
+            "ledger_fee_e8s": quote.ledger_fee_e8s,
+            "price_cycles": quote.price_cycles.0.to_string(),
+            "instructions_per_call": quote.instructions_per_call,
+        }),
+    ))
+}
+
+pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
+    let stoa = context.open().await?;
+    let version = stoa
+        .registry()
+        .resolve(&arguments.on.version.version)
+        .await?;
+    let text = std::fs::read_to_string(&arguments.input).map_err(|source| ClientError::File {
+        path: arguments.input.clone(),
+        source,
+    })?;
+    let max_price = arguments
+        .max_price
+        .map(|text| parse_tokens(&text).map(Nat::from))
+        .transpose()?;
+    let request = InferRequest {
+        version,
+        inputs: parse_inputs(&text)?,
+        payment: Payment::Allowance {
+            from_subaccount: None,
+        },
+        max_price,
+    };
+    let answer = stoa
+        .inference(arguments.on.inference)?
+        .infer(&request)
+        .await?
+        .accepted()?;
+    let receipt = &answer.receipt;
+    let outputs = tensors_to_json(&answer.outputs)?;
+    let price = match &receipt.price {
+        Price::IcpE8s(e8s) => format!("{} ICP", format_tokens(*e8s)),
+        Price::Cycles(cycles) => format!("{} cycles", format_cycles(cycles)),
+    };
+    Ok(Output::lines(
+        vec![
+            outputs.to_string(),
+            format!(
+                "receipt {} ({}), paid {price}, {} instructions",
+                receipt.id, receipt.hash, receipt.instructions
+            ),
+        ],
+        json!({
+            "outputs": outputs,
+            "receipt": {
+                "id": receipt.id,
+                "hash": receipt.hash.to_string(),
+                "instructions": receipt.instructions,
+                "output_hash": receipt.output_hash.to_string(),
+            },
+        }),
+    ))
+}
+
+pub async fn top_up(context: &Context, arguments: TopUp) -> Result<Output> {
+    let stoa = context.open().await?;
+    let inference = stoa.inference(arguments.inference)?;
+    let started = inference.top_up().await?;
+    let done = match started {
+        Ok(bought) if matches!(bought.state, TopUpState::Done { .. }) || !arguments.wait => bought,
+        // Its own timer may have been faster: then the revenue is spent, and that top-up is the one to wait for.
+        Ok(_) | Err(TopUpError::Busy { .. } | TopUpError::NotEnoughRevenue { .. })
+            if arguments.wait =>
+        {
+            wait_bought(&inference).await?
+        }
+        refused => refused.accepted()?,
+    };
+    let line = match &done.state {
+        TopUpState::Done { block, cycles } => format!(
+            "top-up {}: {} ICP (block {block}) became {} cycles",
+            done.id,
+            format_tokens(done.amount_e8s),
+            format_cycles(cycles)
+        ),
+        other => format!(
+            "top-up {} of {} ICP: {other:?}",
+            done.id,
+            format_tokens(done.amount_e8s)
+        ),
+    };
+    Ok(Output::new(
+        line,
+        json!({"id": done.id, "amount_e8s": done.amount_e8s}),
+    ))
+}
+
+/// Waits until the newest top-up has brought its cycles. Where there never was one, the reason is in the refusal of a
+/// call without `--wait`.
+async fn wait_bought(inference: &Inference) -> Result<Bought> {
+    let start = Instant::now();
+    let mut backoff = Backoff::quick();
+    loop {
+        let status = inference.status().await?;
+        match status.top_ups.into_iter().max_by_key(|bought| bought.id) {
+            Some(bought) if matches!(bought.state, TopUpState::Done { .. }) => return Ok(bought),
+            Some(Bought {
+                state: TopUpState::Failed { message },
+                ..
+            }) => return Err(ClientError::Failed(format!("the top-up failed: {message}"))),
+            None => inference.top_up().await?.accepted().map(drop)?,
+            Some(_) => {}
+        }
+        if start.elapsed() > TOP_UP_PATIENCE {
+            return Err(ClientError::TimedOut {
+                what: "the top-up".to_owned(),
+                waited: start.elapsed(),
+            });
+        }
+        backoff.wait().await;
+    }
+}
+
+fn describe(state: &LoadState) -> String {
+    match state {
+        LoadState::Fetching {
+            chunks_done,
+            chunks_total,
+        } => format!("fetching, {chunks_done} of {chunks_total} chunks"),
+        LoadState::Optimising => "optimising".to_owned(),
+        LoadState::Ready {
+            instructions_per_call,
+            memory_bytes,
+        } => format!("ready; {instructions_per_call} instructions a call, {memory_bytes} bytes"),
+        LoadState::Failed { message } => format!("failed: {message}"),
+    }
+}

@@ -1,0 +1,47 @@
+//! One file for each group of commands: they read their arguments, call the client and say what came out.
+
+mod admission;
+mod deploy;
+mod governance;
+mod inference;
+mod library;
+mod network;
+mod status;
+mod tokens;
+mod verify;
+
+use stoa_client::Result;
+
+use crate::arguments::{Arguments, Command};
+use crate::context::Context;
+use crate::output::Output;
+
+pub async fn run(arguments: Arguments) -> Result<Output> {
+    let context = Context::new(arguments.global);
+    match arguments.command {
+        Command::Network(command) => network::run(&context, command).await,
+        Command::Deploy(arguments) => deploy::deploy(&context, arguments).await,
+        Command::Handover => deploy::hand_over(&context).await,
+        Command::Identity => tokens::identity(&context),
+        Command::Balance(arguments) => tokens::balance(&context, arguments).await,
+        Command::Transfer(arguments) => tokens::transfer(&context, arguments).await,
+        Command::Approve(arguments) => tokens::approve(&context, arguments).await,
+        Command::Publisher(command) => library::publisher(&context, command).await,
+        Command::Push(arguments) => library::push(&context, arguments).await,
+        Command::Price(arguments) => library::price(&context, arguments).await,
+        Command::Pull(arguments) => library::pull(&context, arguments).await,
+        Command::Submit(arguments) => admission::submit(&context, arguments).await,
+        Command::Propose(command) => admission::propose(&context, command).await,
+        Command::Stake(arguments) => governance::stake(&context, arguments).await,
+        Command::Neurons => governance::neurons(&context).await,
+        Command::Vote(arguments) => governance::vote(&context, arguments).await,
+        Command::Proposal(arguments) => governance::proposal(&context, arguments).await,
+        Command::Load(arguments) => inference::load(&context, arguments).await,
+        Command::Quote(arguments) => inference::quote(&context, arguments).await,
+        Command::Infer(arguments) => inference::infer(&context, arguments).await,
+        Command::TopUp(arguments) => inference::top_up(&context, arguments).await,
+        Command::Receipt(command) => verify::receipt(&context, command).await,
+        Command::Verify(arguments) => verify::verify(&context, arguments).await,
+        Command::Status => status::status(&context).await,
+    }
+}

@@ -1,0 +1,117 @@
+//! `stoa network`: the embedded local network.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use stoa_client::{ClientError, Connection, Deployment, Result};
+
+use crate::arguments::{Network, NetworkStart};
+use crate::context::{Context, local_endpoint};
+use crate::localnet;
+use crate::output::Output;
+
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+pub async fn run(context: &Context, command: Network) -> Result<Output> {
+    match command {
+        Network::Start(arguments) => start(context, arguments).await,
+        Network::Stop => stop(),
+        Network::Status => Ok(status()),
+    }
+}
+
+async fn start(context: &Context, arguments: NetworkStart) -> Result<Output> {
+    if let Some(running) = localnet::running() {
+        return Ok(Output::new(
+            format!(
+                "a local network already runs at {} (process {})",
+                localnet::endpoint(&running),
+                running.pid
+            ),
+            json!({"endpoint": localnet::endpoint(&running), "pid": running.pid}),
+        ));
+    }
+    let endpoint = local_endpoint(arguments.port);
+    if std::net::TcpListener::bind(("127.0.0.1", arguments.port)).is_err() {
+        return Err(ClientError::InvalidArgument(format!(
+            "port {} is taken: choose another with --port",
+            arguments.port
+        )));
+    }
+    forget_deployment(context, &endpoint)?;
+    if arguments.foreground {
+        localnet::run_in_foreground(arguments.port)?;
+    }
+    let running = localnet::start(arguments.port)?;
+    wait_until_up(&endpoint).await?;
+    Ok(Output::new(
+        format!(
+            "a local network runs at {endpoint} (process {}, log {})",
+            running.pid,
+            localnet::log_path().display()
+        ),
+        json!({"endpoint": endpoint, "pid": running.pid}),
+    ))
+}
+
+/// The new network is empty, so a deployment on the one before it at the same place is gone.
+fn forget_deployment(context: &Context, endpoint: &str) -> Result<()> {
+    let path = context.deployment_path();
+    match Deployment::read(&path) {
+        Ok(old) if old.endpoint == endpoint => std::fs::remove_file(&path)
+            .map_err(|source| ClientError::File { path, source }),
+        _ => Ok(()),
+    }
+}
+
+async fn wait_until_up(endpoint: &str) -> Result<()> {
+    use stoa_client::identity::development_identity;
+    let start = Instant::now();
+    loop {
+        let probe = development_identity("probe");
+        let answer = Connection::open(endpoint, std::sync::Arc::new(probe)).await;
+        match answer {
+            Ok(_) => return Ok(()),
+            Err(error) if localnet::running().is_none() => {
+                return Err(ClientError::Failed(format!(
+                    "the local network ended at once ({error}); its log ends with:\n{}",
+                    localnet::log_tail()
+                )));
+            }
+            Err(error) if start.elapsed() > START_PATIENCE => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+fn stop() -> Result<Output> {
+    match localnet::running() {
+        Some(running) => {
+            localnet::stop(&running)?;
+            Ok(Output::new(
+                "the local network is stopped, what was on it is gone",
+                json!({"stopped": running.pid}),
+            ))
+        }
+        None => Ok(Output::new(
+            "no local network was started from this folder",
+            json!({"stopped": null}),
+        )),
+    }
+}
+
+fn status() -> Output {
+    match localnet::running() {
+        Some(running) => {
+            let endpoint = localnet::endpoint(&running);
+            Output::new(
+                format!("running at {endpoint} (process {})", running.pid),
+                json!({"running": true, "endpoint": endpoint, "pid": running.pid}),
+            )
+        }
+        None => Output::new(
+            "not running: start it with `stoa network start`",
+            json!({"running": false}),
+        ),
+    }
+}

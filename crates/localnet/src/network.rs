@@ -1,0 +1,206 @@
+//! The state that the parts of the network share, and the ways to change it.
+//!
+//! One thread, the executor, changes canisters. Queries and the HTTP interface
+//! read them. No lock is held while a canister's code runs, but one: a query
+//! keeps commits to the memory that it reads from happening (see `PagedFile`).
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use candid::Principal;
+use stoa_localnet_wire::{Ingress, Keys, Rejection, RequestId, RequestStatus, StateTree};
+use tokio::sync::watch;
+
+use crate::canister::Canister;
+use crate::error::Failure;
+use crate::system_api::{EntryPoint, Message, MessageContext, Response};
+use crate::wasm::ModuleStore;
+
+/// Canister ids are numbers, as on the Internet Computer; local ones start here.
+/// The range of the certified routing table is wider and holds the ids of
+/// mainnet's own canisters too, for `specified_id`.
+const FIRST_CANISTER: u64 = 0x0000_0000_FFE0_0000;
+
+pub struct Network {
+    pub keys: Arc<Keys>,
+    pub root_key: Arc<Vec<u8>>,
+    pub subnet: Principal,
+    pub modules: ModuleStore,
+    pub tree: Arc<RwLock<StateTree>>,
+    state: RwLock<State>,
+    to_executor: Mutex<Sender<Event>>,
+    /// Counts answered requests, for those who wait for one.
+    answered: watch::Sender<u64>,
+    last_time: AtomicU64,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub canisters: BTreeMap<Principal, Canister>,
+    next_canister: u64,
+    /// Ids given out and never to be given out again.
+    used: HashSet<Principal>,
+}
+
+/// What the executor is told.
+pub enum Event {
+    Ingress(Ingress),
+    Stop,
+}
+
+impl Network {
+    pub fn new(keys: Arc<Keys>, modules: ModuleStore, to_executor: Sender<Event>) -> Self {
+        Self {
+            root_key: Arc::new(keys.root_key_der().to_vec()),
+            subnet: keys.subnet_id(),
+            keys,
+            modules,
+            tree: Arc::default(),
+            state: RwLock::new(State { next_canister: FIRST_CANISTER, ..State::default() }),
+            to_executor: Mutex::new(to_executor),
+            answered: watch::Sender::new(0),
+            last_time: AtomicU64::new(0),
+        }
+    }
+
+    pub fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn read_tree(&self) -> RwLockReadGuard<'_, StateTree> {
+        self.tree.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn write_tree(&self) -> RwLockWriteGuard<'_, StateTree> {
+        self.tree.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// False once the executor has stopped.
+    pub fn tell(&self, event: Event) -> bool {
+        let sender = self.to_executor.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        sender.send(event).is_ok()
+    }
+
+    /// Nanoseconds since 1970; never less than before.
+    pub fn now(&self) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as u64);
+        self.last_time.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+
+    pub fn watch_answers(&self) -> watch::Receiver<u64> {
+        self.answered.subscribe()
+    }
+
+    pub fn answer(&self, request: RequestId, status: RequestStatus) {
+        if let Some(entry) = self.write_tree().requests.get_mut(&request) {
+            entry.status = status;
+        }
+        self.answered.send_modify(|count| *count += 1);
+    }
+
+    /// Brings the certified facts of a canister up to date.
+    pub fn publish(&self, canister: &Canister) {
+        let entry = canister.entry();
+        self.write_tree().canisters.insert(canister.id, entry);
+    }
+
+    /// A certificate of the canister's certified data, for its queries.
+    pub fn data_certificate(&self, id: Principal) -> Vec<u8> {
+        self.keys.data_certificate(&self.read_tree(), id)
+    }
+
+    pub fn unpublish(&self, id: &Principal) {
+        self.write_tree().canisters.remove(id);
+    }
+
+    /// A context to run an entry point of the canister in.
+    pub fn context(&self, canister: &Canister, point: EntryPoint, message: Message, limits: Limits) -> Option<MessageContext> {
+        let code = canister.code.as_ref()?;
+        Some(MessageContext {
+            entry_point: point,
+            facts: canister.facts(self.subnet, &self.root_key),
+            message,
+            time: self.now(),
+            instruction_limit: limits.instructions,
+            reply_bytes_max: limits.reply_bytes,
+            data_certificate: None,
+            stable: code.memory.stable.open(),
+            balance: canister.cycles,
+            cycles_accepted: 0,
+            cycles_minted: 0,
+            reply_data: Vec::new(),
+            response: None,
+            call: None,
+            calls: Vec::new(),
+            certified_data: None,
+            global_timer: None,
+            accepted: false,
+            logs: Vec::new(),
+            memory: None,
+            counter: None,
+            error: None,
+        })
+    }
+}
+
+/// What one execution may use.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub instructions: u64,
+    pub reply_bytes: usize,
+}
+
+impl State {
+    /// The next id of its own choice.
+    pub fn allocate_canister_id(&mut self) -> Principal {
+        loop {
+            let id = canister_id(self.next_canister);
+            self.next_canister += 1;
+            if self.used.insert(id) {
+                return id;
+            }
+        }
+    }
+
+    /// Takes an id that the creator asked for; false if it was ever used.
+    pub fn claim_canister_id(&mut self, id: Principal) -> bool {
+        self.used.insert(id)
+    }
+}
+
+/// The number, big-endian, and two bytes that mark an id of a canister.
+pub fn canister_id(number: u64) -> Principal {
+    let mut bytes = [0; 10];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes[8..].copy_from_slice(&[1, 1]);
+    Principal::from_slice(&bytes)
+}
+
+/// Whether that is the id of some canister.
+pub fn is_canister_id(id: &Principal) -> bool {
+    let bytes = id.as_slice();
+    bytes.len() == 10 && bytes[8..] == [1, 1]
+}
+
+pub fn rejected(failure: &Failure) -> RequestStatus {
+    RequestStatus::Rejected(failure.to_rejection())
+}
+
+/// A canister's answer, as the user who called it sees it.
+pub fn status_of(response: Response) -> RequestStatus {
+    match response {
+        Response::Reply(bytes) => RequestStatus::Replied(bytes),
+        Response::Reject(reject) => RequestStatus::Rejected(Rejection {
+            code: u64::from(reject.code),
+            message: reject.message,
+            error_code: crate::error::ErrorCode::RejectedMessage.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,196 @@
+//! Calls that a canister receives: from users and from canisters.
+
+use std::sync::Arc;
+
+use candid::Principal;
+use stoa_localnet_wire::{Ingress, RequestStatus};
+
+use super::steps::{Answer, Payment, Step};
+use super::{Call, Executor};
+use crate::canister::{CallContext, Canister, ManagementCaller, Origin, Status};
+use crate::error::{ErrorCode, ExecutionError, Failure};
+use crate::execution::Entry;
+use crate::fees;
+use crate::limits::{REPLY_BYTES_MAX, UPDATE_INSTRUCTIONS_MAX};
+use crate::network::Limits;
+use crate::system_api::{EntryPoint, Message};
+use crate::wasm::MethodKind;
+
+pub const UPDATE: Limits = Limits { instructions: UPDATE_INSTRUCTIONS_MAX, reply_bytes: REPLY_BYTES_MAX };
+
+/// A call in the terms of the canister that receives it.
+struct Received {
+    origin: Origin,
+    caller: Principal,
+    callee: Principal,
+    method: String,
+    argument: Vec<u8>,
+    cycles: u128,
+    deadline: Option<u64>,
+}
+
+impl Executor {
+    pub(super) fn execute_ingress(&mut self, ingress: Ingress) {
+        let request = ingress.request_id;
+        if ingress.ingress_expiry_nanos < self.network.now() {
+            let failure = Failure::new(
+                ErrorCode::IngressTimeout,
+                format!("Ingress message {} timed out waiting to start executing.", hex::encode(request.0)),
+            );
+            return self.respond(&Origin::Ingress(request), Answer::Failed(failure), 0);
+        }
+        self.network.answer(request, RequestStatus::Processing);
+        if ingress.canister_id == Principal::management_canister() {
+            let caller = ManagementCaller::User { sender: ingress.sender, request_id: request };
+            return self.execute_management_call(caller, &ingress.method_name, &ingress.arg);
+        }
+        let fee = fees::ingress(ingress.arg.len() + ingress.method_name.len());
+        if let Some(canister) = self.network.write().canisters.get_mut(&ingress.canister_id) {
+            canister.cycles = canister.cycles.saturating_sub(fee);
+        }
+        self.receive_call(Received {
+            origin: Origin::Ingress(request),
+            caller: ingress.sender,
+            callee: ingress.canister_id,
+            method: ingress.method_name,
+            argument: ingress.arg,
+            cycles: 0,
+            deadline: None,
+        });
+    }
+
+    pub(super) fn execute_call(&mut self, call: Call) {
+        if call.callee == Principal::management_canister() || call.callee == self.network.subnet {
+            let version = self.network.read().canisters.get(&call.caller).map_or(0, |caller| caller.version);
+            let caller = ManagementCaller::Canister {
+                sender: call.caller,
+                callback: call.callback,
+                cycles: call.cycles,
+                version,
+            };
+            return self.execute_management_call(caller, &call.method, &call.argument);
+        }
+        self.receive_call(Received {
+            origin: Origin::Call { caller: call.caller, callback: call.callback },
+            caller: call.caller,
+            callee: call.callee,
+            method: call.method,
+            argument: call.argument,
+            cycles: call.cycles,
+            deadline: call.deadline,
+        });
+    }
+
+    fn receive_call(&mut self, call: Received) {
+        match self.open_call_context(&call) {
+            Ok((context, point)) => self.run_call(call, context, point),
+            Err(refusal) => {
+                let answer = refusal.answer(&call.origin);
+                self.respond(&call.origin, answer, call.cycles);
+            }
+        }
+    }
+
+    /// Checks that the canister takes the call, and notes that it has begun.
+    fn open_call_context(&self, call: &Received) -> Result<(u64, EntryPoint), Refusal> {
+        let mut state = self.network.write();
+        let canister = state.canisters.get_mut(&call.callee).ok_or(Refusal::NotFound(call.callee))?;
+        match canister.status {
+            Status::Running => {}
+            Status::Stopping(_) => return Err(Refusal::Stopping(call.callee)),
+            Status::Stopped => return Err(Refusal::Stopped(call.callee)),
+        }
+        let point = entry_point(canister, &call.method)
+            .map_err(|error| Refusal::Failed(error.into_failure(call.callee)))?
+            .ok_or_else(|| Refusal::Failed(composite_query_in_replicated_mode()))?;
+        let context = canister.allocate_id();
+        canister.call_contexts.insert(
+            context,
+            CallContext {
+                origin: call.origin.clone(),
+                caller: call.caller,
+                deadline: call.deadline,
+                responded: false,
+                cycles_available: call.cycles,
+                outstanding: 0,
+                instructions: 0,
+                deleted: false,
+            },
+        );
+        Ok((context, point))
+    }
+
+    fn run_call(&mut self, call: Received, context: u64, point: EntryPoint) {
+        let kind = match point {
+            EntryPoint::ReplicatedQuery => "canister_query",
+            _ => "canister_update",
+        };
+        let export = format!("{kind} {}", call.method);
+        let done = self.step(Step {
+            canister: call.callee,
+            call_context: context,
+            point,
+            entry: Entry::Export(&export),
+            message: Message {
+                caller: Some(call.caller),
+                argument: Arc::new(call.argument),
+                method: call.method,
+                deadline: call.deadline,
+                cycles_available: call.cycles,
+                ..Message::default()
+            },
+            limits: UPDATE,
+            payment: Payment::Balance,
+        });
+        self.settle(call.callee, context, done);
+    }
+}
+
+/// Which entry point a method name leads to. None for a composite query.
+fn entry_point(canister: &Canister, method: &str) -> Result<Option<EntryPoint>, ExecutionError> {
+    let module = &canister.code.as_ref().ok_or(ExecutionError::NoModule)?.module;
+    if module.exports(MethodKind::Update, method) {
+        Ok(Some(EntryPoint::Update))
+    } else if module.exports(MethodKind::Query, method) {
+        Ok(Some(EntryPoint::ReplicatedQuery))
+    } else if module.exports(MethodKind::CompositeQuery, method) {
+        Ok(None)
+    } else {
+        Err(ExecutionError::MethodNotFound { kind: "update", name: method.to_string() })
+    }
+}
+
+pub fn composite_query_in_replicated_mode() -> Failure {
+    Failure::new(
+        ErrorCode::CompositeQueryInReplicatedMode,
+        "Composite query cannot be called in replicated mode",
+    )
+}
+
+/// Why a canister does not take a call.
+enum Refusal {
+    NotFound(Principal),
+    Stopping(Principal),
+    Stopped(Principal),
+    Failed(Failure),
+}
+
+impl Refusal {
+    fn answer(self, origin: &Origin) -> Answer {
+        let failure = match self {
+            Self::NotFound(id) => Failure::canister_not_found(id),
+            Self::Stopping(id) => Failure::new(ErrorCode::Stopping, format!("Canister {id} is stopping")),
+            Self::Stopped(id) => Failure::new(ErrorCode::Stopped, format!("Canister {id} is stopped")),
+            Self::Failed(failure) => return Answer::Failed(failure),
+        };
+        // These are found out when a call is delivered, before there is an
+        // error code: a calling canister sees the bare text.
+        match origin {
+            Origin::Call { .. } => {
+                let reject = crate::error::Reject::new(failure.code.reject_code(), failure.message);
+                Answer::Response(crate::system_api::Response::Reject(reject))
+            }
+            _ => Answer::Failed(failure),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! One execution of a canister's code in the executor: set up, run, kept or undone.
+
+use std::sync::Arc;
+
+use candid::Principal;
+
+use super::{Call, Executor, SystemTask, Task};
+use crate::canister::{Callback, Canister, Origin};
+use crate::error::{ErrorCode, ExecutionError, Failure};
+use crate::execution::{Ended, Entry, Execution};
+use crate::fees;
+use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, HEAP_BYTES_MAX};
+use crate::memory::HeapWrites;
+use crate::network::{Limits, rejected, status_of};
+use crate::system_api::{EntryPoint, Message, MessageContext, OutgoingCall, Response};
+
+/// How a step is paid for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Payment {
+    /// From the balance, which must suffice for the whole limit beforehand.
+    Balance,
+    /// From what was kept back when the call was sent.
+    Reserve,
+}
+
+/// What to run.
+pub struct Step<'a> {
+    pub canister: Principal,
+    /// The call context that outgoing calls belong to.
+    pub call_context: u64,
+    pub point: EntryPoint,
+    pub entry: Entry<'a>,
+    pub message: Message,
+    pub limits: Limits,
+    pub payment: Payment,
+}
+
+/// What came of it. Memory, cycles and calls have been settled.
+pub struct Done {
+    pub result: Result<Option<Response>, ExecutionError>,
+    pub instructions: u64,
+    pub cycles_accepted: u128,
+}
+
+impl Executor {
+    /// Runs a step. An error means that nothing was run.
+    pub(super) fn step(&mut self, step: Step) -> Result<Done, Failure> {
+        let Step { canister, call_context, point, entry, message, limits, payment } = step;
+        let (code, mut context) = {
+            let state = self.network.read();
+            let known = state.canisters.get(&canister).ok_or_else(|| Failure::canister_not_found(canister))?;
+            let Some(code) = known.code.clone() else {
+                return Err(ExecutionError::NoModule.into_failure(canister));
+            };
+            let Some(context) = self.network.context(known, point, message, limits) else {
+                return Err(ExecutionError::NoModule.into_failure(canister));
+            };
+            (code, context)
+        };
+        if payment == Payment::Balance {
+            let prepaid = fees::execution(limits.instructions);
+            let needed = context.facts.freezing_balance + prepaid;
+            if context.balance < needed {
+                return Err(out_of_cycles(canister, needed - context.balance));
+            }
+            context.balance -= prepaid;
+        }
+        let mut execution = match Execution::start(&code.module, &code.memory, context) {
+            Ok(execution) => execution,
+            Err(error) => return Err(error.into_failure(canister)),
+        };
+        let Ended { result, instructions } = execution.run(entry);
+        let done = match result {
+            Ok(()) => self.keep(canister, call_context, execution, instructions, limits, payment),
+            Err(error) => {
+                let context = execution.discard();
+                Err((error, context.logs, context.time))
+            }
+        };
+        Ok(match done {
+            Ok((context, instructions)) => {
+                Done { result: Ok(context.response), instructions, cycles_accepted: context.cycles_accepted }
+            }
+            Err((error, logs, time)) => {
+                self.note_failure(canister, &error, logs, time, instructions, payment);
+                Done { result: Err(error), instructions, cycles_accepted: 0 }
+            }
+        })
+    }
+
+    /// Writes memory back and applies every other effect, all at once for readers.
+    fn keep(
+        &mut self,
+        canister: Principal,
+        call_context: u64,
+        execution: Execution,
+        instructions: u64,
+        limits: Limits,
+        payment: Payment,
+    ) -> Result<(MessageContext, u64), (ExecutionError, Vec<(u64, Vec<u8>)>, u64)> {
+        let time = execution.context().time;
+        let failed = |error: &dyn std::fmt::Display| (ExecutionError::Machine(error.to_string()), Vec::new(), time);
+        let keeps_memory = execution.context().entry_point != EntryPoint::ReplicatedQuery;
+        let writes = match keeps_memory {
+            true => execution.writes().map_err(|error| failed(&error))?,
+            false => HeapWrites::default(),
+        };
+        let pages = writes.page_count() + execution.context().stable.written_page_count();
+        let instructions = (instructions + pages * DIRTY_PAGE_INSTRUCTIONS).min(limits.instructions);
+        let network = Arc::clone(&self.network);
+        let gate = network.read().canisters.get(&canister).and_then(|known| {
+            known.code.as_ref().map(|code| Arc::clone(&code.memory.stable.file))
+        });
+        let Some(gate) = gate else {
+            return Err(failed(&"BUG: the canister's code vanished"));
+        };
+        let closed = gate.enter_exclusively();
+        let mut state = network.write();
+        let Some(known) = state.canisters.get_mut(&canister) else {
+            return Err(failed(&"BUG: the canister vanished"));
+        };
+        let mut context = match (&mut known.code, keeps_memory) {
+            (Some(code), true) => execution.commit(&writes, &mut code.memory).map_err(|error| failed(&error))?,
+            _ => execution.discard(),
+        };
+        drop(closed);
+        let calls = std::mem::take(&mut context.calls);
+        known.cycles = match payment {
+            Payment::Balance => context.balance + fees::execution(limits.instructions) - fees::execution(instructions),
+            Payment::Reserve => context.balance,
+        };
+        known.version += 1;
+        if let Some(at) = context.global_timer {
+            known.global_timer = at;
+        }
+        for (time, text) in context.logs.drain(..) {
+            known.logs.push(time, text);
+        }
+        for call in calls {
+            let task = register_call(known, call_context, call, time);
+            self.queue.push_back(Task::Call(task));
+        }
+        if let Some(data) = context.certified_data.take() {
+            known.certified_data = data;
+            network.publish(known);
+        }
+        self.watch_wasm_memory(canister, &mut state);
+        Ok((context, instructions))
+    }
+
+    fn note_failure(
+        &self,
+        canister: Principal,
+        error: &ExecutionError,
+        logs: Vec<(u64, Vec<u8>)>,
+        time: u64,
+        instructions: u64,
+        payment: Payment,
+    ) {
+        let mut state = self.network.write();
+        let Some(known) = state.canisters.get_mut(&canister) else { return };
+        for (time, text) in logs {
+            known.logs.push(time, text);
+        }
+        let trapped = match error {
+            ExecutionError::Trapped(code) => Some(code.to_string()),
+            ExecutionError::CalledTrap(message) if message.is_empty() => Some("(no message)".to_string()),
+            ExecutionError::CalledTrap(message) => Some(message.clone()),
+            _ => None,
+        };
+        if let Some(text) = trapped {
+            known.logs.push(time, format!("[TRAP]: {text}").into_bytes());
+        }
+        if payment == Payment::Balance {
+            known.cycles = known.cycles.saturating_sub(fees::execution(instructions));
+        }
+    }
+
+    /// Schedules `canister_on_low_wasm_memory` when little heap is left.
+    fn watch_wasm_memory(&mut self, id: Principal, state: &mut crate::network::State) {
+        let Some(canister) = state.canisters.get_mut(&id) else { return };
+        let Some(code) = &canister.code else { return };
+        let limit = match canister.settings.wasm_memory_limit {
+            0 => HEAP_BYTES_MAX,
+            limit => limit.min(HEAP_BYTES_MAX),
+        };
+        let low = limit.saturating_sub(code.memory.heap.bytes()) < canister.settings.wasm_memory_threshold;
+        if low && !canister.low_memory_noticed {
+            self.enqueue_system_task(id, SystemTask::LowWasmMemory);
+        }
+        canister.low_memory_noticed = low;
+    }
+
+    /// Tells whoever waits.
+    pub(super) fn respond(&mut self, origin: &Origin, answer: Answer, refund: u128) {
+        match origin {
+            Origin::System => {}
+            Origin::Ingress(request) => {
+                let status = match answer {
+                    Answer::Response(response) => status_of(response),
+                    Answer::Failed(failure) => rejected(&failure),
+                    Answer::None(canister) => rejected(&Failure::new(
+                        ErrorCode::DidNotReply,
+                        format!("Canister {canister} did not reply to the call"),
+                    )),
+                };
+                self.network.answer(*request, status);
+            }
+            Origin::Call { caller, callback } => {
+                let response = match answer {
+                    Answer::Response(response) => response,
+                    Answer::Failed(failure) => Response::Reject(failure.to_reject()),
+                    Answer::None(_) => Response::Reject(crate::error::Reject::new(
+                        crate::error::reject_code::CANISTER_ERROR,
+                        "No response".to_string(),
+                    )),
+                };
+                self.queue.push_back(Task::Response { to: *caller, callback: *callback, response, refund });
+            }
+        }
+    }
+}
+
+/// How a call ended, before it is put in the terms of whoever made it.
+pub enum Answer {
+    Response(Response),
+    Failed(Failure),
+    /// The canister will never answer.
+    None(Principal),
+}
+
+fn register_call(canister: &mut Canister, context: u64, call: OutgoingCall, time: u64) -> Call {
+    let callback = canister.allocate_id();
+    let deadline = call.timeout_seconds.map(|seconds| time + u64::from(seconds) * 1_000_000_000);
+    canister.callbacks.insert(
+        callback,
+        Callback {
+            context,
+            callee: call.callee,
+            on_reply: call.on_reply,
+            on_reject: call.on_reject,
+            on_cleanup: call.on_cleanup,
+            cycles: call.cycles,
+            deadline,
+        },
+    );
+    canister.count_call(call.callee);
+    if let Some(context) = canister.call_contexts.get_mut(&context) {
+        context.outstanding += 1;
+    }
+    Call {
+        caller: canister.id,
+        callback,
+        callee: call.callee,
+        method: call.method,
+        argument: call.argument,
+        cycles: call.cycles,
+        deadline,
+    }
+}
+
+pub fn out_of_cycles(canister: Principal, missing: u128) -> Failure {
+    Failure::new(
+        ErrorCode::OutOfCycles,
+        format!(
+            "Canister {canister} is out of cycles: please top up the canister with at least {missing} additional cycles"
+        ),
+    )
+}

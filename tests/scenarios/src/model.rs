@@ -1,0 +1,42 @@
+//! The models that scenarios push: the committed digits classifier, and variants of it.
+
+use std::path::{Path, PathBuf};
+
+use stoa_client::model_directory::ModelDirectory;
+use stoa_client::sample::parse_inputs;
+use stoa_types::tensor::Tensor;
+use tempfile::TempDir;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/models/digits")
+}
+
+/// The committed model as `publisher` would push it.
+pub fn digits(publisher: &str) -> ModelDirectory {
+    ModelDirectory::read(&folder(), publisher).expect("the committed model is complete")
+}
+
+/// One real scan.
+pub fn digits_inputs() -> Vec<Tensor> {
+    let path = folder().join("samples/one-digit.json");
+    let text = std::fs::read_to_string(path).expect("the committed sample is there");
+    parse_inputs(&text).expect("the committed sample is a request")
+}
+
+/// The digits model with one more file of `size_bytes` random bytes, so that no shard has seen its chunks before.
+pub fn model_with_extra_file(publisher: &str, size_bytes: usize) -> (TempDir, ModelDirectory) {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    for name in ["digits.onnx", "README.md"] {
+        std::fs::copy(folder().join(name), temporary.path().join(name)).expect("copied");
+    }
+    let text = std::fs::read_to_string(folder().join("model.toml")).expect("model.toml");
+    let files = r#"files = ["digits.onnx", "README.md"]"#;
+    assert!(text.contains(files), "model.toml lists its files as this test expects");
+    let text = text.replace(files, r#"files = ["README.md", "digits.onnx", "extra.bin"]"#);
+    std::fs::write(temporary.path().join("model.toml"), text).expect("written");
+    let mut extra = vec![0; size_bytes];
+    getrandom::fill(&mut extra).expect("randomness");
+    std::fs::write(temporary.path().join("extra.bin"), extra).expect("written");
+    let model = ModelDirectory::read(temporary.path(), publisher).expect("a complete model");
+    (temporary, model)
+}

@@ -1,0 +1,39 @@
+//! The network that a test run uses, and the one runtime that all its tests share.
+//!
+//! One runtime: a connection pool belongs to the runtime that made it, and tests share connections.
+
+use std::future::Future;
+use std::sync::LazyLock;
+
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+});
+
+static ENDPOINT: OnceCell<String> = OnceCell::const_new();
+
+/// Runs a scenario to its end.
+pub fn run<T>(scenario: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(scenario)
+}
+
+pub(crate) async fn endpoint() -> &'static str {
+    ENDPOINT
+        .get_or_init(|| async {
+            match std::env::var("STOA_ENDPOINT") {
+                Ok(endpoint) if !endpoint.is_empty() => endpoint,
+                _ => start_embedded().await,
+            }
+        })
+        .await
+}
+
+/// The network ends with this process.
+async fn start_embedded() -> String {
+    todo!()
+}

@@ -1,0 +1,12 @@
+//! Scenarios over an endpoint. One program, so that all share one network and, where they can, one deployment.
+
+mod authority;
+mod certified;
+mod content;
+mod governance;
+mod handover;
+mod payment;
+mod reproducible;
+mod top_up;
+mod upgrade;
+mod walk;
