@@ -29,7 +29,10 @@ impl std::fmt::Display for AdmitError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotGovernance { governance } => {
-                write!(f, "only the governance canister {governance} admits versions")
+                write!(
+                    f,
+                    "only the governance canister {governance} admits versions"
+                )
             }
             Self::NotFound { version } => write!(f, "there is no version {version}"),
             Self::WrongStatus { version, status } => write!(
@@ -111,7 +114,14 @@ mod tests {
 
     #[test]
     fn should_prefer_releases_and_then_the_higher_number() {
-        let ascending = ["0.9.0-rc.1", "3.0.0-beta", "0.1.0", "0.2.0", "0.10.0", "1.0.0"];
+        let ascending = [
+            "0.9.0-rc.1",
+            "3.0.0-beta",
+            "0.1.0",
+            "0.2.0",
+            "0.10.0",
+            "1.0.0",
+        ];
         for pair in ascending.windows(2) {
             assert!(precedence(pair[0]) < precedence(pair[1]), "{pair:?}");
         }

@@ -171,7 +171,11 @@ fn rooms(state: &State) -> Vec<ShardRoom> {
         .iter()
         .filter_map(|entry| {
             let shard = entry.value();
-            Some(room(*entry.key(), shard.capacity_bytes?, shard.assigned_bytes))
+            Some(room(
+                *entry.key(),
+                shard.capacity_bytes?,
+                shard.assigned_bytes,
+            ))
         })
         .collect()
 }
@@ -218,7 +222,9 @@ fn holders_of(state: &State, hash: &Sha256) -> Vec<u16> {
 
 fn status_of(state: &State, version: Sha256) -> Status {
     let record = state.version(&version);
-    record.expect("BUG: the draft is gone while it is locked").status
+    record
+        .expect("BUG: the draft is gone while it is locked")
+        .status
 }
 
 fn mark_announced(state: &mut State, version: Sha256) {

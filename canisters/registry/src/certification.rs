@@ -45,10 +45,7 @@ pub fn insert(runtime: &impl Runtime, version: Sha256, status: VersionStatus) {
 }
 
 /// From all versions, after an upgrade.
-pub fn rebuild(
-    runtime: &impl Runtime,
-    versions: impl Iterator<Item = (Sha256, VersionStatus)>,
-) {
+pub fn rebuild(runtime: &impl Runtime, versions: impl Iterator<Item = (Sha256, VersionStatus)>) {
     let mut tree = RbTree::new();
     for (version, status) in versions {
         tree.insert(version.0, StatusLeaf(status));
@@ -106,7 +103,10 @@ mod tests {
         let absent = Sha256([2; 32]);
         let tree = decoded(&absent);
         assert_eq!(tree.digest(), root_hash());
-        assert_eq!(tree.lookup_path([VERSION, &absent.0, STATUS]), LookupResult::Absent);
+        assert_eq!(
+            tree.lookup_path([VERSION, &absent.0, STATUS]),
+            LookupResult::Absent
+        );
     }
 
     #[test]

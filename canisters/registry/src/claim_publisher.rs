@@ -77,7 +77,10 @@ mod tests {
         let anonymous = claim(Principal::anonymous(), "stoa");
         assert_eq!(anonymous, Err(ClaimPublisherError::AnonymousCaller));
         let malformed = claim(principal(1), "Stoa!");
-        assert!(matches!(malformed, Err(ClaimPublisherError::InvalidHandle { .. })));
+        assert!(matches!(
+            malformed,
+            Err(ClaimPublisherError::InvalidHandle { .. })
+        ));
         for number in 0..8 {
             assert_eq!(claim(principal(1), &format!("handle-{number}")), Ok(()));
         }

@@ -22,7 +22,11 @@ pub fn is_acceptable(
         "claim_publisher" | "seal" | "submit" | "set_price" => argument_bytes <= SMALL_BYTES_MAX,
         "admit_version" => caller == governance && argument_bytes <= SMALL_BYTES_MAX,
         // Queries, by somebody who wants the answer from consensus.
-        "validate_admit_version" | "get_version" | "resolve" | "list_versions" | "list_shards"
+        "validate_admit_version"
+        | "get_version"
+        | "resolve"
+        | "list_versions"
+        | "list_shards"
         | "audit_log" => argument_bytes <= SMALL_BYTES_MAX,
         _ => false,
     }

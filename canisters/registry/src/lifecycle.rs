@@ -18,7 +18,13 @@ pub fn init(args: &InitArgs, installer: Principal) {
         runtime::trap(&format!("cannot install: {reason}"));
     }
     let raw = RawMemory::default();
-    match State::create(raw, Ic.now_nanos(), installer, args.governance, &args.shards) {
+    match State::create(
+        raw,
+        Ic.now_nanos(),
+        installer,
+        args.governance,
+        &args.shards,
+    ) {
         Ok(state) => state::set(state),
         Err(error) => runtime::trap(&format!("cannot install: {error:?}")),
     }
@@ -28,7 +34,9 @@ pub fn init(args: &InitArgs, installer: Principal) {
 fn check(args: &InitArgs) -> Result<(), String> {
     let given = args.shards.len() as u64;
     if given > SHARDS_MAX {
-        return Err(format!("{given} shards are too many, the most is {SHARDS_MAX}"));
+        return Err(format!(
+            "{given} shards are too many, the most is {SHARDS_MAX}"
+        ));
     }
     let distinct: BTreeSet<&Principal> = args.shards.iter().collect();
     if distinct.len() as u64 != given {

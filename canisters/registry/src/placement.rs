@@ -140,7 +140,118 @@ pub fn chunk_shards(
     let distinct = manifest.distinct_chunks();
     let with_shards = |chunk: stoa_types::DistinctChunk| {
         let on = shards.remove(&chunk.hash);
-        (chunk, on.expect("BUG: a chunk of the manifest is in no segment"))
+        (
+            chunk,
+            on.expect("BUG: a chunk of the manifest is in no segment"),
+        )
     };
     distinct.into_iter().map(with_shards).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::manifest_of;
+
+    const MIB: u64 = 1 << 20;
+
+    fn hash(number: u32) -> Sha256 {
+        Sha256::of(&number.to_le_bytes())
+    }
+
+    /// A file of full chunks with these numbers.
+    fn file(path: &str, numbers: impl Iterator<Item = u32>) -> FileEntry {
+        let chunks: Vec<Sha256> = numbers.map(hash).collect();
+        FileEntry {
+            path: path.to_owned(),
+            size_bytes: chunks.len() as u64 * MIB,
+            sha256: Sha256([0; 32]),
+            cid: String::new(),
+            chunks,
+        }
+    }
+
+    fn rooms(free_mib: &[u64]) -> Vec<ShardRoom> {
+        let room = |(number, free): (u16, &u64)| ShardRoom {
+            number,
+            free_bytes: free * MIB,
+        };
+        (0..).zip(free_mib).map(room).collect()
+    }
+
+    fn shards_of(plan: &Plan) -> Vec<Vec<u16>> {
+        let segments = &plan.placement.segments;
+        segments
+            .iter()
+            .map(|segment| segment.shards.clone())
+            .collect()
+    }
+
+    #[test]
+    fn should_take_the_two_emptiest_shards_and_stay_there() {
+        let manifest = manifest_of(vec![file("a", 0..3), file("b", 3..5)]);
+        let plan = place(&manifest, &rooms(&[10, 30, 20]), &BTreeMap::new()).unwrap();
+        assert_eq!(shards_of(&plan), [[1, 2], [1, 2]]);
+        assert_eq!(plan.new_bytes, BTreeMap::from([(1, 5 * MIB), (2, 5 * MIB)]));
+    }
+
+    #[test]
+    fn should_go_where_most_bytes_already_are_and_need_no_room_for_those() {
+        let manifest = manifest_of(vec![file("a", 0..4)]);
+        let holders: BTreeMap<_, _> = (0..3).map(|number| (hash(number), vec![0, 2])).collect();
+        let plan = place(&manifest, &rooms(&[1, 50, 1]), &holders).unwrap();
+        assert_eq!(shards_of(&plan), [[0, 2]]);
+        assert_eq!(plan.new_bytes, BTreeMap::from([(0, MIB), (2, MIB)]));
+    }
+
+    #[test]
+    fn should_keep_a_segment_whole_and_cut_a_file_at_one_gibibyte() {
+        let manifest = manifest_of(vec![file("a", 0..1025)]);
+        let plan = place(&manifest, &rooms(&[1024, 1024, 1, 1]), &BTreeMap::new()).unwrap();
+        let cut: Vec<_> = plan
+            .placement
+            .segments
+            .iter()
+            .map(|segment| (segment.file, segment.first_chunk, segment.chunks))
+            .collect();
+        assert_eq!(cut, [(0, 0, 1024), (0, 1024, 1)]);
+        assert_eq!(shards_of(&plan), [[0, 1], [2, 3]]);
+    }
+
+    #[test]
+    fn should_count_an_equal_chunk_once() {
+        let manifest = manifest_of(vec![
+            file("a", [7; 5].into_iter()),
+            file("b", [7].into_iter()),
+        ]);
+        let plan = place(&manifest, &rooms(&[1, 1]), &BTreeMap::new()).unwrap();
+        assert_eq!(plan.new_bytes, BTreeMap::from([(0, MIB), (1, MIB)]));
+    }
+
+    #[test]
+    fn should_say_what_found_no_room() {
+        let manifest = manifest_of(vec![file("a", 0..4)]);
+        let refused = place(&manifest, &rooms(&[100, 3]), &BTreeMap::new());
+        let needed_bytes = 4 * MIB;
+        assert_eq!(refused, Err(NoRoom { needed_bytes }));
+    }
+
+    #[test]
+    fn should_name_all_shards_of_a_chunk_that_two_segments_share() {
+        let manifest = manifest_of(vec![file("a", 0..2), file("b", 1..3)]);
+        let segment = |file, shards: [u16; 2]| SegmentRecord {
+            file,
+            first_chunk: 0,
+            chunks: 2,
+            shards: shards.to_vec(),
+        };
+        let placement = PlacementRecord {
+            segments: vec![segment(0, [0, 1]), segment(1, [2, 3])],
+        };
+        let on: Vec<Vec<u16>> = chunk_shards(&manifest, &placement)
+            .into_iter()
+            .map(|(_, shards)| shards.into_iter().collect())
+            .collect();
+        assert_eq!(on, [vec![0, 1], vec![0, 1, 2, 3], vec![2, 3]]);
+    }
 }

@@ -39,7 +39,11 @@ pub fn admission(state: &State, version: &Sha256) -> String {
             .map_or(0, |record| state.price_per_call_e8s(&record)),
     );
     push_list(&mut text, "Files", manifest.files.iter().map(file_line));
-    push_list(&mut text, "Lineage", lineage_lines(state, &manifest).into_iter());
+    push_list(
+        &mut text,
+        "Lineage",
+        lineage_lines(state, &manifest).into_iter(),
+    );
     push_list(&mut text, "Claims of the publisher", claim_lines(&manifest));
     push_list(&mut text, "Royalties", royalty_lines(&manifest));
     text
@@ -82,11 +86,17 @@ fn lineage_lines(state: &State, manifest: &Manifest) -> Vec<String> {
     let parent_lines = lineage.parents.iter().map(|parent| {
         let name = state.version(&parent.version).map_or_else(
             || "unknown".to_owned(),
-            |record| format!("`{}` ({})", record.reference(), {
-                stoa_registry_api::VersionStatus::from(record.status).name()
-            }),
+            |record| {
+                format!("`{}` ({})", record.reference(), {
+                    stoa_registry_api::VersionStatus::from(record.status).name()
+                })
+            },
         );
-        format!("{} of {name}, version `{}`", parent.relation.name(), parent.version)
+        format!(
+            "{} of {name}, version `{}`",
+            parent.relation.name(),
+            parent.version
+        )
     });
     let dataset_lines = lineage
         .datasets
@@ -96,7 +106,10 @@ fn lineage_lines(state: &State, manifest: &Manifest) -> Vec<String> {
         .code_revision
         .iter()
         .map(|revision| format!("code {}", code(revision)));
-    parent_lines.chain(dataset_lines).chain(code_lines).collect()
+    parent_lines
+        .chain(dataset_lines)
+        .chain(code_lines)
+        .collect()
 }
 
 fn claim_lines(manifest: &Manifest) -> impl Iterator<Item = String> {

@@ -121,7 +121,10 @@ impl Targets {
     pub async fn confirm(&self, runtime: &impl Runtime) -> Result<Confirmation, ShardTrouble> {
         let mut missing_on = vec![Vec::new(); self.chunks.len()];
         for (shard, page) in self.pages() {
-            let hashes: Vec<Sha256> = page.iter().map(|index| self.chunks[*index].0.hash).collect();
+            let hashes: Vec<Sha256> = page
+                .iter()
+                .map(|index| self.chunks[*index].0.hash)
+                .collect();
             let held = match runtime.confirm_chunks(shard, &hashes).await {
                 Ok(Ok(held)) => held,
                 Ok(Err(refused)) => return Err(failed(shard, format!("{refused:?}"))),
@@ -141,7 +144,10 @@ impl Targets {
     ) -> Result<(), ShardTrouble> {
         if held.sizes_bytes.len() != page.len() {
             let (given, asked) = (held.sizes_bytes.len(), page.len());
-            return Err(failed(shard, format!("confirmed {given} chunks of {asked}")));
+            return Err(failed(
+                shard,
+                format!("confirmed {given} chunks of {asked}"),
+            ));
         }
         for (position, (index, size_bytes)) in page.iter().zip(&held.sizes_bytes).enumerate() {
             let chunk = &self.chunks[*index].0;

@@ -260,7 +260,9 @@ impl State {
             *count = if is_one_more {
                 *count + 1
             } else {
-                count.checked_sub(1).expect("BUG: fewer open drafts than none")
+                count
+                    .checked_sub(1)
+                    .expect("BUG: fewer open drafts than none")
             };
         };
         let mut record = self.accounts.get(&account).unwrap_or_default();

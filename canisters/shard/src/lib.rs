@@ -2,6 +2,8 @@
 //! registry announced, from whom the registry named, and gives back only bytes that hash to their name.
 //!
 //! This file has the entry points and no logic. Each has a decoding quota: as much as its largest legal argument needs.
+//! (The CDK describes a method with a decoder of its own as one that takes a blob; so it is hidden from the CDK's
+//! description and described by `candid_method`.)
 
 mod confirm_chunks;
 mod expect;
@@ -14,8 +16,8 @@ mod runtime;
 mod status;
 mod store;
 
-use candid::Principal;
 use candid::utils::decode_one_with_decoding_and_skipping_quota as decode_one;
+use candid::{Principal, candid_method};
 use ic_cdk::{init, inspect_message, post_upgrade, query, update};
 use serde_bytes::ByteBuf;
 use stoa_shard_api::{
@@ -45,24 +47,28 @@ fn inspect_message() {
 }
 
 // A chunk of 1 MiB costs one a byte; twice that, so that a larger one is answered with its limit.
-#[update(decode_with = "decode_one::<2_200_000, 10_000, _>")]
+#[update(decode_with = "decode_one::<2_200_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
 fn put_chunk(data: ByteBuf) -> PutChunkResult {
     put_chunk::put_chunk(runtime::caller(), &data)
 }
 
 // 4,096 chunks at about 120 each, and room to answer one too many with the limit.
-#[update(decode_with = "decode_one::<1_000_000, 10_000, _>")]
+#[update(decode_with = "decode_one::<1_000_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
 fn c2c_expect(args: ExpectArgs) -> ExpectResult {
     expect::expect(runtime::caller(), &args)
 }
 
-#[query(decode_with = "decode_one::<10_000, 10_000, _>")]
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
 fn get_chunk(hash: Sha256) -> GetChunkResult {
     get_chunk::get_chunk(hash)
 }
 
 // 4,096 hashes at about 40 each, and room to answer one too many with the limit.
-#[query(decode_with = "decode_one::<400_000, 10_000, _>")]
+#[query(decode_with = "decode_one::<400_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
 fn confirm_chunks(hashes: Vec<Sha256>) -> ConfirmResult {
     confirm_chunks::confirm_chunks(&hashes)
 }
@@ -92,5 +98,43 @@ mod tests {
             declared,
         )
         .unwrap_or_else(|error| panic!("{error}\nthe code has:\n{code}"));
+    }
+
+    /// With the quotas of the attributes above.
+    #[test]
+    fn should_decode_the_largest_legal_arguments_and_one_too_many() {
+        use stoa_shard_api::{CHUNK_SIZE_BYTES_MAX, CHUNKS_PER_CALL_MAX, ExpectedChunk};
+
+        let count = CHUNKS_PER_CALL_MAX as usize + 1;
+        let chunk = ExpectedChunk {
+            hash: Sha256([255; 32]),
+            size_bytes: u64::MAX,
+        };
+        let expected = ExpectArgs {
+            version: chunk.hash,
+            uploader: Principal::from_slice(&[255; 29]),
+            chunks: vec![chunk; count],
+        };
+        let bytes = candid::encode_one(&expected).unwrap();
+        let decoded: ExpectArgs = decode_one::<1_000_000, 10_000, _>(bytes);
+        assert_eq!(decoded.chunks.len(), count);
+
+        let bytes = candid::encode_one(vec![Sha256([255; 32]); count]).unwrap();
+        let decoded: Vec<Sha256> = decode_one::<400_000, 10_000, _>(bytes);
+        assert_eq!(decoded.len(), count);
+
+        let bytes = candid::encode_one(vec![0_u8; CHUNK_SIZE_BYTES_MAX as usize + 1]).unwrap();
+        let decoded: ByteBuf = decode_one::<2_200_000, 10_000, _>(bytes);
+        assert_eq!(decoded.len() as u64, CHUNK_SIZE_BYTES_MAX + 1);
+    }
+
+    /// A message of a few bytes with an argument too many: a vector of 2^27 nulls, to be skipped one by one.
+    #[test]
+    #[should_panic(expected = "cost exceeds the limit")]
+    fn should_refuse_a_candid_bomb_cheaply() {
+        let types = b"DIDL\x03\x6d\x7b\x6d\x00\x6d\x7f";
+        let values = b"\x02\x01\x02\x00\x80\x80\x80\x40";
+        let bomb = [&types[..], values].concat();
+        let _hashes: Vec<Sha256> = decode_one::<400_000, 10_000, _>(bomb);
     }
 }

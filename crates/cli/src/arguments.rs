@@ -25,7 +25,7 @@ pub struct Global {
     /// Whose key signs: a name (made on first use), dev:<name> on local networks, or anonymous
     #[arg(long, global = true, env = "STOA_IDENTITY", default_value = "default")]
     pub identity: String,
-    /// File that says which canisters make up the deployment [default: .stoa/local.json]
+    /// File that says which canisters make up the deployment [default: local.json in $STOA_HOME or .stoa]
     #[arg(long, global = true, env = "STOA_DEPLOYMENT")]
     pub deployment: Option<PathBuf>,
     /// Print JSON
@@ -83,6 +83,8 @@ pub enum Command {
     Pull(Pull),
     /// Check every byte of a version, and with --receipt do a paid call again and compare every bit
     Verify(Verify),
+    /// Take the example model the whole way on a fresh network: deploy, hand over, push, vote, load, pay, verify
+    Walk(Walk),
     /// Show the versions, canisters and cycles of the deployment
     Status,
     /// Ask an inference canister to buy cycles from its revenue
@@ -96,11 +98,16 @@ pub enum Network {
     /// Stop it; what was on it is gone
     Stop,
     /// Say whether it runs
-    Status,
+    Status {
+        /// Print its URL and nothing else; fail if it does not run
+        #[arg(long)]
+        endpoint: bool,
+    },
 }
 
 #[derive(Args)]
 pub struct NetworkStart {
+    /// 0 is any free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     pub port: u16,
     /// Stay in the foreground
@@ -270,7 +277,8 @@ pub struct Infer {
 pub enum Receipt {
     /// Prove that a receipt is in the certified log
     Verify {
-        id: u64,
+        /// Number of the receipt, or latest
+        id: String,
         #[arg(long)]
         inference: Option<Principal>,
     },
@@ -290,7 +298,7 @@ pub struct Verify {
     pub on: OnInference,
     /// Do the call of this receipt again; needs --input
     #[arg(long, requires = "input")]
-    pub receipt: Option<u64>,
+    pub receipt: Option<String>,
     /// The inputs of that call
     #[arg(long, requires = "receipt")]
     pub input: Option<PathBuf>,
@@ -303,4 +311,17 @@ pub struct TopUp {
     /// Wait until cycles have come from a top-up, this one or one that the canister began itself
     #[arg(long)]
     pub wait: bool,
+}
+
+#[derive(Args)]
+pub struct Walk {
+    /// Folder of the model
+    #[arg(long, default_value = "examples/models/digits")]
+    pub model: PathBuf,
+    /// Inputs of the paid call; one-digit.json in the model's samples where absent
+    #[arg(long)]
+    pub input: Option<PathBuf>,
+    /// Handle to publish under
+    #[arg(long, default_value = "stoa")]
+    pub publisher: String,
 }

@@ -37,6 +37,10 @@ impl Context {
             .unwrap_or_else(Deployment::default_path)
     }
 
+    pub fn global(&self) -> &Global {
+        &self.global
+    }
+
     pub fn identity_name(&self) -> &str {
         &self.global.identity
     }

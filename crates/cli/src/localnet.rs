@@ -1,4 +1,4 @@
-//! The embedded local network as a process in the background: its pid and log are kept in `.stoa/`.
+//! The embedded local network as a process in the background: its pid and log are kept in `STOA_HOME`, else `.stoa`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use stoa_client::deployment::home;
 use stoa_client::{ClientError, Result};
 
 use crate::context::local_endpoint;
 
-const FOLDER: &str = ".stoa";
 const BINARY: &str = "stoa-localnet";
 const BINARY_ENVIRONMENT: &str = "STOA_LOCALNET";
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -22,11 +22,11 @@ pub struct Running {
 }
 
 pub fn log_path() -> PathBuf {
-    Path::new(FOLDER).join("network.log")
+    home().join("network.log")
 }
 
 fn pid_path() -> PathBuf {
-    Path::new(FOLDER).join("network.pid")
+    home().join("network.pid")
 }
 
 /// The network that was started from this folder, if its process lives.
@@ -42,7 +42,7 @@ pub fn running() -> Option<Running> {
 
 /// Starts it with its output in the log. Whether it answers is for the caller to wait for.
 pub fn start(port: u16) -> Result<Running> {
-    std::fs::create_dir_all(FOLDER).map_err(at(Path::new(FOLDER)))?;
+    std::fs::create_dir_all(home()).map_err(at(&home()))?;
     let log = File::create(log_path()).map_err(at(&log_path()))?;
     let mut command = Command::new(binary()?);
     command

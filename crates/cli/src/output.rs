@@ -28,4 +28,11 @@ impl Output {
             }
         }
     }
+
+    /// Below the line of the command that said it.
+    pub fn print_indented(&self) {
+        for line in &self.lines {
+            println!("            {line}");
+        }
+    }
 }

@@ -9,7 +9,20 @@ use stoa_types::Sha256;
 use crate::error::{ClientError, Result};
 
 const ENVIRONMENT: &str = "STOA_DEPLOYMENT";
-const DEFAULT_PATH: &str = ".stoa/local.json";
+const HOME_ENVIRONMENT: &str = "STOA_HOME";
+const DEFAULT_HOME: &str = ".stoa";
+const FILE_NAME: &str = "local.json";
+
+/// Where local state is kept: `STOA_HOME`, else `.stoa` here.
+pub fn home() -> PathBuf {
+    from_environment(HOME_ENVIRONMENT).unwrap_or_else(|| PathBuf::from(DEFAULT_HOME))
+}
+
+fn from_environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
 
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Deployment {
@@ -27,11 +40,9 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// `STOA_DEPLOYMENT`, else `.stoa/local.json`.
+    /// `STOA_DEPLOYMENT`, else `local.json` in [`home`].
     pub fn default_path() -> PathBuf {
-        std::env::var_os(ENVIRONMENT)
-            .filter(|value| !value.is_empty())
-            .map_or_else(|| PathBuf::from(DEFAULT_PATH), PathBuf::from)
+        from_environment(ENVIRONMENT).unwrap_or_else(|| home().join(FILE_NAME))
     }
 
     pub fn read(path: &Path) -> Result<Self> {

@@ -141,17 +141,22 @@ impl Execution {
 
     /// Writes what was written into the files and takes over sizes, globals and
     /// tables. The caller keeps readers of the files away.
-    pub fn commit(mut self, writes: &HeapWrites, memory: &mut CanisterMemory) -> io::Result<MessageContext> {
+    pub fn commit(self, writes: &HeapWrites, memory: &mut CanisterMemory) -> io::Result<MessageContext> {
+        let mut context = self.commit_heap(writes, memory)?;
+        context.stable.commit()?;
+        memory.stable.pages = context.stable.pages();
+        Ok(context)
+    }
+
+    /// As `commit`, but stable memory stays in the context, written to and not kept.
+    pub fn commit_heap(mut self, writes: &HeapWrites, memory: &mut CanisterMemory) -> io::Result<MessageContext> {
         if let Some(heap) = self.store.data().memory {
             writes.write_to(heap.data(&self.store), &memory.heap.file)?;
             memory.heap.pages = heap.size(&self.store);
         }
         memory.globals = Arc::new(self.save_globals().map_err(other)?);
         memory.tables = Arc::new(self.save_tables().map_err(other)?);
-        let mut context = self.store.into_data();
-        context.stable.commit()?;
-        memory.stable.pages = context.stable.pages();
-        Ok(context)
+        Ok(self.store.into_data())
     }
 
     fn set_counter(&mut self) -> Result<(), ExecutionError> {

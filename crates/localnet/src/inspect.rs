@@ -44,9 +44,8 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
             ..Message::default()
         };
         let limits = Limits { instructions: INSPECT_INSTRUCTIONS_MAX, reply_bytes: 0 };
-        let Some(context) = network.context(canister, EntryPoint::InspectMessage, message, limits) else {
-            return Ok(());
-        };
+        let stable = code.memory.stable.open();
+        let context = network.context(canister, EntryPoint::InspectMessage, message, limits, stable);
         (code, context)
     };
     let _closed_to_commits = code.memory.stable.file.enter();

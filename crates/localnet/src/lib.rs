@@ -1,8 +1,36 @@
-//! Work in progress header.
+//! An Internet Computer in one process, for development, tests and demos.
+//!
+//! It runs canisters' own Wasm files on wasmtime and serves the Internet
+//! Computer's public HTTP interface under a root key of its own, so that stock
+//! agents and tools work against it. It is one node that trusts itself, not a
+//! replica: there is no consensus, and its state ends with the process.
+//!
+//! The parts, from below: `memory` (heaps and stable memory that can be rolled
+//! back), `wasm` (modules: checked, rewritten, compiled), `system_api` (what
+//! canisters import), `execution` (one entry point, kept or undone),
+//! `scheduler` (messages, one after the other), `query` and `inspect` (beside
+//! them), `management` (`aaaaa-aa`), `replica` (the seam to the HTTP interface,
+//! which is the crate `stoa-localnet-wire`), `server`.
+
+mod canister;
 mod error;
 mod execution;
 mod fees;
+mod inspect;
 mod limits;
+mod management;
 mod memory;
+mod network;
+mod query;
+mod query_threads;
+mod replica;
+mod scheduler;
+mod server;
+mod snapshot;
 mod system_api;
 mod wasm;
+
+#[cfg(test)]
+mod tests;
+
+pub use server::{Handle, Options, default_cache, start};

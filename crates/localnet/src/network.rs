@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::canister::Canister;
 use crate::error::Failure;
+use crate::memory::StableMemory;
 use crate::system_api::{EntryPoint, Message, MessageContext, Response};
 use crate::wasm::ModuleStore;
 
@@ -121,17 +122,17 @@ impl Network {
     }
 
     /// A context to run an entry point of the canister in.
-    pub fn context(&self, canister: &Canister, point: EntryPoint, message: Message, limits: Limits) -> Option<MessageContext> {
-        let code = canister.code.as_ref()?;
-        Some(MessageContext {
+    pub fn context(&self, canister: &Canister, point: EntryPoint, message: Message, limits: Limits, stable: StableMemory) -> MessageContext {
+        MessageContext {
             entry_point: point,
             facts: canister.facts(self.subnet, &self.root_key),
             message,
             time: self.now(),
             instruction_limit: limits.instructions,
             reply_bytes_max: limits.reply_bytes,
+            certifier: None,
             data_certificate: None,
-            stable: code.memory.stable.open(),
+            stable,
             balance: canister.cycles,
             cycles_accepted: 0,
             cycles_minted: 0,
@@ -146,7 +147,7 @@ impl Network {
             memory: None,
             counter: None,
             error: None,
-        })
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::system_api::{EntryPoint, Message, MessageContext, OutgoingCall, Respo
 use crate::wasm::MethodKind;
 
 /// Runs on a thread with a stack for Wasm.
-pub fn run(network: &Network, query: Query) -> QueryOutcome {
+pub fn run(network: &Arc<Network>, query: Query) -> QueryOutcome {
     if query.canister_id == Principal::management_canister() {
         return outcome(crate::management::query(network, query.sender, &query.method_name, &query.arg));
     }
@@ -65,7 +65,7 @@ struct QueryCall {
 
 /// A query and the queries that it calls.
 struct CallGraph<'a> {
-    network: &'a Network,
+    network: &'a Arc<Network>,
     /// Memories that this thread keeps from being committed to.
     held: Vec<Arc<PagedFile>>,
     instructions: u64,
@@ -173,9 +173,10 @@ impl CallGraph<'_> {
             ..Message::default()
         };
         let limits = Limits { instructions: QUERY_INSTRUCTIONS_MAX, reply_bytes: QUERY_REPLY_BYTES_MAX };
-        let mut context = self.network.context(canister, point, message, limits).ok_or_else(no_module)?;
+        let mut context = self.network.context(canister, point, message, limits, code.memory.stable.open());
         drop(state);
-        context.data_certificate = Some(Arc::new(self.network.data_certificate(id)));
+        let network = Arc::clone(self.network);
+        context.certifier = Some(Box::new(move || network.data_certificate(id)));
         Ok((code, context, format!("{kind} {}", call.method)))
     }
 

@@ -3,7 +3,7 @@
 //! One runtime: a connection pool belongs to the runtime that made it, and tests share connections.
 
 use std::future::Future;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -33,7 +33,14 @@ pub(crate) async fn endpoint() -> &'static str {
         .await
 }
 
-/// The network ends with this process.
+/// Its threads end with this process; statics are never dropped.
+static EMBEDDED: OnceLock<stoa_localnet::Handle> = OnceLock::new();
+
 async fn start_embedded() -> String {
-    todo!()
+    let handle = tokio::task::spawn_blocking(|| {
+        stoa_localnet::start(stoa_localnet::Options::default()).expect("an embedded network")
+    })
+    .await
+    .expect("started");
+    EMBEDDED.get_or_init(|| handle).endpoint()
 }

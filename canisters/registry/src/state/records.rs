@@ -32,8 +32,8 @@ macro_rules! stored_as {
             }
 
             fn from_bytes(bytes: Cow<[u8]>) -> Self {
-                let $envelope::V1(record) =
-                    ciborium::from_reader(&bytes[..]).expect("BUG: a stored record does not decode");
+                let $envelope::V1(record) = ciborium::from_reader(&bytes[..])
+                    .expect("BUG: a stored record does not decode");
                 record.into_owned()
             }
 
@@ -202,7 +202,10 @@ impl Storable for ManifestRecord {
 
     fn from_bytes(bytes: Cow<[u8]>) -> Self {
         let (encoding, rest) = bytes.split_first().expect("BUG: an empty manifest record");
-        assert_eq!(*encoding, MANIFEST_CANDID, "BUG: manifest in an unknown encoding");
+        assert_eq!(
+            *encoding, MANIFEST_CANDID,
+            "BUG: manifest in an unknown encoding"
+        );
         Self(candid::decode_one(rest).expect("BUG: a stored manifest does not decode"))
     }
 
@@ -288,15 +291,25 @@ mod tests {
         let owner = Principal::from_slice(&[1, 2, 3]);
         assert_reads(
             "a1625631a26a676f7665726e616e6365430102036b6f70656e5f64726166747307",
-            Settings { governance: owner, open_drafts: 7 },
+            Settings {
+                governance: owner,
+                open_drafts: 7,
+            },
         );
         assert_reads(
             "a1625631a3697072696e636970616c430102036e63617061636974795f6279746573f66e61737369676e65645f627974657305",
-            ShardRecord { principal: owner, capacity_bytes: None, assigned_bytes: 5 },
+            ShardRecord {
+                principal: owner,
+                capacity_bytes: None,
+                assigned_bytes: 5,
+            },
         );
         assert_reads(
             "a1625631a2656f776e65724301020370637265617465645f61745f6e616e6f7309",
-            PublisherRecord { owner, created_at_nanos: 9 },
+            PublisherRecord {
+                owner,
+                created_at_nanos: 9,
+            },
         );
     }
 
@@ -307,10 +320,16 @@ mod tests {
         }
         let owner = Principal::from_slice(&[7; 29]);
         let version = Sha256([5; 32]);
-        assert_kept(AccountRecord { handles: vec!["a".into()], open_drafts: 3 });
+        assert_kept(AccountRecord {
+            handles: vec!["a".into()],
+            open_drafts: 3,
+        });
         assert_kept(ModelRecord {
             price_per_call_e8s: u64::MAX,
-            newest_admitted: Some(NewestAdmitted { semver: "1.0.0".into(), version }),
+            newest_admitted: Some(NewestAdmitted {
+                semver: "1.0.0".into(),
+                version,
+            }),
         });
         assert_kept(VersionRecord {
             publisher: "stoa".into(),
@@ -325,16 +344,40 @@ mod tests {
             is_announced: true,
         });
         assert_kept(PlacementRecord {
-            segments: vec![SegmentRecord { file: 1, first_chunk: 1024, chunks: 3, shards: vec![0, 499] }],
+            segments: vec![SegmentRecord {
+                file: 1,
+                first_chunk: 1024,
+                chunks: 3,
+                shards: vec![0, 499],
+            }],
         });
-        assert_kept(ChunkPlace { hash: [3; 32], shard: 258 });
+        assert_kept(ChunkPlace {
+            hash: [3; 32],
+            shard: 258,
+        });
         for action in [
-            Action::Installed { governance: owner, shards: vec![owner] },
-            Action::ClaimedPublisher { handle: "stoa".into() },
-            Action::ChangedStatus { version, from: None, to: Status::Draft },
-            Action::SetPrice { model: "stoa/digits".into(), price_per_call_e8s: 1 },
+            Action::Installed {
+                governance: owner,
+                shards: vec![owner],
+            },
+            Action::ClaimedPublisher {
+                handle: "stoa".into(),
+            },
+            Action::ChangedStatus {
+                version,
+                from: None,
+                to: Status::Draft,
+            },
+            Action::SetPrice {
+                model: "stoa/digits".into(),
+                price_per_call_e8s: 1,
+            },
         ] {
-            assert_kept(AuditRecord { timestamp_nanos: 1, actor: owner, action });
+            assert_kept(AuditRecord {
+                timestamp_nanos: 1,
+                actor: owner,
+                action,
+            });
         }
     }
 }

@@ -9,6 +9,7 @@ mod network;
 mod status;
 mod tokens;
 mod verify;
+mod walk;
 
 use stoa_client::Result;
 
@@ -17,6 +18,11 @@ use crate::context::Context;
 use crate::output::Output;
 
 pub async fn run(arguments: Arguments) -> Result<Output> {
+    // The future of the largest command would else be part of every other's.
+    Box::pin(dispatch(arguments)).await
+}
+
+async fn dispatch(arguments: Arguments) -> Result<Output> {
     let context = Context::new(arguments.global);
     match arguments.command {
         Command::Network(command) => network::run(&context, command).await,
@@ -42,6 +48,7 @@ pub async fn run(arguments: Arguments) -> Result<Output> {
         Command::TopUp(arguments) => inference::top_up(&context, arguments).await,
         Command::Receipt(command) => verify::receipt(&context, command).await,
         Command::Verify(arguments) => verify::verify(&context, arguments).await,
+        Command::Walk(arguments) => walk::walk(&context, arguments).await,
         Command::Status => status::status(&context).await,
     }
 }

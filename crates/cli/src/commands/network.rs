@@ -16,7 +16,8 @@ pub async fn run(context: &Context, command: Network) -> Result<Output> {
     match command {
         Network::Start(arguments) => start(context, arguments).await,
         Network::Stop => stop(),
-        Network::Status => Ok(status()),
+        Network::Status { endpoint: false } => Ok(status()),
+        Network::Status { endpoint: true } => endpoint(),
     }
 }
 
@@ -31,18 +32,13 @@ async fn start(context: &Context, arguments: NetworkStart) -> Result<Output> {
             json!({"endpoint": localnet::endpoint(&running), "pid": running.pid}),
         ));
     }
-    let endpoint = local_endpoint(arguments.port);
-    if std::net::TcpListener::bind(("127.0.0.1", arguments.port)).is_err() {
-        return Err(ClientError::InvalidArgument(format!(
-            "port {} is taken: choose another with --port",
-            arguments.port
-        )));
-    }
+    let port = free_port(arguments.port)?;
+    let endpoint = local_endpoint(port);
     forget_deployment(context, &endpoint)?;
     if arguments.foreground {
-        localnet::run_in_foreground(arguments.port)?;
+        localnet::run_in_foreground(port)?;
     }
-    let running = localnet::start(arguments.port)?;
+    let running = localnet::start(port)?;
     wait_until_up(&endpoint).await?;
     Ok(Output::new(
         format!(
@@ -52,6 +48,18 @@ async fn start(context: &Context, arguments: NetworkStart) -> Result<Output> {
         ),
         json!({"endpoint": endpoint, "pid": running.pid}),
     ))
+}
+
+/// The port itself, or any that is free for 0.
+fn free_port(port: u16) -> Result<u16> {
+    std::net::TcpListener::bind(("127.0.0.1", port))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| {
+            ClientError::InvalidArgument(format!(
+                "port {port} cannot be used ({error}): choose another with --port"
+            ))
+        })
 }
 
 /// The new network is empty, so a deployment on the one before it at the same place is gone.
@@ -114,4 +122,12 @@ fn status() -> Output {
             json!({"running": false}),
         ),
     }
+}
+
+/// For scripts: the URL alone, or failure.
+fn endpoint() -> Result<Output> {
+    let running = localnet::running()
+        .ok_or_else(|| ClientError::Failed("no local network runs".to_owned()))?;
+    let endpoint = localnet::endpoint(&running);
+    Ok(Output::new(endpoint.clone(), json!(endpoint)))
 }

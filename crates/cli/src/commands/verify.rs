@@ -1,6 +1,7 @@
 //! `stoa receipt verify` and `stoa verify`: nothing here believes a server.
 
 use serde_json::json;
+use stoa_client::inference::Inference;
 use stoa_client::pull::Source;
 use stoa_client::registry::status_name;
 use stoa_client::sample::parse_inputs;
@@ -17,6 +18,7 @@ pub async fn receipt(context: &Context, command: Receipt) -> Result<Output> {
     let Receipt::Verify { id, inference } = command;
     let stoa = context.open().await?;
     let inference = stoa.inference(inference)?;
+    let id = receipt_id(&inference, &id).await?;
     let receipt = inference.proven_receipt(id).await?;
     Ok(Output::new(
         format!(
@@ -47,11 +49,10 @@ pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
             verified.files, verified.bytes
         ),
     ];
-    if let (Some(id), Some(input)) = (arguments.receipt, &arguments.input) {
-        let receipt = stoa
-            .inference(arguments.on.inference)?
-            .proven_receipt(id)
-            .await?;
+    if let (Some(id), Some(input)) = (&arguments.receipt, &arguments.input) {
+        let inference = stoa.inference(arguments.on.inference)?;
+        let id = receipt_id(&inference, id).await?;
+        let receipt = inference.proven_receipt(id).await?;
         let text = std::fs::read_to_string(input).map_err(|source| ClientError::File {
             path: input.clone(),
             source,
@@ -71,4 +72,18 @@ pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
             "receipt": arguments.receipt,
         }),
     ))
+}
+
+async fn receipt_id(inference: &Inference, text: &str) -> Result<u64> {
+    if text == "latest" {
+        let count = inference.status().await?.receipts;
+        return count
+            .checked_sub(1)
+            .ok_or_else(|| ClientError::Failed("there is no receipt yet".to_owned()));
+    }
+    text.parse().map_err(|_| {
+        ClientError::InvalidArgument(format!(
+            "\"{text}\" is no receipt: give its number, or latest"
+        ))
+    })
 }

@@ -11,7 +11,7 @@ mod system_tasks;
 
 pub use calls::composite_query_in_replicated_mode;
 pub use responses::callback_message;
-pub use steps::out_of_cycles;
+pub use steps::{Answer, out_of_cycles};
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -83,6 +83,14 @@ impl Executor {
             next_payment: now,
             expiries: BTreeSet::new(),
         }
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(crate) fn enqueue(&mut self, task: Task) {
+        self.queue.push_back(task);
     }
 
     /// Works until it is told to stop.

@@ -173,7 +173,7 @@ impl Executor {
     }
 
     /// A canister that is stopping has stopped once no call is open.
-    pub(super) fn finish_stopping(&mut self, id: Principal) {
+    pub(crate) fn finish_stopping(&mut self, id: Principal) {
         let waiting = {
             let mut state = self.network.write();
             let Some(canister) = state.canisters.get_mut(&id) else { return };

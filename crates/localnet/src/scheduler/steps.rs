@@ -52,9 +52,7 @@ impl Executor {
             let Some(code) = known.code.clone() else {
                 return Err(ExecutionError::NoModule.into_failure(canister));
             };
-            let Some(context) = self.network.context(known, point, message, limits) else {
-                return Err(ExecutionError::NoModule.into_failure(canister));
-            };
+            let context = self.network.context(known, point, message, limits, code.memory.stable.open());
             (code, context)
         };
         if payment == Payment::Balance {
@@ -192,7 +190,7 @@ impl Executor {
     }
 
     /// Tells whoever waits.
-    pub(super) fn respond(&mut self, origin: &Origin, answer: Answer, refund: u128) {
+    pub(crate) fn respond(&mut self, origin: &Origin, answer: Answer, refund: u128) {
         match origin {
             Origin::System => {}
             Origin::Ingress(request) => {

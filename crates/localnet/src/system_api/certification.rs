@@ -27,7 +27,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap("ic0", "data_certificate_present", |mut guest: Guest| {
         enter(&mut guest, "data_certificate_present", NOT_START, USUAL, 0)?;
         let context = guest.data();
-        let present = context.data_certificate.is_some() && DATA_CERTIFICATE.allows(context.entry_point);
+        let has_one = context.certifier.is_some() || context.data_certificate.is_some();
+        let present = has_one && DATA_CERTIFICATE.allows(context.entry_point);
         Ok(u32::from(present))
     })?;
     linker.func_wrap("ic0", "data_certificate_size", |mut guest: Guest| {
@@ -52,6 +53,9 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
 }
 
 fn certificate(guest: &mut Guest, name: &str) -> HostResult<Arc<Vec<u8>>> {
+    if let Some(certifier) = guest.data_mut().certifier.take() {
+        guest.data_mut().data_certificate = Some(Arc::new(certifier()));
+    }
     match &guest.data().data_certificate {
         Some(certificate) => Ok(Arc::clone(certificate)),
         None => violation(guest, format!("\"ic0_{name}\" cannot be executed without a data certificate")),

@@ -80,6 +80,9 @@ pub struct Message {
     pub instructions_before: u64,
 }
 
+/// Signing takes long, so it is done when a query asks.
+pub type Certifier = Box<dyn FnOnce() -> Vec<u8> + Send + Sync>;
+
 /// The store's data.
 pub struct MessageContext {
     pub entry_point: EntryPoint,
@@ -88,6 +91,8 @@ pub struct MessageContext {
     pub time: u64,
     pub instruction_limit: u64,
     pub reply_bytes_max: usize,
+    /// Signs a certificate of the certified data; only queries can have one.
+    pub certifier: Option<Certifier>,
     pub data_certificate: Option<Arc<Vec<u8>>>,
 
     pub stable: StableMemory,

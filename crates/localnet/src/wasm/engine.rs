@@ -41,6 +41,7 @@ fn config() -> Config {
         .generate_address_map(false)
         .debug_symbols(false)
         .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(THREAD_STACK_BYTES)
         .memory_init_cow(false)
         .memory_reservation(HEAP_RESERVATION_BYTES)
         .memory_may_move(false)

@@ -108,3 +108,19 @@ pub fn matches(signature: &str, types: &[ValType]) -> bool {
             _ => *ty == ValType::I64,
         })
 }
+
+/// Import declarations of everything, for test modules in WAT.
+#[cfg(test)]
+pub fn declarations() -> String {
+    let types = |letters: &str| letters.chars().map(|letter| if letter == 'i' { " i32" } else { " i64" }).collect::<String>();
+    IC0.iter()
+        .map(|import| {
+            format!(
+                "(import \"ic0\" \"{0}\" (func ${0} (param{1}) (result{2})))\n",
+                import.name,
+                types(import.params),
+                types(import.results)
+            )
+        })
+        .collect()
+}

@@ -15,6 +15,8 @@ mod prepare;
 mod validate;
 
 pub use engine::{Heap, THREAD_STACK_BYTES, engine};
+#[cfg(test)]
+pub use imports::declarations as import_declarations;
 pub use parse::{MethodKind, ModuleError};
 pub use prepare::{ModuleStore, PreparedModule};
 

@@ -1,0 +1,99 @@
+//! What time brings about: deadlines, neurons that count differently, executions that
+//! were interrupted, ballots that nobody needs. Each piece is bounded; what is left
+//! over is done the next time.
+
+use std::time::Duration;
+
+use crate::decide::decide_if_due;
+use crate::execution::{self, Stray};
+use crate::memory::{State, with_state};
+use crate::neurons::Slicing;
+use crate::runtime;
+
+pub const INTERVAL: Duration = Duration::from_secs(60);
+const CLOSED_AT_ONCE_MAX: usize = 50;
+const STRAYS_AT_ONCE_MAX: usize = 50;
+/// About 0.1 M instructions each.
+const BALLOTS_DROPPED_AT_ONCE_MAX: usize = 1_000;
+
+/// To be called after install and upgrade: timers do not survive either.
+pub fn start() {
+    runtime::run_every(INTERVAL, run);
+    runtime::run_after(Duration::ZERO, run());
+}
+
+/// Besides the regular rounds, one at this time: a deadline should not wait a minute.
+pub fn wake_at(time_seconds: u64, now: u64) {
+    let delay = Duration::from_secs(time_seconds.saturating_sub(now));
+    runtime::run_after(delay, run());
+}
+
+pub async fn run() {
+    let now = runtime::now_seconds();
+    let slicing = with_state(|state| {
+        close_voting(state, now);
+        drop_ballots(state);
+        state.work_off_recounts(now)
+    });
+    for stray in execution::strays(STRAYS_AT_ONCE_MAX) {
+        match stray {
+            // Each in its own message: a trap of one must not keep the others back.
+            Stray::Queued(proposal) => {
+                runtime::run_after(Duration::ZERO, execution::execute(proposal))
+            }
+            Stray::Lost(proposal) => execution::give_up(proposal),
+        }
+    }
+    if slicing == Slicing::Paused {
+        runtime::run_after(Duration::ZERO, again());
+    }
+}
+
+/// A boxed `run`, since a future cannot contain itself.
+fn again() -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(run())
+}
+
+/// Proposals whose deadline has passed are decided, if they are not, and take no votes.
+fn close_voting(state: &mut State, now: u64) {
+    let due: Vec<(u64, u64)> = state
+        .deadlines
+        .keys()
+        .take_while(|(deadline, _)| *deadline <= now)
+        .take(CLOSED_AT_ONCE_MAX)
+        .collect();
+    for (deadline, proposal) in due {
+        let (Ok(mut progress), Ok(content)) =
+            (state.progress_of(proposal), state.content_of(proposal))
+        else {
+            panic!("BUG: proposal {proposal} has a deadline and no content");
+        };
+        decide_if_due(state, proposal, &mut progress, &content, now);
+        state.set_progress(proposal, &progress);
+        state.deadlines.remove(&(deadline, proposal));
+        state.voting.remove(&proposal);
+        state.ballots_to_drop.insert(proposal, ());
+    }
+}
+
+/// As in the SNS, ballots are kept while a proposal takes votes; the tally stays.
+fn drop_ballots(state: &mut State) {
+    let mut left = BALLOTS_DROPPED_AT_ONCE_MAX;
+    while left > 0 {
+        let Some((proposal, ())) = state.ballots_to_drop.first_key_value() else {
+            return;
+        };
+        let keys: Vec<_> = state
+            .ballots
+            .keys_range((proposal, [0; 32])..=(proposal, [u8::MAX; 32]))
+            .take(left)
+            .collect();
+        if keys.len() < left {
+            state.ballots_to_drop.remove(&proposal);
+        }
+        left -= keys.len();
+        for key in keys {
+            state.ballots.remove(&key);
+        }
+    }
+}

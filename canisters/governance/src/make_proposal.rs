@@ -1,0 +1,214 @@
+//! `MakeProposal`: checked, rendered by the validator, opened, and voted for by the
+//! proposer.
+
+use candid::Principal;
+use stoa_governance_api::code::{NeuronPermissionType, Vote};
+use stoa_governance_api::{self as api, CommandResponse, GetProposal, ProposalId};
+
+use crate::action::Action;
+use crate::cbor::Cbor;
+use crate::lock::NeuronLock;
+use crate::memory::{State, with_state};
+use crate::neuron::NeuronKey;
+use crate::proposal::{Content, Decision, Progress, Thresholds};
+use crate::refusal::Refusal;
+use crate::register_vote::cast;
+use crate::{housekeeping, runtime};
+
+/// The SNS's limits.
+const TITLE_LENGTH_BYTES_MAX: usize = 256;
+const SUMMARY_LENGTH_BYTES_MAX: usize = 30_000;
+const URL_LENGTH_BYTES_MAX: usize = 2_048;
+/// What a validator may answer; longer renderings would crowd out listings.
+pub const RENDERING_LENGTH_BYTES_MAX: usize = 30_000;
+const VALIDATOR_TIMEOUT_SECONDS: u32 = 60;
+/// Twice the longest rendering, a byte costing one.
+const VALIDATOR_DECODING_QUOTA: usize = 100_000;
+
+pub async fn make_proposal(
+    key: NeuronKey,
+    caller: Principal,
+    proposal: api::Proposal,
+) -> Result<CommandResponse, Refusal> {
+    check_texts(&proposal)?;
+    let action: Action = proposal
+        .action
+        .ok_or(Refusal::MissingField { field: "action" })?
+        .try_into()?;
+    let lock = NeuronLock::acquire(key)?;
+    // Before the validator is called, so that only who may propose costs a call.
+    with_state(|state| check_proposer(state, &key, caller, &action))?;
+    let rendering = render(&action).await?;
+    let id = with_state(|state| {
+        // Neuron, function and the room for proposals may have changed meanwhile.
+        check_proposer(state, &key, caller, &action)?;
+        open(
+            state,
+            key,
+            Texts {
+                title: proposal.title,
+                summary: proposal.summary,
+                url: proposal.url,
+            },
+            action,
+            rendering,
+        )
+    })?;
+    drop(lock);
+    Ok(CommandResponse::MakeProposal(GetProposal {
+        proposal_id: Some(ProposalId { id }),
+    }))
+}
+
+struct Texts {
+    title: String,
+    summary: String,
+    url: String,
+}
+
+fn check_texts(proposal: &api::Proposal) -> Result<(), Refusal> {
+    for (name, text, max) in [
+        ("title", &proposal.title, TITLE_LENGTH_BYTES_MAX),
+        ("summary", &proposal.summary, SUMMARY_LENGTH_BYTES_MAX),
+        ("url", &proposal.url, URL_LENGTH_BYTES_MAX),
+    ] {
+        if text.len() > max {
+            return Err(Refusal::InvalidProposal {
+                reason: format!("the {name} has {} bytes, at most {max} are allowed", text.len()),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_proposer(
+    state: &State,
+    key: &NeuronKey,
+    caller: Principal,
+    action: &Action,
+) -> Result<(), Refusal> {
+    let neuron = state.neuron(key)?;
+    neuron.require(caller, NeuronPermissionType::SubmitProposal)?;
+    let parameters = state.parameters();
+    let voting_state = neuron.voting_state();
+    let dissolve_delay_seconds = voting_state.dissolve_delay_seconds(runtime::now_seconds());
+    let needed_seconds = parameters.power.min_dissolve_delay_seconds;
+    if dissolve_delay_seconds < needed_seconds {
+        return Err(Refusal::DissolveDelayTooShort {
+            dissolve_delay_seconds,
+            needed_seconds,
+        });
+    }
+    if voting_state.stake_e8s < parameters.reject_cost_e8s {
+        return Err(Refusal::StakeBelowRejectCost {
+            stake_e8s: voting_state.stake_e8s,
+            reject_cost_e8s: parameters.reject_cost_e8s,
+        });
+    }
+    let (open, max) = (
+        state.voting.len(),
+        parameters.max_number_of_proposals_with_ballots,
+    );
+    if open >= max {
+        return Err(Refusal::TooManyOpenProposals { open, max });
+    }
+    action.check(state)
+}
+
+async fn render(action: &Action) -> Result<String, Refusal> {
+    let Action::ExecuteFunction { id, payload } = action else {
+        return with_state(|state| action.render(state));
+    };
+    let function = with_state(|state| state.generic_function(*id))?;
+    let invalid = |reason: String| Err(Refusal::InvalidProposal { reason });
+    let who = format!("`{}` of {}", function.validator_method, function.validator_canister);
+    let answer = runtime::call(
+        function.validator_canister,
+        &function.validator_method,
+        payload,
+        VALIDATOR_TIMEOUT_SECONDS,
+    )
+    .await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(failure) => {
+            return invalid(format!("the validator {who} did not answer: {}", failure.message));
+        }
+    };
+    let mut config = candid::DecoderConfig::new();
+    config.set_decoding_quota(VALIDATOR_DECODING_QUOTA);
+    match candid::utils::decode_one_with_config::<Result<String, String>>(&answer, &config) {
+        Ok(Ok(rendering)) if rendering.len() > RENDERING_LENGTH_BYTES_MAX => invalid(format!(
+            "the validator {who} rendered {} bytes, at most {RENDERING_LENGTH_BYTES_MAX} are allowed",
+            rendering.len()
+        )),
+        Ok(Ok(rendering)) => Ok(rendering),
+        Ok(Err(reason)) => invalid(format!("the validator {who} refused: {reason}")),
+        Err(error) => invalid(format!(
+            "the validator {who} did not answer a variant of Ok and Err text: {error}"
+        )),
+    }
+}
+
+/// Numbers the proposal, charges its cost for now and casts the proposer's vote. All
+/// can fail only before anything is written.
+fn open(
+    state: &mut State,
+    proposer: NeuronKey,
+    texts: Texts,
+    action: Action,
+    rendering: String,
+) -> Result<u64, Refusal> {
+    let now = runtime::now_seconds();
+    let total = state.total_voting_power(now)?;
+    if total == 0 {
+        return Err(Refusal::NoVotingPower);
+    }
+    let parameters = state.parameters().clone();
+    let topic = action.topic(state);
+    let id = state.newest_proposal() + 1;
+    let deadline_seconds = now + parameters.initial_voting_period_seconds;
+    let progress = Progress {
+        decision: Decision::Open,
+        topic,
+        action_id: action.id(),
+        deadline_seconds,
+        yes: 0,
+        no: 0,
+        total,
+        tallied_at_seconds: now,
+        decided_at_seconds: 0,
+        executed_at_seconds: 0,
+        failed_at_seconds: 0,
+    };
+    let content = Content {
+        proposer,
+        title: texts.title,
+        summary: texts.summary,
+        url: texts.url,
+        action,
+        rendering,
+        created_at_seconds: now,
+        power_rules: parameters.power,
+        thresholds: Thresholds::of(topic),
+        reject_cost_e8s: parameters.reject_cost_e8s,
+        initial_voting_period_seconds: parameters.initial_voting_period_seconds,
+        wait_for_quiet_deadline_increase_seconds: parameters
+            .wait_for_quiet_deadline_increase_seconds,
+    };
+    state.progress.push(&progress);
+    state.contents.insert(id, Cbor(content));
+    state.voting.insert(id, ());
+    state.deadlines.insert((deadline_seconds, id), ());
+    // After the proposal has its number: it sees the proposer's power without the fee.
+    state.change_neuron(&proposer, now, |neuron| {
+        neuron.fees_e8s = neuron
+            .fees_e8s
+            .checked_add(parameters.reject_cost_e8s)
+            .ok_or(Refusal::VotingPowerTooLarge)?;
+        Ok(())
+    })?;
+    cast(state, proposer, id, Vote::Yes, now)?;
+    housekeeping::wake_at(deadline_seconds, now);
+    Ok(id)
+}

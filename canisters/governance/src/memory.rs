@@ -1,0 +1,124 @@
+//! Where everything lies in stable memory. A number is never given twice; one that
+//! is retired stays here as a comment with its reason.
+//!
+//! | id | what |
+//! |---|---|
+//! | 0 | layout version |
+//! | 1 | settings: ledgers, texts, genesis |
+//! | 2 | parameters |
+//! | 3 | sums of voting power |
+//! | 4 | neurons |
+//! | 5 | (principal, neuron) for each permission holder |
+//! | 6 | voting states that proposals up to the key's number see |
+//! | 7 | (time, neuron) when a neuron has to be counted anew |
+//! | 8 | what was proposed |
+//! | 9 | what became of it, by proposal number less one |
+//! | 10 | why executions failed |
+//! | 11 | ballots that were cast |
+//! | 12 | (deadline, proposal) of proposals that accept votes |
+//! | 13 | the same proposals by number |
+//! | 14 | adopted proposals whose outcome is not recorded: the execution journal |
+//! | 15 | generic functions, and ids that are not given again |
+//! | 16 | closed proposals whose ballots are being dropped |
+
+use std::cell::RefCell;
+
+use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
+use ic_stable_structures::{DefaultMemoryImpl, StableBTreeMap, StableCell, StableVec};
+
+use crate::cbor::Cbor;
+use crate::execution::Stage;
+use crate::function::StoredFunction;
+use crate::neuron::{Neuron, NeuronKey, VotingState};
+use crate::neurons::PrincipalKey;
+use crate::parameters::Parameters;
+use crate::power::Sums;
+use crate::proposal::{Cast, Content, Failure, Progress};
+use crate::settings::Settings;
+
+pub type Memory = VirtualMemory<DefaultMemoryImpl>;
+
+/// Each of the parts takes at least one bucket: 1 MiB keeps a fresh governance small,
+/// and 32,768 buckets make 32 GiB.
+const BUCKET_SIZE_PAGES: u16 = 16;
+
+/// Raised with every change to what the bytes mean.
+pub const LAYOUT_VERSION: u32 = 1;
+
+pub struct State {
+    pub layout_version: StableCell<u32, Memory>,
+    pub settings: StableCell<Cbor<Option<Settings>>, Memory>,
+    pub parameters: StableCell<Cbor<Parameters>, Memory>,
+    pub sums: StableCell<Cbor<Sums>, Memory>,
+    pub neurons: StableBTreeMap<NeuronKey, Cbor<Neuron>, Memory>,
+    pub neurons_by_principal: StableBTreeMap<(PrincipalKey, NeuronKey), (), Memory>,
+    pub history: StableBTreeMap<(NeuronKey, u64), Cbor<VotingState>, Memory>,
+    pub recounts: StableBTreeMap<(u64, NeuronKey), (), Memory>,
+    pub contents: StableBTreeMap<u64, Cbor<Content>, Memory>,
+    pub progress: StableVec<Progress, Memory>,
+    pub failures: StableBTreeMap<u64, Cbor<Failure>, Memory>,
+    pub ballots: StableBTreeMap<(u64, NeuronKey), Cast, Memory>,
+    pub deadlines: StableBTreeMap<(u64, u64), (), Memory>,
+    pub voting: StableBTreeMap<u64, (), Memory>,
+    pub executions: StableBTreeMap<u64, Cbor<Stage>, Memory>,
+    pub functions: StableBTreeMap<u64, Cbor<StoredFunction>, Memory>,
+    pub ballots_to_drop: StableBTreeMap<u64, (), Memory>,
+}
+
+impl State {
+    pub fn open(memory: DefaultMemoryImpl) -> Self {
+        let manager = MemoryManager::init_with_bucket_size(memory, BUCKET_SIZE_PAGES);
+        let at = |id| manager.get(MemoryId::new(id));
+        Self {
+            layout_version: StableCell::init(at(0), 0),
+            settings: StableCell::init(at(1), Cbor(None)),
+            parameters: StableCell::init(at(2), Cbor::default()),
+            sums: StableCell::init(at(3), Cbor::default()),
+            neurons: StableBTreeMap::init(at(4)),
+            neurons_by_principal: StableBTreeMap::init(at(5)),
+            history: StableBTreeMap::init(at(6)),
+            recounts: StableBTreeMap::init(at(7)),
+            contents: StableBTreeMap::init(at(8)),
+            progress: StableVec::init(at(9)),
+            failures: StableBTreeMap::init(at(10)),
+            ballots: StableBTreeMap::init(at(11)),
+            deadlines: StableBTreeMap::init(at(12)),
+            voting: StableBTreeMap::init(at(13)),
+            executions: StableBTreeMap::init(at(14)),
+            functions: StableBTreeMap::init(at(15)),
+            ballots_to_drop: StableBTreeMap::init(at(16)),
+        }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        self.settings
+            .get()
+            .0
+            .as_ref()
+            .expect("BUG: governance is installed without settings")
+    }
+
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters.get().0
+    }
+
+    /// Proposals are numbered from 1 without gaps.
+    pub fn newest_proposal(&self) -> u64 {
+        self.progress.len()
+    }
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::new(State::open(DefaultMemoryImpl::default()));
+}
+
+/// Never held over an await: what follows one reads the state again.
+pub fn with_state<R>(f: impl FnOnce(&mut State) -> R) -> R {
+    STATE.with_borrow_mut(f)
+}
+
+/// A state over `memory`; over the same memory again it stands for an upgrade.
+#[cfg(test)]
+pub fn replace(memory: DefaultMemoryImpl) {
+    STATE.set(State::open(memory));
+}

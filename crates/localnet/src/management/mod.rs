@@ -1,0 +1,248 @@
+//! The management canister, `aaaaa-aa`.
+//!
+//! What must hold: every method says who may call it, and in which way, in one
+//! table (`Method`); a method that needs a controller is refused to everyone
+//! else, whether it comes as ingress or from a canister.
+
+mod canisters;
+mod chunks;
+mod cycles;
+mod history;
+mod install;
+mod logs;
+mod method;
+mod settings;
+mod snapshots;
+mod status;
+
+use candid::utils::{ArgumentDecoder, ArgumentEncoder};
+use candid::{CandidType, Principal};
+use serde::Deserialize;
+use stoa_localnet_wire::Ingress;
+
+pub use method::Method;
+
+use crate::canister::ManagementCaller;
+use crate::error::{ErrorCode, Failure};
+use crate::network::{Network, rejected};
+use crate::scheduler::{Executor, Task};
+use crate::system_api::Response;
+
+/// What a method answers, and when.
+pub enum Handled {
+    /// The reply, and the cycles that were sent along and not used.
+    Now { reply: Vec<u8>, refund: u128 },
+    /// The answer comes when something else has happened.
+    Later,
+}
+
+pub type ManagementResult = Result<Handled, Failure>;
+
+/// Most methods are about one canister.
+#[derive(CandidType, Deserialize)]
+struct CanisterArgument {
+    canister_id: Principal,
+}
+
+/// Candid for "nothing".
+pub fn empty_reply() -> Vec<u8> {
+    encode(())
+}
+
+fn encode(values: impl ArgumentEncoder) -> Vec<u8> {
+    match candid::encode_args(values) {
+        Ok(bytes) => bytes,
+        Err(error) => panic!("BUG: an answer could not be encoded: {error}"),
+    }
+}
+
+fn decode<T: for<'a> ArgumentDecoder<'a>>(bytes: &[u8]) -> Result<T, Failure> {
+    candid::decode_args(bytes).map_err(|error| {
+        Failure::new(ErrorCode::InvalidManagementPayload, format!("Error decoding candid: {error:#}"))
+    })
+}
+
+fn decode_one<T: CandidType + for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Failure> {
+    decode::<(T,)>(bytes).map(|(value,)| value)
+}
+
+/// An answer that uses none of the cycles.
+fn reply(caller: &ManagementCaller, values: impl ArgumentEncoder) -> ManagementResult {
+    Ok(Handled::Now { reply: encode(values), refund: attached(caller) })
+}
+
+fn attached(caller: &ManagementCaller) -> u128 {
+    match caller {
+        ManagementCaller::User { .. } => 0,
+        ManagementCaller::Canister { cycles, .. } => *cycles,
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(ErrorCode::InvalidManagementPayload, message)
+}
+
+fn contract_violation(message: impl Into<String>) -> Failure {
+    Failure::new(ErrorCode::ContractViolation, message)
+}
+
+fn machine(error: impl std::fmt::Display) -> Failure {
+    Failure::new(ErrorCode::OutOfMemory, format!("The local network could not do that: {error}"))
+}
+
+/// Whether a user's call is let in.
+pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
+    let name = &ingress.method_name;
+    let only_canisters =
+        || Failure::new(ErrorCode::RejectedMessage, format!("Only canisters can call ic00 method {name}"));
+    let method = Method::find(name).ok_or_else(only_canisters)?;
+    if !method.open_to_users() {
+        return Err(only_canisters());
+    }
+    if !method.needs_controller() {
+        return Ok(());
+    }
+    let id = method
+        .subject(&ingress.arg)
+        .map_err(|_| invalid(format!("Failed to decode payload for ic00 method: {name}")))?;
+    let state = network.read();
+    let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+    match canister.is_controller(&ingress.sender) {
+        true => Ok(()),
+        false => Err(Failure::new(
+            ErrorCode::InvalidController,
+            format!("Only controllers of canister {id} can call ic00 method {name}"),
+        )),
+    }
+}
+
+/// A query to the management canister.
+pub fn query(network: &Network, sender: Principal, name: &str, argument: &[u8]) -> Result<Response, Failure> {
+    let reply = match Method::find(name) {
+        Some(Method::FetchCanisterLogs) => logs::fetch(network, sender, argument)?,
+        Some(Method::CanisterStatus) => {
+            let id = decode_one::<CanisterArgument>(argument)?.canister_id;
+            check_controller(network, sender, id)?;
+            encode((status::status(network, id)?,))
+        }
+        Some(Method::ListCanisterSnapshots) => {
+            let id = decode_one::<CanisterArgument>(argument)?.canister_id;
+            check_controller(network, sender, id)?;
+            encode((snapshots::list(network, id)?,))
+        }
+        _ => {
+            return Err(Failure::new(
+                ErrorCode::MethodNotFound,
+                format!("Query method {name} not found."),
+            ));
+        }
+    };
+    Ok(Response::Reply(reply))
+}
+
+fn check_controller(network: &Network, sender: Principal, id: Principal) -> Result<(), Failure> {
+    let state = network.read();
+    let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+    if canister.is_controller(&sender) {
+        return Ok(());
+    }
+    let controllers: Vec<String> = canister.settings.controllers.iter().map(Principal::to_text).collect();
+    Err(Failure::new(
+        ErrorCode::InvalidController,
+        format!(
+            "Only the controllers of the canister {id} can control it.\n\
+             Canister's controllers: {}\nSender's ID: {sender}",
+            controllers.join(" ")
+        ),
+    ))
+}
+
+impl Executor {
+    pub(crate) fn execute_management_call(&mut self, caller: ManagementCaller, name: &str, argument: &[u8]) {
+        let handled = self.handle_management_call(&caller, name, argument);
+        match handled {
+            Ok(Handled::Now { reply, refund }) => self.answer_management_call(&caller, Ok(reply), refund),
+            Ok(Handled::Later) => {}
+            Err(failure) => self.answer_management_call(&caller, Err(failure), attached(&caller)),
+        }
+    }
+
+    fn handle_management_call(&mut self, caller: &ManagementCaller, name: &str, argument: &[u8]) -> ManagementResult {
+        let Some(method) = Method::find(name) else {
+            return Err(Failure::new(
+                ErrorCode::MethodNotFound,
+                format!("Management canister has no method '{name}'"),
+            ));
+        };
+        if method.needs_controller() {
+            let subject = method.subject(argument)?;
+            // A canister may always ask for its own status.
+            let own_status = method == Method::CanisterStatus && subject == caller.sender();
+            if !own_status {
+                check_controller(self.network(), caller.sender(), subject)?;
+            }
+        }
+        match method {
+            Method::ProvisionalCreate => self.provisional_create(caller, argument),
+            Method::ProvisionalTopUp => self.provisional_top_up(caller, argument),
+            Method::CreateCanister => self.create_canister(caller, argument),
+            Method::InstallCode => self.install_code(caller, argument),
+            Method::InstallChunkedCode => self.install_chunked_code(caller, argument),
+            Method::UploadChunk => self.upload_chunk(caller, argument),
+            Method::StoredChunks => self.stored_chunks(caller, argument),
+            Method::ClearChunkStore => self.clear_chunk_store(caller, argument),
+            Method::UpdateSettings => self.update_settings(caller, argument),
+            Method::CanisterStatus => {
+                let id = decode_one::<CanisterArgument>(argument)?.canister_id;
+                reply(caller, (status::status(self.network(), id)?,))
+            }
+            Method::CanisterInfo => self.canister_info(caller, argument),
+            Method::CanisterMetadata => self.canister_metadata(caller, argument),
+            Method::StartCanister => self.start_canister(caller, argument),
+            Method::StopCanister => self.stop_canister(caller, argument),
+            Method::DeleteCanister => self.delete_canister(caller, argument),
+            Method::UninstallCode => self.uninstall_code(caller, argument),
+            Method::DepositCycles => self.deposit_cycles(caller, argument),
+            Method::RawRand => self.raw_rand(caller, argument),
+            Method::TakeCanisterSnapshot => self.take_snapshot(caller, argument),
+            Method::LoadCanisterSnapshot => self.load_snapshot(caller, argument),
+            Method::ListCanisterSnapshots => {
+                let id = decode_one::<CanisterArgument>(argument)?.canister_id;
+                reply(caller, (snapshots::list(self.network(), id)?,))
+            }
+            Method::DeleteCanisterSnapshot => self.delete_snapshot(caller, argument),
+            Method::FetchCanisterLogs => {
+                let bytes = logs::fetch(self.network(), caller.sender(), argument)?;
+                Ok(Handled::Now { reply: bytes, refund: attached(caller) })
+            }
+            Method::Absent => Err(Failure::new(
+                ErrorCode::RejectedMessage,
+                format!("The embedded local network does not offer '{name}'"),
+            )),
+        }
+    }
+
+    pub(crate) fn answer_management_call(
+        &mut self,
+        caller: &ManagementCaller,
+        answer: Result<Vec<u8>, Failure>,
+        refund: u128,
+    ) {
+        match caller {
+            ManagementCaller::User { request_id, .. } => {
+                let status = match answer {
+                    Ok(reply) => stoa_localnet_wire::RequestStatus::Replied(reply),
+                    Err(failure) => rejected(&failure),
+                };
+                self.network().answer(*request_id, status);
+            }
+            ManagementCaller::Canister { sender, callback, .. } => {
+                let response = match answer {
+                    Ok(reply) => Response::Reply(reply),
+                    Err(failure) => Response::Reject(failure.to_reject()),
+                };
+                self.enqueue(Task::Response { to: *sender, callback: *callback, response, refund });
+            }
+        }
+    }
+}

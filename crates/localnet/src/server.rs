@@ -1,0 +1,122 @@
+//! The network as a whole: started, served, shut down.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::{self, JoinHandle};
+
+use stoa_localnet_wire::Keys;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::network::{Event, Network};
+use crate::query_threads::QueryThreads;
+use crate::replica::LocalReplica;
+use crate::scheduler::Executor;
+use crate::wasm::{ModuleStore, THREAD_STACK_BYTES};
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Port 0 is any free one.
+    pub listen: SocketAddr,
+    /// Where compiled modules are kept between runs; nowhere if absent.
+    pub cache: Option<PathBuf>,
+    /// Makes the network's keys, and so its root key, the same every time.
+    pub seed: Option<[u8; 32]>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), cache: default_cache(), seed: None }
+    }
+}
+
+/// `stoa/modules` in the user's cache folder.
+pub fn default_cache() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("stoa").join("modules"))
+}
+
+/// A network that is serving.
+#[derive(Debug)]
+pub struct Handle {
+    address: SocketAddr,
+    root_key: Vec<u8>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// The URL that agents take, such as `http://127.0.0.1:4943`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// DER, as agents take it.
+    pub fn root_key(&self) -> &[u8] {
+        &self.root_key
+    }
+
+    /// Ends it: running messages are finished, waiting ones are not begun.
+    pub fn shutdown(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The server is gone already if nobody listens.
+            drop(stop.send(()));
+        }
+        if let Some(server) = self.server.take()
+            && server.join().is_err()
+        {
+            eprintln!("stoa-localnet: the server ended by a panic");
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Starts a network of its own and returns when it is serving.
+pub fn start(options: Options) -> io::Result<Handle> {
+    let keys = Arc::new(options.seed.map_or_else(Keys::generate, Keys::from_seed));
+    let root_key = keys.root_key_der().to_vec();
+    let (sender, inbox) = channel();
+    let network = Arc::new(Network::new(Arc::clone(&keys), ModuleStore::new(options.cache), sender));
+    let queries = thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+    let replica = Arc::new(LocalReplica::new(Arc::clone(&network), QueryThreads::start(queries)?));
+    let executor = Executor::new(Arc::clone(&network), inbox);
+    let executor = thread::Builder::new()
+        .name("executor".to_string())
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(move || executor.run())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let listener = runtime.block_on(TcpListener::bind(options.listen))?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = thread::Builder::new().name("server".to_string()).spawn(move || {
+        let serving = axum::serve(listener, stoa_localnet_wire::router(replica, keys));
+        runtime.block_on(async {
+            tokio::select! {
+                served = serving.into_future() => {
+                    if let Err(error) = served {
+                        eprintln!("stoa-localnet: {error}");
+                    }
+                }
+                _ = stopped => {}
+            }
+        });
+        runtime.shutdown_background();
+        if network.tell(Event::Stop) && executor.join().is_err() {
+            eprintln!("stoa-localnet: the executor ended by a panic");
+        }
+    })?;
+    Ok(Handle { address, root_key, stop: Some(stop), server: Some(server) })
+}

@@ -1,0 +1,97 @@
+//! The canister computes what anybody's machine computes, and says so in a receipt that can be checked.
+
+use stoa_client::sample::parse_inputs;
+use stoa_client::verify::{LocalModel, model_file};
+use stoa_scenarios::{Actor, ONE_TOKEN, Published, World, digits_inputs, run};
+use stoa_types::tensor::Tensor;
+
+/// The engine on this machine, on the committed file: nothing of it comes from the network.
+fn local_model(published: &Published) -> LocalModel {
+    let manifest = &published.model.manifest;
+    let path = published.model.path_of(model_file(manifest).unwrap());
+    LocalModel::load(manifest, std::fs::read(path).unwrap()).unwrap()
+}
+
+async fn paid(user: &Actor, published: &Published, inputs: Vec<Tensor>) -> stoa_inference_api::InferResponse {
+    let mut request = user.request(published.version);
+    request.inputs = inputs;
+    user.inference().infer(&request).await.unwrap().unwrap()
+}
+
+/// The ten committed scans in one batch.
+fn batch() -> Vec<Tensor> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/models/digits/samples/digits.json"
+    );
+    parse_inputs(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn should_answer_what_the_native_engine_answers_bit_for_bit() {
+    run(async {
+        let (world, published) = World::shared().await;
+        let user = world.actor().await;
+        user.approve(5 * ONE_TOKEN).await;
+        let local = local_model(published);
+        for inputs in [digits_inputs(), batch()] {
+            let answer = paid(&user, published, inputs.clone()).await;
+            assert_eq!(answer.outputs, local.run(inputs.clone()).unwrap());
+            let receipt = user.inference().proven_receipt(answer.receipt.id).await.unwrap();
+            assert_eq!(receipt, answer.receipt);
+            assert_eq!(local.verify_run(&receipt, inputs).unwrap(), answer.outputs);
+        }
+    });
+}
+
+#[test]
+fn should_answer_the_same_call_with_the_same_bits_every_time() {
+    run(async {
+        let (world, published) = World::shared().await;
+        let user = world.actor().await;
+        user.approve(5 * ONE_TOKEN).await;
+        let first = paid(&user, published, digits_inputs()).await;
+        let second = paid(&user, published, digits_inputs()).await;
+        assert_eq!(first.outputs, second.outputs);
+        assert_eq!(first.receipt.output_hash, second.receipt.output_hash);
+        assert_eq!(first.receipt.input_hash, second.receipt.input_hash);
+        assert_ne!(first.receipt.id, second.receipt.id);
+    });
+}
+
+#[test]
+fn should_see_that_a_receipt_is_for_other_inputs_or_outputs() {
+    run(async {
+        let (world, published) = World::shared().await;
+        let user = world.actor().await;
+        user.approve(ONE_TOKEN).await;
+        let answer = paid(&user, published, digits_inputs()).await;
+        let local = local_model(published);
+        let mut other = digits_inputs();
+        other[0].data[3] ^= 1;
+        assert!(local.verify_run(&answer.receipt, other).is_err());
+        let mut lied = answer.receipt.clone();
+        lied.output_hash = stoa_types::Sha256([0; 32]);
+        assert!(local.verify_run(&lied, digits_inputs()).is_err());
+    });
+}
+
+#[test]
+fn should_recognise_the_scan() {
+    run(async {
+        let (world, published) = World::shared().await;
+        let user = world.actor().await;
+        user.approve(ONE_TOKEN).await;
+        let answer = paid(&user, published, digits_inputs()).await;
+        let probabilities: Vec<f32> = answer.outputs[0]
+            .data
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+            .collect();
+        let best = (0..10)
+            .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
+            .unwrap();
+        // What the sample says that it shows.
+        assert_eq!(best, 3);
+    });
+}
