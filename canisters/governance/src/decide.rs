@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cbor::Cbor;
 use crate::execution::{self, Stage};
 use crate::memory::State;
-use crate::proposal::{Content, Decision, Progress};
+use crate::proposal::{Decision, Progress, Terms};
 use crate::runtime;
 
 /// The caller stores `progress`.
@@ -13,10 +13,10 @@ pub fn decide_if_due(
     state: &mut State,
     proposal: u64,
     progress: &mut Progress,
-    content: &Content,
+    terms: &Terms,
     now: u64,
 ) {
-    let Some(decision) = progress.due_decision(&content.thresholds, now) else {
+    let Some(decision) = progress.due_decision(&terms.thresholds, now) else {
         return;
     };
     progress.decision = decision;
@@ -26,10 +26,10 @@ pub fn decide_if_due(
     }
     // Only a rejected proposal costs its proposer something.
     state
-        .change_neuron(&content.proposer, now, |neuron| {
+        .change_neuron(&terms.proposer, now, |neuron| {
             neuron.fees_e8s = neuron
                 .fees_e8s
-                .checked_sub(content.reject_cost_e8s)
+                .checked_sub(terms.reject_cost_e8s)
                 .expect("BUG: a reject cost was given back twice");
             Ok(())
         })

@@ -63,24 +63,26 @@ fn close_voting(state: &mut State, now: u64) {
         .take(CLOSED_AT_ONCE_MAX)
         .collect();
     for (deadline, proposal) in due {
-        let (Ok(mut progress), Ok(content)) =
-            (state.progress_of(proposal), state.content_of(proposal))
+        let (Ok(mut progress), Ok(terms)) =
+            (state.progress_of(proposal), state.terms_of(proposal))
         else {
-            panic!("BUG: proposal {proposal} has a deadline and no content");
+            panic!("BUG: proposal {proposal} has a deadline and no terms");
         };
-        decide_if_due(state, proposal, &mut progress, &content, now);
+        decide_if_due(state, proposal, &mut progress, &terms, now);
         state.set_progress(proposal, &progress);
         state.deadlines.remove(&(deadline, proposal));
         state.voting.remove(&proposal);
-        state.ballots_to_drop.insert(proposal, ());
+        state.closed_with_ballots.insert(proposal, ());
     }
 }
 
-/// As in the SNS, ballots are kept while a proposal takes votes; the tally stays.
+/// Ballots of closed proposals are kept as long as there is room by the parameter,
+/// then the oldest go; the tally stays.
 fn drop_ballots(state: &mut State) {
+    let max = state.parameters().max_number_of_proposals_with_ballots;
     let mut left = BALLOTS_DROPPED_AT_ONCE_MAX;
-    while left > 0 {
-        let Some((proposal, ())) = state.ballots_to_drop.first_key_value() else {
+    while left > 0 && state.closed_with_ballots.len() > max {
+        let Some((proposal, ())) = state.closed_with_ballots.first_key_value() else {
             return;
         };
         let keys: Vec<_> = state
@@ -89,7 +91,7 @@ fn drop_ballots(state: &mut State) {
             .take(left)
             .collect();
         if keys.len() < left {
-            state.ballots_to_drop.remove(&proposal);
+            state.closed_with_ballots.remove(&proposal);
         }
         left -= keys.len();
         for key in keys {

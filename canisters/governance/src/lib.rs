@@ -1,1 +1,152 @@
+//! Governance: token holders stake, propose and vote, and what they adopt happens.
+//! It speaks the SNS governance interface, so that stock clients work against it and
+//! a genuine SNS could take its place.
+//!
+//! This file holds entry points and decides nothing. What must hold:
+//!
+//! - A neuron votes once on a proposal, with the power it had when the proposal was
+//!   made; tallies equal the sums of ballots and never exceed the total.
+//! - What is adopted is executed at most once, with its outcome recorded, whatever the
+//!   target does and whenever governance is upgraded.
+//! - Everything durable is in stable structures; the heap holds locks alone.
+//! - No message visits all neurons or all proposals.
+//!
+//! The last is the design's main decision; the SNS does otherwise. Three ideas carry it:
+//! voting power is derived at vote time from a neuron's history instead of a ballot
+//! for each neuron (`neurons`); the total comes from sums that are polynomials in time
+//! (`power`); the tally grows with each ballot (`proposal`). So making a proposal,
+//! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
+mod action;
+mod cbor;
+mod claim_or_refresh;
+mod configure;
+mod decide;
+mod execution;
+mod function;
+mod housekeeping;
+mod inspect;
+mod install;
+mod lock;
+mod make_proposal;
+mod manage_neuron;
+mod memory;
+mod neuron;
+mod neurons;
+mod parameters;
+mod permission;
+mod power;
+mod proposal;
+mod query_neurons;
+mod query_proposals;
+mod query_system;
+mod refusal;
+mod register_vote;
+mod runtime;
+mod settings;
+mod topic;
+
+use candid::candid_method;
+use candid::utils::decode_one_with_decoding_and_skipping_quota as decode;
+use stoa_governance_api::*;
+
+// With `decode_with` the macros export a blob as the argument, so they stay hidden from
+// the interface and `candid_method` gives the true signature. Quotas: a byte costs about
+// one, a value four; skipped values (fields that an SNS client sends and we lack) cost
+// against the second number.
+
+// 150 functions with descriptions of up to 10 kB.
+#[ic_cdk::init(decode_with = "decode::<2_000_000, 10_000, _>", hidden = true)]
+#[candid_method(init)]
+fn init(arguments: InitArgs) {
+    install::install(arguments);
+    housekeeping::start();
+}
+
+#[ic_cdk::post_upgrade]
+fn post_upgrade() {
+    install::open_after_upgrade();
+    housekeeping::start();
+}
+
+#[ic_cdk::inspect_message]
+fn inspect_message() {
+    if inspect::is_accepted(
+        &runtime::method_name(),
+        runtime::caller(),
+        runtime::argument_bytes().len(),
+    ) {
+        runtime::accept_message();
+    }
+}
+
+// 160 KiB at most, most of it bytes.
+#[ic_cdk::update(decode_with = "decode::<1_000_000, 50_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn manage_neuron(request: ManageNeuron) -> ManageNeuronResponse {
+    manage_neuron::manage_neuron(request).await
+}
+
+#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_neuron(request: GetNeuron) -> GetNeuronResponse {
+    query_neurons::get_neuron(request)
+}
+
+#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_neurons(request: ListNeurons) -> ListNeuronsResponse {
+    query_neurons::list_neurons(request)
+}
+
+#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_proposal(request: GetProposal) -> GetProposalResponse {
+    query_proposals::get_proposal(request)
+}
+
+// Filters are lists: a thousand entries each and more.
+#[ic_cdk::query(decode_with = "decode::<50_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_proposals(request: ListProposals) -> ListProposalsResponse {
+    query_proposals::list_proposals(request)
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_nervous_system_parameters(_nothing: ()) -> NervousSystemParameters {
+    query_system::get_nervous_system_parameters()
+}
+
+#[ic_cdk::query]
+fn list_nervous_system_functions() -> ListNervousSystemFunctionsResponse {
+    query_system::list_nervous_system_functions()
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_topics(_request: ListTopicsRequest) -> ListTopicsResponse {
+    query_system::list_topics()
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_metadata(_request: GetMetadataRequest) -> GetMetadataResponse {
+    query_system::get_metadata()
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_mode(_request: GetModeRequest) -> GetModeResponse {
+    query_system::get_mode()
+}
+
+candid::export_service!();
+
+/// The interface as the code has it; a test holds the committed `.did` against it.
+pub fn candid_interface() -> String {
+    __export_service()
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::cbor::Cbor;
 use crate::lock::NeuronLock;
 use crate::memory::{State, with_state};
 use crate::neuron::NeuronKey;
-use crate::proposal::{Content, Decision, Progress, Thresholds};
+use crate::proposal::{Content, Decision, Progress, Terms, Thresholds};
 use crate::refusal::Refusal;
 use crate::register_vote::cast;
 use crate::{housekeeping, runtime};
@@ -150,8 +150,8 @@ async fn render(action: &Action) -> Result<String, Refusal> {
     }
 }
 
-/// Numbers the proposal, charges its cost for now and casts the proposer's vote. All
-/// can fail only before anything is written.
+/// Numbers the proposal, charges its cost for now and casts the proposer's vote.
+/// Refuses only before anything is written.
 fn open(
     state: &mut State,
     proposer: NeuronKey,
@@ -165,6 +165,13 @@ fn open(
         return Err(Refusal::NoVotingPower);
     }
     let parameters = state.parameters().clone();
+    let own_power = state
+        .neuron(&proposer)?
+        .voting_state()
+        .voting_power(now, &parameters.power);
+    if own_power == 0 {
+        return Err(Refusal::NotEligible);
+    }
     let topic = action.topic(state);
     let id = state.newest_proposal() + 1;
     let deadline_seconds = now + parameters.initial_voting_period_seconds;
@@ -182,12 +189,14 @@ fn open(
         failed_at_seconds: 0,
     };
     let content = Content {
-        proposer,
         title: texts.title,
         summary: texts.summary,
         url: texts.url,
         action,
         rendering,
+    };
+    let terms = Terms {
+        proposer,
         created_at_seconds: now,
         power_rules: parameters.power,
         thresholds: Thresholds::of(topic),
@@ -198,17 +207,20 @@ fn open(
     };
     state.progress.push(&progress);
     state.contents.insert(id, Cbor(content));
+    state.terms.insert(id, Cbor(terms));
     state.voting.insert(id, ());
     state.deadlines.insert((deadline_seconds, id), ());
     // After the proposal has its number: it sees the proposer's power without the fee.
-    state.change_neuron(&proposer, now, |neuron| {
-        neuron.fees_e8s = neuron
-            .fees_e8s
-            .checked_add(parameters.reject_cost_e8s)
-            .ok_or(Refusal::VotingPowerTooLarge)?;
-        Ok(())
-    })?;
-    cast(state, proposer, id, Vote::Yes, now)?;
+    state
+        .change_neuron(&proposer, now, |neuron| {
+            neuron.fees_e8s = neuron
+                .fees_e8s
+                .checked_add(parameters.reject_cost_e8s)
+                .expect("BUG: the stake covers the fees and this cost");
+            Ok(())
+        })
+        .expect("BUG: the proposer was just read");
+    cast(state, proposer, id, Vote::Yes, now).expect("BUG: the proposer may vote");
     housekeeping::wake_at(deadline_seconds, now);
     Ok(id)
 }

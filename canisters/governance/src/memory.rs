@@ -19,7 +19,8 @@
 //! | 13 | the same proposals by number |
 //! | 14 | adopted proposals whose outcome is not recorded: the execution journal |
 //! | 15 | generic functions, and ids that are not given again |
-//! | 16 | closed proposals whose ballots are being dropped |
+//! | 16 | closed proposals that still have their ballots |
+//! | 17 | on what terms proposals are voted on |
 
 use std::cell::RefCell;
 
@@ -33,7 +34,7 @@ use crate::neuron::{Neuron, NeuronKey, VotingState};
 use crate::neurons::PrincipalKey;
 use crate::parameters::Parameters;
 use crate::power::Sums;
-use crate::proposal::{Cast, Content, Failure, Progress};
+use crate::proposal::{Cast, Content, Failure, Progress, Terms};
 use crate::settings::Settings;
 
 pub type Memory = VirtualMemory<DefaultMemoryImpl>;
@@ -62,7 +63,8 @@ pub struct State {
     pub voting: StableBTreeMap<u64, (), Memory>,
     pub executions: StableBTreeMap<u64, Cbor<Stage>, Memory>,
     pub functions: StableBTreeMap<u64, Cbor<StoredFunction>, Memory>,
-    pub ballots_to_drop: StableBTreeMap<u64, (), Memory>,
+    pub closed_with_ballots: StableBTreeMap<u64, (), Memory>,
+    pub terms: StableBTreeMap<u64, Cbor<Terms>, Memory>,
 }
 
 impl State {
@@ -86,7 +88,8 @@ impl State {
             voting: StableBTreeMap::init(at(13)),
             executions: StableBTreeMap::init(at(14)),
             functions: StableBTreeMap::init(at(15)),
-            ballots_to_drop: StableBTreeMap::init(at(16)),
+            closed_with_ballots: StableBTreeMap::init(at(16)),
+            terms: StableBTreeMap::init(at(17)),
         }
     }
 

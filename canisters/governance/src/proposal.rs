@@ -1,5 +1,6 @@
-//! A proposal in two parts: what was proposed, which never changes and may be long,
-//! and what became of it, which is short and is read for every listing and vote.
+//! A proposal in three parts: what was proposed, which may be long; the terms of the
+//! vote; and what became of it. The first two never change; a vote reads only the
+//! latter two, a listing looks for its proposals in the last alone.
 
 use std::borrow::Cow;
 
@@ -41,32 +42,38 @@ impl Thresholds {
     }
 }
 
+/// What was proposed.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Content {
+    #[n(0)]
+    pub title: String,
+    #[n(1)]
+    pub summary: String,
+    #[n(2)]
+    pub url: String,
+    #[n(3)]
+    pub action: Action,
+    #[n(4)]
+    pub rendering: String,
+}
+
+/// On what terms it is voted on: fixed when it was made.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Terms {
     #[cbor(n(0), with = "minicbor::bytes")]
     pub proposer: NeuronKey,
     #[n(1)]
-    pub title: String,
-    #[n(2)]
-    pub summary: String,
-    #[n(3)]
-    pub url: String,
-    #[n(4)]
-    pub action: Action,
-    #[n(5)]
-    pub rendering: String,
-    #[n(6)]
     pub created_at_seconds: u64,
     /// The rules that its ballots are weighed by.
-    #[n(7)]
+    #[n(2)]
     pub power_rules: PowerRules,
-    #[n(8)]
+    #[n(3)]
     pub thresholds: Thresholds,
-    #[n(9)]
+    #[n(4)]
     pub reject_cost_e8s: u64,
-    #[n(10)]
+    #[n(5)]
     pub initial_voting_period_seconds: u64,
-    #[n(11)]
+    #[n(6)]
     pub wait_for_quiet_deadline_increase_seconds: u64,
 }
 

@@ -9,7 +9,7 @@ use crate::cbor::Cbor;
 use crate::decide::decide_if_due;
 use crate::memory::{State, with_state};
 use crate::neuron::NeuronKey;
-use crate::proposal::{Cast, Content, Progress};
+use crate::proposal::{Cast, Content, Progress, Terms};
 use crate::refusal::Refusal;
 use crate::runtime;
 
@@ -51,18 +51,25 @@ impl State {
         }
     }
 
+    pub fn terms_of(&self, proposal: u64) -> Result<Terms, Refusal> {
+        match self.terms.get(&proposal) {
+            Some(Cbor(terms)) => Ok(terms),
+            None => Err(Refusal::ProposalNotFound { proposal }),
+        }
+    }
+
     /// What the neuron can throw into the scales of an open proposal; 0 for nothing.
     pub fn ballot_power(
         &self,
         key: &NeuronKey,
         proposal: u64,
-        content: &Content,
+        terms: &Terms,
     ) -> Result<u64, Refusal> {
         let neuron = self.neuron(key)?;
         Ok(self
             .voting_state_for(key, &neuron, proposal)
             .map_or(0, |seen| {
-                seen.voting_power(content.created_at_seconds, &content.power_rules)
+                seen.voting_power(terms.created_at_seconds, &terms.power_rules)
             }))
     }
 }
@@ -85,8 +92,8 @@ pub fn cast(
     if state.ballots.contains_key(&(proposal, key)) {
         return Err(Refusal::AlreadyVoted);
     }
-    let content = state.content_of(proposal)?;
-    let voting_power = state.ballot_power(&key, proposal, &content)?;
+    let terms = state.terms_of(proposal)?;
+    let voting_power = state.ballot_power(&key, proposal, &terms)?;
     if voting_power == 0 {
         return Err(Refusal::NotEligible);
     }
@@ -97,7 +104,7 @@ pub fn cast(
     };
     state.ballots.insert((proposal, key), ballot);
     progress.count(vote, voting_power, now);
-    decide_if_due(state, proposal, &mut progress, &content, now);
+    decide_if_due(state, proposal, &mut progress, &terms, now);
     state.set_progress(proposal, &progress);
     Ok(())
 }

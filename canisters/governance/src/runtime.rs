@@ -91,6 +91,7 @@ mod system {
 /// Natively a test plays the system: it sets caller and time, answers calls when it
 /// wants to and runs what timers would run.
 #[cfg(not(target_family = "wasm"))]
+#[cfg_attr(not(test), allow(dead_code))]
 mod system {
     use std::cell::{Cell, RefCell};
     use std::future::Future;

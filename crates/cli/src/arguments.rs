@@ -325,3 +325,20 @@ pub struct Walk {
     #[arg(long, default_value = "stoa")]
     pub publisher: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn should_have_a_grammar_without_contradictions() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn should_show_every_command_in_the_help() {
+        insta::assert_snapshot!(Arguments::command().render_help().to_string());
+    }
+}

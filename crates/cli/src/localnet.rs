@@ -46,7 +46,7 @@ pub fn start(port: u16) -> Result<Running> {
     let log = File::create(log_path()).map_err(at(&log_path()))?;
     let mut command = Command::new(binary()?);
     command
-        .args(["--port", &port.to_string()])
+        .args(["--listen", &listen(port)])
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(at(&log_path()))?)
         .stderr(log);
@@ -62,7 +62,7 @@ pub fn start(port: u16) -> Result<Running> {
 /// Becomes the network: this returns only if that fails.
 pub fn run_in_foreground(port: u16) -> Result<()> {
     let mut command = Command::new(binary()?);
-    command.args(["--port", &port.to_string()]);
+    command.args(["--listen", &listen(port)]);
     let error = std::os::unix::process::CommandExt::exec(&mut command);
     Err(at(Path::new(BINARY))(error))
 }
@@ -89,6 +89,10 @@ pub fn stop(running: &Running) -> Result<()> {
         "process {} does not end",
         running.pid
     )))
+}
+
+fn listen(port: u16) -> String {
+    format!("127.0.0.1:{port}")
 }
 
 /// The end of the log, for an error message.

@@ -85,6 +85,7 @@ mod system {
 
 /// Natively a test answers the calls, when it wants to.
 #[cfg(not(target_family = "wasm"))]
+#[cfg_attr(not(test), allow(dead_code))]
 mod system {
     use std::cell::{Cell, RefCell};
     use std::future::Future;

@@ -21,6 +21,7 @@ mod system {
 
 /// Natively a test says who calls and when.
 #[cfg(not(target_family = "wasm"))]
+#[cfg_attr(not(test), allow(dead_code))]
 mod system {
     use super::Principal;
     use std::cell::Cell;

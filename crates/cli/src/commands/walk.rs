@@ -93,3 +93,19 @@ async fn step(context: &Context, command: &[String]) -> Result<f64> {
     }
     Ok(seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_walk_by_commands_that_the_grammar_knows() {
+        let model = Path::new("examples/models/digits");
+        let commands = commands(model, &model.join("input.json"), "stoa", "stoa/digits").unwrap();
+        assert_eq!(commands.len(), 17);
+        for command in commands {
+            let words = std::iter::once("stoa".to_owned()).chain(command.clone());
+            assert!(Arguments::try_parse_from(words).is_ok(), "{command:?}");
+        }
+    }
+}

@@ -1,1 +1,281 @@
-//! x
+//! Canisters from creation to deletion, and who may do what to them.
+
+use candid::{Nat, Principal};
+use ic_management_canister_types as types;
+
+use super::calls::{PROXY, answer_of, call_of};
+use super::{INSTALL, Net, Outcome};
+use crate::network::canister_id;
+
+const HELLO: &str = r#"
+    (func (export "canister_update hello") (call $bump) (call $answer (i64.const 1)))
+    (func (export "canister_update print") (call $debug_print (i32.const 16) (i32.const 4)) (call $answer (i64.const 1)))
+    (func (export "canister_update variable")
+        (call $env_var_name_copy (i32.const 1) (i32.const 100) (i32.const 0) (call $env_var_name_size (i32.const 1)))
+        (call $env_var_value_copy (i32.const 100) (call $env_var_name_size (i32.const 1))
+            (i32.const 200) (i32.const 0) (call $env_var_value_size (i32.const 100) (call $env_var_name_size (i32.const 1))))
+        (call $msg_reply_data_append (i32.const 200)
+            (call $env_var_value_size (i32.const 100) (call $env_var_name_size (i32.const 1))))
+        (call $msg_reply))
+"#;
+
+fn record(canister_id: Principal) -> (types::CanisterIdRecord,) {
+    (types::CanisterIdRecord { canister_id },)
+}
+
+fn settings(net: &Net, canister_id: Principal, settings: types::CanisterSettings) -> Outcome {
+    let argument = types::UpdateSettingsArgs { canister_id, settings, sender_canister_version: None };
+    net.manage("update_settings", (argument,))
+}
+
+#[test]
+fn should_reject_calls_to_a_stopped_canister_until_it_is_started() {
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    net.manage("stop_canister", record(canister)).reply();
+    assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0508");
+    assert_eq!(net.query(canister, "counter", &[]).error_code(), "IC0508");
+    assert_eq!(net.status(canister).status, types::CanisterStatusType::Stopped);
+    net.manage("start_canister", record(canister)).reply();
+    assert_eq!(net.call(canister, "hello", &[]).number(), 1);
+}
+
+#[test]
+fn should_stop_only_when_open_calls_are_answered() {
+    let net = Net::new();
+    let (proxy, other) = (net.canister(PROXY), net.canister(PROXY));
+    // Each asks the other in turn; the answers come back before the first is stopped.
+    let inner = call_of(proxy, "missing", 0, &[]);
+    let (call, _) = net.submit(net.user, proxy, "call", &call_of(other, "call", 0, &inner));
+    let argument = candid::encode_args(record(proxy)).unwrap();
+    let (stop, _) = net.submit(net.user, Principal::management_canister(), "stop_canister", &argument);
+    let (_, _, answer) = answer_of(net.wait(call));
+    net.wait(stop).reply();
+    assert_eq!(net.status(proxy).status, types::CanisterStatusType::Stopped);
+    assert!(!answer.is_empty());
+}
+
+#[test]
+fn should_delete_only_stopped_canisters_and_never_give_out_their_ids_again() {
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    assert_eq!(net.manage("delete_canister", record(canister)).error_code(), "IC0510");
+    net.manage("stop_canister", record(canister)).reply();
+    net.manage("delete_canister", record(canister)).reply();
+    assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0301");
+    assert_eq!(net.query(canister, "counter", &[]).error_code(), "IC0301");
+    assert!(!net.network.read_tree().canisters.contains_key(&canister));
+    assert_eq!(create_at(&net, canister).error_code(), "IC0205");
+}
+
+fn create_at(net: &Net, id: Principal) -> Outcome {
+    let argument = types::ProvisionalCreateCanisterWithCyclesArgs {
+        amount: None,
+        settings: None,
+        specified_id: Some(id),
+        sender_canister_version: None,
+    };
+    net.manage("provisional_create_canister_with_cycles", (argument,))
+}
+
+#[test]
+fn should_create_a_canister_at_a_specified_id_once() {
+    let net = Net::new();
+    let ledger = Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap();
+    create_at(&net, ledger).reply();
+    assert_eq!(net.cycles(ledger), 100_000_000_000_000);
+    assert_eq!(create_at(&net, ledger).error_code(), "IC0205");
+    assert_eq!(create_at(&net, net.user).error_code(), "IC0408");
+    assert_ne!(net.create(), ledger);
+}
+
+#[test]
+fn should_let_only_controllers_control() {
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    let stranger = Principal::self_authenticating([9]);
+    let argument = candid::encode_args(record(canister)).unwrap();
+    for method in ["canister_status", "stop_canister", "uninstall_code", "delete_canister", "stored_chunks"] {
+        let outcome = net.call_as(stranger, Principal::management_canister(), method, &argument);
+        assert!(matches!(outcome, Outcome::Refused(_)), "{method}");
+        assert_eq!(outcome.error_code(), "IC0512", "{method}");
+    }
+    let controllers = vec![stranger];
+    settings(&net, canister, types::CanisterSettings { controllers: Some(controllers.clone()), ..Default::default() })
+        .reply();
+    assert_eq!(net.network.read_tree().canisters[&canister].controllers, controllers);
+    assert_eq!(net.manage("canister_status", record(canister)).error_code(), "IC0512");
+}
+
+#[test]
+fn should_refuse_what_only_canisters_may_call() {
+    let net = Net::new();
+    for method in ["raw_rand", "deposit_cycles", "canister_info", "create_canister", "http_request", "no_such_method"] {
+        let outcome = net.call(Principal::management_canister(), method, b"DIDL\0\0");
+        assert!(matches!(outcome, Outcome::Refused(_)), "{method}");
+        assert_eq!(outcome.error_code(), "IC0406", "{method}");
+    }
+}
+
+#[test]
+fn should_serve_canisters_that_call_the_management_canister() {
+    let net = Net::new();
+    let proxy = net.canister(PROXY);
+    let aaaaa = Principal::management_canister();
+    let call = |method: &str, cycles, argument: Vec<u8>| {
+        answer_of(net.call(proxy, "call", &call_of(aaaaa, method, cycles, &argument)))
+    };
+    let (code, refund, random) = call("raw_rand", 10, candid::encode_args(()).unwrap());
+    assert_eq!((code, refund), (0, 10));
+    assert_eq!(candid::decode_one::<Vec<u8>>(&random).unwrap().len(), 32);
+
+    let (code, refund, created) = call("create_canister", 700_000_000_000, candid::encode_args((types::CreateCanisterArgs::default(),)).unwrap());
+    assert_eq!((code, refund), (0, 0), "{}", String::from_utf8_lossy(&created));
+    let created = candid::decode_one::<types::CanisterIdRecord>(&created).unwrap();
+    let (code, _, status) = call("canister_status", 0, candid::encode_args((created.clone(),)).unwrap());
+    assert_eq!(code, 0);
+    let status: types::CanisterStatusResult = candid::decode_one(&status).unwrap();
+    assert_eq!(status.cycles, Nat::from(200_000_000_000u64));
+    assert_eq!(status.settings.controllers, [proxy]);
+
+    let (code, refund, _) = call("deposit_cycles", 50, candid::encode_args((created.clone(),)).unwrap());
+    assert_eq!((code, refund), (0, 0));
+    let (code, _, info) = call(
+        "canister_info",
+        0,
+        candid::encode_args((types::CanisterInfoArgs {
+            canister_id: created.canister_id,
+            num_requested_changes: Some(5),
+        },))
+        .unwrap(),
+    );
+    assert_eq!(code, 0);
+    let info: types::CanisterInfoResult = candid::decode_one(&info).unwrap();
+    assert_eq!((info.total_num_changes, info.recent_changes.len()), (1, 1));
+
+    let (code, refund, message) = call("create_canister", 7, candid::encode_args((types::CreateCanisterArgs::default(),)).unwrap());
+    assert_eq!((code, refund), (4, 7), "{}", String::from_utf8_lossy(&message));
+    let (code, _, message) = call("no_such_method", 0, Vec::new());
+    assert_eq!((code, &message[..7]), (5, &b"IC0536:"[..]));
+}
+
+#[test]
+fn should_reject_open_calls_when_code_is_uninstalled() {
+    let net = Net::new();
+    let (proxy, other) = (net.canister(PROXY), net.canister(PROXY));
+    settings(&net, other, types::CanisterSettings { controllers: Some(vec![net.user, other]), ..Default::default() })
+        .reply();
+    // `other` uninstalls itself in the middle of answering `proxy`.
+    let uninstall = candid::encode_args(record(other)).unwrap();
+    let inner = call_of(Principal::management_canister(), "uninstall_code", 0, &uninstall);
+    let (code, refund, message) = answer_of(net.call(proxy, "call", &call_of(other, "call", 77, &inner)));
+    assert_eq!((code, refund), (4, 77));
+    assert!(String::from_utf8(message).unwrap().contains("uninstalled"));
+    assert_eq!(net.status(other).module_hash, None);
+}
+
+#[test]
+fn should_freeze_a_canister_that_cannot_pay() {
+    let net = Net::new();
+    let canister = net.create_with(1_000_000_000_000);
+    net.install(canister, INSTALL, HELLO).reply();
+    let threshold = types::CanisterSettings {
+        freezing_threshold: Some(Nat::from(u64::MAX)),
+        ..Default::default()
+    };
+    settings(&net, canister, threshold).reply();
+    assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0207");
+    let poor = net.create_with(1_000_000);
+    assert_eq!(net.install(poor, INSTALL, HELLO).error_code(), "IC0207");
+    let top_up = types::ProvisionalTopUpCanisterArgs { canister_id: poor, amount: Nat::from(10u64.pow(13)) };
+    net.manage("provisional_top_up_canister", (top_up,)).reply();
+    net.install(poor, INSTALL, HELLO).reply();
+}
+
+#[test]
+fn should_show_environment_variables_to_the_canister() {
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    let variable = |name: &str, value: &str| types::EnvironmentVariable { name: name.into(), value: value.into() };
+    let given = |variables| types::CanisterSettings { environment_variables: Some(variables), ..Default::default() };
+    settings(&net, canister, given(vec![variable("b", "two"), variable("a", "one")])).reply();
+    assert_eq!(net.call(canister, "variable", &[]), Outcome::Replied(b"two".to_vec()));
+    let twice = vec![variable("a", "1"), variable("a", "2")];
+    assert_eq!(settings(&net, canister, given(twice)).error_code(), "IC0408");
+}
+
+#[test]
+fn should_show_logs_to_those_who_may_see_them() {
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    net.call(canister, "print", &[]).reply();
+    let argument = candid::encode_args((types::FetchCanisterLogsArgs { canister_id: canister, filter: None },)).unwrap();
+    let aaaaa = Principal::management_canister();
+    let logs: types::FetchCanisterLogsResult =
+        candid::decode_one(&net.query(aaaaa, "fetch_canister_logs", &argument).reply()).unwrap();
+    assert_eq!(logs.canister_log_records[0].content, b"boom");
+    settings(&net, canister, types::CanisterSettings { controllers: Some(vec![]), ..Default::default() }).reply();
+    assert_eq!(net.query(aaaaa, "fetch_canister_logs", &argument).error_code(), "IC0406");
+}
+
+#[test]
+fn should_return_to_a_snapshot() {
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    net.call(canister, "hello", &[]).reply();
+    let take = types::TakeCanisterSnapshotArgs {
+        canister_id: canister,
+        replace_snapshot: None,
+        uninstall_code: None,
+        sender_canister_version: None,
+    };
+    let taken: types::Snapshot = candid::decode_one(&net.manage("take_canister_snapshot", (take,)).reply()).unwrap();
+    net.call(canister, "hello", &[]).reply();
+    net.upgrade(canister, HELLO).reply();
+    let load = types::LoadCanisterSnapshotArgs {
+        canister_id: canister,
+        snapshot_id: taken.id.clone(),
+        sender_canister_version: None,
+    };
+    net.manage("load_canister_snapshot", (load.clone(),)).reply();
+    assert_eq!(net.query(canister, "counter", &[]).number(), 1);
+    net.call(canister, "hello", &[]).reply();
+    net.manage("load_canister_snapshot", (load.clone(),)).reply();
+    assert_eq!(net.query(canister, "counter", &[]).number(), 1, "running on it does not change it");
+    let listed = net.manage("list_canister_snapshots", record(canister)).reply();
+    assert_eq!(candid::decode_one::<Vec<types::Snapshot>>(&listed).unwrap(), [taken.clone()]);
+    let delete = types::DeleteCanisterSnapshotArgs { canister_id: canister, snapshot_id: taken.id };
+    net.manage("delete_canister_snapshot", (delete,)).reply();
+    assert_eq!(net.manage("load_canister_snapshot", (load,)).error_code(), "IC0305");
+}
+
+#[test]
+fn should_refuse_ingress_to_canisters_that_do_not_exist() {
+    let net = Net::new();
+    let outcome = net.call(canister_id(0x0000_0000_FFEF_FFFF), "hello", &[]);
+    assert!(matches!(outcome, Outcome::Refused(_)));
+    assert_eq!(outcome.error_code(), "IC0301");
+}
+
+#[test]
+fn should_execute_a_request_once_however_often_it_is_submitted() {
+    use stoa_localnet_wire::{Ingress, Replica, RequestId, Submission};
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    let ingress = Ingress {
+        request_id: RequestId([200; 32]),
+        sender: net.user,
+        canister_id: canister,
+        effective_canister_id: canister,
+        method_name: "hello".into(),
+        arg: Vec::new(),
+        ingress_expiry_nanos: net.network.now() + 60_000_000_000,
+    };
+    for _ in 0..3 {
+        assert_eq!(net.runtime.block_on(net.replica.submit(ingress.clone())), Submission::Accepted);
+    }
+    net.wait(ingress.request_id).reply();
+    assert_eq!(net.runtime.block_on(net.replica.submit(ingress)), Submission::Accepted);
+    net.call(canister, "hello", &[]).reply();
+    assert_eq!(net.query(canister, "counter", &[]).number(), 2);
+}

@@ -1,1 +1,97 @@
-//! x
+//! The limits of messages.
+
+use super::Net;
+
+const SIZES: &str = r#"
+    (func (export "canister_update reply")
+        (call $msg_arg_data_copy (i32.const 0) (i32.const 0) (i32.const 4))
+        (drop (memory.grow (i32.const 60)))
+        (call $msg_reply_data_append (i32.const 0) (i32.load (i32.const 0))) (call $msg_reply))
+    (func (export "canister_query query")
+        (call $msg_arg_data_copy (i32.const 0) (i32.const 0) (i32.const 4))
+        (drop (memory.grow (i32.const 60)))
+        (call $msg_reply_data_append (i32.const 0) (i32.load (i32.const 0))) (call $msg_reply))
+    (func (export "canister_inspect_message") (local $i i64)
+        (if (i32.eq (call $msg_method_name_size) (i32.const 4)) (then (loop $l (br $l))))
+        (call $accept_message))
+    (func (export "canister_update spin") (call $answer (i64.const 0)))
+"#;
+
+fn size(bytes: u32) -> [u8; 4] {
+    bytes.to_le_bytes()
+}
+
+#[test]
+fn should_limit_replies() {
+    let net = Net::new();
+    let canister = net.canister(SIZES);
+    assert_eq!(net.call(canister, "reply", &size(2 << 20)).reply().len(), 2 << 20);
+    assert_eq!(net.call(canister, "reply", &size((2 << 20) + 1)).error_code(), "IC0504");
+    assert_eq!(net.query(canister, "query", &size(3 << 20)).reply().len(), 3 << 20);
+    assert_eq!(net.query(canister, "query", &size((3 << 20) + 1)).error_code(), "IC0504");
+}
+
+#[test]
+fn should_limit_the_instructions_of_an_inspection() {
+    let net = Net::new();
+    let canister = net.canister(SIZES);
+    let outcome = net.call(canister, "spin", &[]);
+    assert_eq!(outcome.clone().error_code(), "IC0522");
+    assert!(outcome.message().contains("200000000"));
+}
+
+#[test]
+fn should_trap_on_deep_recursion_and_go_on() {
+    let net = Net::new();
+    let canister = net.canister(
+        r#"(func $deep (call $deep))
+        (func (export "canister_update deep") (call $deep))
+        (func (export "canister_query deep_query") (call $deep))
+        (func (export "canister_update hello") (call $answer (i64.const 1)))"#,
+    );
+    assert_eq!(net.call(canister, "deep", &[]).error_code(), "IC0502");
+    assert_eq!(net.query(canister, "deep_query", &[]).error_code(), "IC0502");
+    assert_eq!(net.call(canister, "hello", &[]).number(), 1);
+}
+
+#[test]
+fn should_hold_the_heap_to_the_limit_in_the_settings() {
+    let net = Net::new();
+    let canister = net.canister(
+        r#"(func (export "canister_update grow") (drop (memory.grow (i32.const 30))) (call $answer (i64.const 0)))"#,
+    );
+    let argument = ic_management_canister_types::UpdateSettingsArgs {
+        canister_id: canister,
+        settings: ic_management_canister_types::CanisterSettings {
+            wasm_memory_limit: Some(candid::Nat::from(1_000_000u32)),
+            ..Default::default()
+        },
+        sender_canister_version: None,
+    };
+    net.manage("update_settings", (argument,)).reply();
+    assert_eq!(net.call(canister, "grow", &[]).error_code(), "IC0539");
+    assert_eq!(u64::try_from(&net.status(canister).memory_metrics.wasm_memory_size.0).unwrap(), 131_072);
+}
+
+#[test]
+fn should_keep_stable_memory_within_500_gib_and_the_old_interface_within_4() {
+    let net = Net::new();
+    let canister = net.canister(
+        r#"(func (export "canister_update go")
+            (call $append64 (call $stable64_grow (i64.const 8_192_001)))
+            (call $append64 (i64.extend_i32_s (call $stable_grow (i32.const 65_537))))
+            (call $append64 (i64.extend_i32_s (call $stable_grow (i32.const 65_536))))
+            (call $append64 (call $stable64_grow (i64.const 8_126_464)))
+            (call $append64 (call $stable64_size))
+            (call $stable64_write (i64.const 536_870_911_996) (i64.const 16) (i64.const 4))
+            (call $stable64_read (i64.const 0) (i64.const 536_870_911_992) (i64.const 8))
+            (call $append64 (i64.load (i32.const 0)))
+            (call $msg_reply))
+        (func (export "canister_update old") (drop (call $stable_size)))"#,
+    );
+    let failed = u64::MAX;
+    let boom = u64::from_le_bytes(*b"\0\0\0\0boom");
+    let numbers = net.call(canister, "go", &[]).numbers();
+    assert_eq!(numbers, [failed, failed, 0, 65_536, 8_192_000, boom]);
+    assert_eq!(net.call(canister, "old", &[]).error_code(), "IC0502");
+}

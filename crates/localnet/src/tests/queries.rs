@@ -1,1 +1,123 @@
-//! x
+//! Queries and composite queries.
+
+use std::time::Instant;
+
+use super::Net;
+
+/// A composite query "ask" that calls a query of the canister in its argument:
+/// a length, an id, a method name. Its answer follows two numbers of its own.
+const ASKER: &str = r#"
+    (elem (table 0) (i32.const 1) func $on_reply $on_reject $on_trap)
+    (func $ask (param $reply i32)
+        (call $bump)
+        (call $msg_arg_data_copy (i32.const 200) (i32.const 0) (call $msg_arg_data_size))
+        (call $call_new
+            (i32.const 201) (i32.load8_u (i32.const 200))
+            (i32.add (i32.const 201) (i32.load8_u (i32.const 200)))
+            (i32.sub (i32.sub (call $msg_arg_data_size) (i32.const 1)) (i32.load8_u (i32.const 200)))
+            (local.get $reply) (i32.const 0) (i32.const 2) (i32.const 0))
+        (call $call_data_append (i32.const 200) (call $msg_arg_data_size))
+        (drop (call $call_perform)))
+    (func (export "canister_composite_query ask") (call $ask (i32.const 1)))
+    (func (export "canister_composite_query trap") (call $ask (i32.const 3)))
+    (func $on_trap (param i32) (call $boom))
+    (func $on_reply (param i32)
+        (call $append64 (call $counter))
+        (call $append64 (i64.extend_i32_u (call $in_replicated_execution)))
+        (call $msg_arg_data_copy (i32.const 300) (i32.const 0) (call $msg_arg_data_size))
+        (call $msg_reply_data_append (i32.const 300) (call $msg_arg_data_size))
+        (call $msg_reply))
+    (func $on_reject (param i32)
+        (call $append64 (i64.extend_i32_u (call $msg_reject_code)))
+        (call $msg_reject_msg_copy (i32.const 300) (i32.const 0) (call $msg_reject_msg_size))
+        (call $msg_reply_data_append (i32.const 300) (call $msg_reject_msg_size))
+        (call $msg_reply))
+    (func (export "canister_update change") (call $bump) (call $answer (i64.const 0)))
+    (func (export "canister_query certificate")
+        (call $answer (i64.extend_i32_u (i32.and
+            (call $data_certificate_present)
+            (i32.gt_u (call $data_certificate_size) (i32.const 100))))))
+    (func (export "canister_query spin") (loop $l (br $l)))
+"#;
+
+fn ask(canister: candid::Principal, method: &str) -> Vec<u8> {
+    let mut argument = vec![canister.as_slice().len() as u8];
+    argument.extend_from_slice(canister.as_slice());
+    argument.extend_from_slice(method.as_bytes());
+    argument
+}
+
+#[test]
+fn should_let_a_composite_query_call_queries_and_see_its_own_writes() {
+    let net = Net::new();
+    let (asker, asked) = (net.canister(ASKER), net.canister(ASKER));
+    net.call(asked, "change", &[]).reply();
+    assert_eq!(net.query(asker, "ask", &ask(asked, "counter")).numbers(), [1, 0, 1]);
+    assert_eq!(net.query(asker, "counter", &[]).number(), 0);
+    assert_eq!(net.query(asker, "ask", &ask(asker, "counter")).numbers(), [1, 0, 0]);
+}
+
+#[test]
+fn should_not_let_a_composite_query_call_updates() {
+    let net = Net::new();
+    let canister = net.canister(ASKER);
+    let reply = net.query(canister, "ask", &ask(canister, "change")).reply();
+    assert_eq!(reply[..8], 5u64.to_le_bytes());
+    assert!(reply[8..].starts_with(b"IC0536"), "{}", String::from_utf8_lossy(&reply));
+}
+
+#[test]
+fn should_refuse_a_composite_query_as_an_update() {
+    let net = Net::new();
+    let canister = net.canister(ASKER);
+    assert_eq!(net.call(canister, "ask", &[]).error_code(), "IC0527");
+}
+
+#[test]
+fn should_end_a_composite_query_that_calls_itself_without_end() {
+    let net = Net::new();
+    let canister = net.canister(ASKER);
+    assert_eq!(net.query(canister, "ask", &ask(canister, "ask")).error_code(), "IC0525");
+}
+
+#[test]
+fn should_report_a_trap_in_a_composite_callback() {
+    let net = Net::new();
+    let canister = net.canister(ASKER);
+    assert_eq!(net.query(canister, "trap", &ask(canister, "counter")).error_code(), "IC0503");
+}
+
+#[test]
+fn should_limit_the_instructions_of_a_query() {
+    let net = Net::new();
+    let canister = net.canister(ASKER);
+    let answer = net.query(canister, "spin", &[]);
+    assert!(answer.message().contains("5000000000"));
+}
+
+#[test]
+fn should_give_queries_a_data_certificate() {
+    let net = Net::new();
+    let canister = net.canister(ASKER);
+    assert_eq!(net.query(canister, "certificate", &[]).number(), 1);
+    assert_eq!(net.call(canister, "certificate", &[]).error_code(), "IC0504");
+}
+
+#[test]
+fn should_answer_queries_while_an_update_runs() {
+    let net = Net::new();
+    let canister = net.canister(
+        r#"(func (export "canister_update slow") (local $i i64)
+            (local.set $i (i64.const 600_000_000))
+            (loop $l (br_if $l (i64.ne (i64.const 0) (local.tee $i (i64.sub (local.get $i) (i64.const 1))))))
+            (call $bump) (call $answer (i64.const 0)))"#,
+    );
+    let begun = Instant::now();
+    let (request, _) = net.submit(net.user, canister, "slow", &[]);
+    assert_eq!(net.query(canister, "counter", &[]).number(), 0);
+    let query = begun.elapsed();
+    net.wait(request).reply();
+    let update = begun.elapsed();
+    assert!(query < update / 2, "the query took {query:?} of the update's {update:?}");
+    assert_eq!(net.query(canister, "counter", &[]).number(), 1);
+}
