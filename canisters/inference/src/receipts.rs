@@ -87,7 +87,7 @@ pub fn get_receipt(id: u64, certificate: Option<Vec<u8>>) -> GetReceiptResult {
     })
 }
 
-fn tree() -> HashTree {
+fn tree() -> HashTree<Vec<u8>> {
     label(
         "receipts",
         fork(

@@ -16,7 +16,7 @@ use crate::placement::{self, ShardRoom};
 use crate::runtime::{CallFailed, Runtime};
 use crate::shards::{Confirmation, ShardTrouble, Targets};
 use crate::state::State;
-use crate::state::records::{ChunkPlace, Status};
+use crate::state::records::{ChunkPlace, Status, VersionRecord};
 use crate::state::{with, with_mut};
 
 pub async fn begin_upload(
@@ -37,11 +37,19 @@ pub async fn begin_upload(
         with_mut(|state| create_draft(state, runtime, caller, valid))?;
     }
     let targets = with(|state| Targets::of(state, version));
-    if with(|state| status_of(state, version)) != Status::Draft {
+    let record = with(|state| locked(state, version));
+    if record.status != Status::Draft {
         return Ok(plan(version, &targets, None));
     }
-    targets.announce(runtime, caller).await.map_err(refused)?;
-    with_mut(|state| mark_announced(state, version));
+    // Announcing is by far the dearest part, so that it is not repeated for whoever asks often.
+    if record.announced_for != Some(caller) {
+        targets.announce(runtime, caller).await.map_err(refused)?;
+        with_mut(|state| {
+            let mut record = locked(state, version);
+            record.announced_for = Some(caller);
+            state.versions.insert(version.0, record);
+        });
+    }
     let confirmation = targets.confirm(runtime).await.map_err(refused)?;
     let plan = plan(version, &targets, Some(confirmation));
     drop(guard);
@@ -220,20 +228,10 @@ fn holders_of(state: &State, hash: &Sha256) -> Vec<u16> {
     range.map(|place| place.shard).collect()
 }
 
-fn status_of(state: &State, version: Sha256) -> Status {
+/// The record of a version that this call holds the guard of, so that it cannot go.
+fn locked(state: &State, version: Sha256) -> VersionRecord {
     let record = state.version(&version);
-    record
-        .expect("BUG: the draft is gone while it is locked")
-        .status
-}
-
-fn mark_announced(state: &mut State, version: Sha256) {
-    if let Some(mut record) = state.version(&version)
-        && !record.is_announced
-    {
-        record.is_announced = true;
-        state.versions.insert(version.0, record);
-    }
+    record.expect("BUG: the draft is gone while it is locked")
 }
 
 fn refused(trouble: ShardTrouble) -> BeginUploadError {
@@ -254,7 +252,7 @@ fn refused(trouble: ShardTrouble) -> BeginUploadError {
 
 /// Without a confirmation nothing is missing: the version was sealed.
 fn plan(version: Sha256, targets: &Targets, confirmation: Option<Confirmation>) -> UploadPlan {
-    let status: VersionStatus = with(|state| status_of(state, version)).into();
+    let status: VersionStatus = with(|state| locked(state, version).status).into();
     let mut missing = confirmation
         .map(|confirmation| confirmation.missing_on)
         .unwrap_or_default()

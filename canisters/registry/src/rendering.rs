@@ -24,7 +24,8 @@ pub fn admission(state: &State, version: &Sha256) -> String {
          - Publisher: `{publisher}`, principal `{owner}`\n\
          - Licence: {license}\n\
          - Task: `{task}`\n\
-         - Size: {size_bytes} bytes in {count} files\n\
+         - Size: {size_bytes} bytes\n\
+         - Files: {count}\n\
          - Model file: {model}\n\
          - Price of a call now, set by the author: {price} e8s of ICP\n",
         publisher = manifest.publisher,

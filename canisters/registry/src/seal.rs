@@ -16,7 +16,7 @@ pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) ->
     let record = with(|state| check(state, caller, &version))?;
     let guard = VersionGuard::lock(version).ok_or(SealError::Busy)?;
     let targets = with(|state| Targets::of(state, version));
-    if !record.is_announced {
+    if record.announced_for.is_none() {
         // A chunk that a shard holds for another version only could go with that one: claim it first.
         targets.announce(runtime, caller).await.map_err(refused)?;
     }
@@ -26,7 +26,7 @@ pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) ->
     with_mut(|state| {
         // Again: the world may have changed during the calls.
         let mut record = check(state, caller, &version)?;
-        record.is_announced = true;
+        record.announced_for.get_or_insert(caller);
         index_chunks(state, &version);
         state.set_status(runtime, caller, version, record, Status::Sealed);
         Ok(())

@@ -210,7 +210,7 @@ impl State {
             status: Status::Draft,
             created_by: caller,
             created_at_nanos: runtime.now_nanos(),
-            is_announced: false,
+            announced_for: None,
         };
         if !self.models.contains_key(&record.model()) {
             self.models.insert(record.model(), ModelRecord::default());

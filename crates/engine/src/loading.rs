@@ -11,6 +11,7 @@ use crate::Slicing;
 use crate::determinism;
 use crate::error::{LoadError, reason};
 use crate::graph;
+use crate::memory;
 use crate::model::Model;
 use crate::signature::{self, Axes, Side};
 use crate::tensors;
@@ -99,10 +100,11 @@ impl Loading {
                 Work::Optimise(Box::new(model), axes)
             }
             Work::Optimise(model, axes) => {
+                let constant_bytes = memory::constant_bytes(&model);
                 let model = model.into_optimized().map_err(optimisation)?;
                 check_reproducible(&model)?;
                 check_shapes(&model, &axes)?;
-                return Model::new(model, signature, axes, &limits).map(Slicing::Done);
+                return Model::new(model, signature, axes, constant_bytes, &limits).map(Slicing::Done);
             }
         };
         Ok(Slicing::Paused(Loading { work, signature, limits }))

@@ -8,7 +8,6 @@
 use tract_onnx::prelude::{SymbolValues, TypedFact, TypedModel};
 use tract_onnx::tract_core::ops::konst::Const;
 
-use crate::error::LoadError;
 use crate::signature::Axes;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,16 +24,21 @@ impl MemoryBound {
     }
 }
 
-/// `order` is the order of the run, without constants.
-pub(crate) fn bound(model: &TypedModel, order: &[usize], axes: &Axes) -> Result<MemoryBound, LoadError> {
-    let largest = axes.largest();
-    let mut constant_bytes: u64 = 0;
-    for node in model.nodes().iter().filter(|node| node.op_is::<Const>()) {
-        for output in &node.outputs {
-            constant_bytes = constant_bytes.saturating_add(fact_bytes(&output.fact, &largest));
-        }
-    }
+/// Of a model that is not optimised yet: optimising packs constants into operators, where no shape shows them.
+pub(crate) fn constant_bytes(model: &TypedModel) -> u64 {
+    model
+        .nodes()
+        .iter()
+        .filter(|node| node.op_is::<Const>())
+        .flat_map(|node| &node.outputs)
+        .fold(0, |sum: u64, output| {
+            sum.saturating_add(fact_bytes(&output.fact, &SymbolValues::default()))
+        })
+}
 
+/// What is held at the busiest moment. `order` is the order of the run, without constants.
+pub(crate) fn activation_bytes(model: &TypedModel, order: &[usize], axes: &Axes) -> u64 {
+    let largest = axes.largest();
     let flush = last_uses(model, order);
     let mut live: u64 = 0;
     let mut peak: u64 = 0;
@@ -52,7 +56,7 @@ pub(crate) fn bound(model: &TypedModel, order: &[usize], axes: &Axes) -> Result<
             live = live.saturating_sub(held[*done]);
         }
     }
-    Ok(MemoryBound { constant_bytes, activation_bytes: peak })
+    peak
 }
 
 /// For each step, the nodes whose values nobody needs after it. Outputs of the model stay.

@@ -28,11 +28,14 @@ impl Model {
         model: TypedModel,
         signature: Signature,
         axes: Axes,
+        constant_bytes: u64,
         limits: &Limits,
     ) -> Result<Model, LoadError> {
         let plan = SimplePlan::new(model)
             .map_err(|error| LoadError::Optimisation { reason: reason(&error) })?;
-        let memory = memory::bound(plan.model(), plan.order_without_consts(), &axes)?;
+        let activation_bytes =
+            memory::activation_bytes(plan.model(), plan.order_without_consts(), &axes);
+        let memory = MemoryBound { constant_bytes, activation_bytes };
         if memory.total_bytes() > limits.memory_bytes_max {
             return Err(LoadError::TooMuchMemory {
                 needed_bytes: memory.total_bytes(),

@@ -162,8 +162,8 @@ fn should_give_the_same_bits_in_slices_of_one_node() {
 #[test]
 fn should_say_how_much_memory_a_run_takes() {
     let memory = load(&signature()).unwrap().memory();
-    // 17,098 parameters of 4 bytes, and at least a batch of 64 in and out of the widest layer.
-    assert!(memory.constant_bytes >= 17_098 * 4, "{memory:?}");
+    // 17,226 parameters of 4 bytes, and at least a batch of 64 in and out of the widest layer.
+    assert!(memory.constant_bytes >= (65 * 128 + 129 * 64 + 65 * 10) * 4, "{memory:?}");
     assert!(memory.activation_bytes >= 64 * (64 + 128) * 4, "{memory:?}");
     assert!(memory.total_bytes() < 1 << 20, "{memory:?}");
     let tight = Limits {

@@ -104,8 +104,16 @@ pub struct StopRequest {
 /// Who called the management canister, and where its answer goes.
 #[derive(Clone, Debug)]
 pub enum ManagementCaller {
-    User { sender: Principal, request_id: RequestId },
-    Canister { sender: Principal, callback: u64, cycles: u128, version: u64 },
+    User {
+        sender: Principal,
+        request_id: RequestId,
+    },
+    Canister {
+        sender: Principal,
+        callback: u64,
+        cycles: u128,
+        version: u64,
+    },
 }
 
 impl ManagementCaller {
@@ -120,7 +128,10 @@ impl ManagementCaller {
 #[derive(Clone, Debug)]
 pub enum Origin {
     Ingress(RequestId),
-    Call { caller: Principal, callback: u64 },
+    Call {
+        caller: Principal,
+        callback: u64,
+    },
     /// Heartbeats and timers: nobody.
     System,
 }
@@ -149,7 +160,6 @@ pub struct Callback {
     pub on_reply: Closure,
     pub on_reject: Closure,
     pub on_cleanup: Option<Closure>,
-    pub cycles: u128,
     pub deadline: Option<u64>,
 }
 
@@ -162,12 +172,12 @@ pub struct Logs {
 }
 
 impl Logs {
-    pub fn push(&mut self, time: u64, mut text: Vec<u8>) {
-        text.truncate(LOG_BYTES_MAX);
+    fn push(&mut self, time: u64, mut text: Vec<u8>, bytes_max: usize) {
+        text.truncate(bytes_max);
         self.bytes += text.len();
         self.records.push_back((self.next_index, time, text));
         self.next_index += 1;
-        while self.bytes > LOG_BYTES_MAX {
+        while self.bytes > bytes_max {
             match self.records.pop_front() {
                 Some((_, _, text)) => self.bytes -= text.len(),
                 None => break,
@@ -226,9 +236,15 @@ impl Canister {
 
     /// All bytes that it is charged for.
     pub fn memory_bytes(&self) -> u64 {
-        let code = self.code.as_ref().map_or(0, |code| code.memory.bytes() + code.module.sent.len() as u64);
+        let code = self.code.as_ref().map_or(0, |code| {
+            code.memory.bytes() + code.module.sent.len() as u64
+        });
         let chunks = self.chunks.len() as u64 * crate::limits::CHUNK_BYTES_MAX as u64;
-        let snapshots: u64 = self.snapshots.values().map(|snapshot| snapshot.bytes()).sum();
+        let snapshots: u64 = self
+            .snapshots
+            .values()
+            .map(|snapshot| snapshot.bytes())
+            .sum();
         code + chunks + snapshots + self.logs.bytes() as u64
     }
 
@@ -256,7 +272,8 @@ impl Canister {
             version: self.version,
             environment_variables: Arc::clone(&self.settings.environment_variables),
             freezing_balance: self.freezing_balance(),
-            wasm_memory_limit: Some(self.settings.wasm_memory_limit),
+            freezing_threshold_seconds: self.settings.freezing_threshold_seconds,
+            wasm_memory_limit: self.settings.wasm_memory_limit,
             global_timer: self.global_timer,
             calls_in_flight: Arc::clone(&self.calls_in_flight),
         }
@@ -267,13 +284,24 @@ impl Canister {
         CanisterEntry {
             module_hash: self.code.as_ref().map(|code| code.module.hash),
             controllers: self.settings.controllers.clone(),
-            metadata: self.code.as_ref().map_or_else(BTreeMap::new, |code| code.module.metadata.clone()),
+            metadata: self
+                .code
+                .as_ref()
+                .map_or_else(BTreeMap::new, |code| code.module.metadata.clone()),
             certified_data: self.certified_data.clone(),
         }
     }
 
+    /// Keeps what it printed, as far as its settings allow.
+    pub fn log(&mut self, time: u64, text: Vec<u8>) {
+        let bytes_max = usize::try_from(self.settings.log_memory_limit).unwrap_or(usize::MAX);
+        self.logs.push(time, text, bytes_max);
+    }
+
     pub fn count_call(&mut self, callee: Principal) {
-        *Arc::make_mut(&mut self.calls_in_flight).entry(callee).or_default() += 1;
+        *Arc::make_mut(&mut self.calls_in_flight)
+            .entry(callee)
+            .or_default() += 1;
     }
 
     pub fn uncount_call(&mut self, callee: &Principal) {
@@ -289,14 +317,16 @@ impl Canister {
     pub fn record(&mut self, time: u64, caller: &ManagementCaller, details: ChangeDetails) {
         let origin = match caller {
             ManagementCaller::User { sender, .. } => {
-                ChangeOrigin::FromUser(ic_management_canister_types::FromUserRecord { user_id: *sender })
-            }
-            ManagementCaller::Canister { sender, version, .. } => {
-                ChangeOrigin::FromCanister(ic_management_canister_types::FromCanisterRecord {
-                    canister_id: *sender,
-                    canister_version: Some(*version),
+                ChangeOrigin::FromUser(ic_management_canister_types::FromUserRecord {
+                    user_id: *sender,
                 })
             }
+            ManagementCaller::Canister {
+                sender, version, ..
+            } => ChangeOrigin::FromCanister(ic_management_canister_types::FromCanisterRecord {
+                canister_id: *sender,
+                canister_version: Some(*version),
+            }),
         };
         let change = Change {
             timestamp_nanos: time,
@@ -325,15 +355,22 @@ impl Canister {
             context.deleted = true;
             if !context.responded {
                 context.responded = true;
-                waiting.push((context.origin.clone(), std::mem::take(&mut context.cycles_available)));
+                waiting.push((
+                    context.origin.clone(),
+                    std::mem::take(&mut context.cycles_available),
+                ));
             }
         }
-        self.call_contexts.retain(|_, context| context.outstanding > 0);
+        self.call_contexts
+            .retain(|_, context| context.outstanding > 0);
         waiting
     }
 }
 
 /// What a canister tells those who wait when its code goes away.
 pub fn uninstalled() -> Reject {
-    Reject::new(crate::error::reject_code::CANISTER_REJECT, "Canister has been uninstalled.".to_string())
+    Reject::new(
+        crate::error::reject_code::CANISTER_REJECT,
+        "Canister has been uninstalled.".to_string(),
+    )
 }

@@ -10,8 +10,6 @@ use crate::limits::REJECT_MESSAGE_BYTES_MAX;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
 pub enum ErrorCode {
-    SubnetOversubscribed = 101,
-    QueueFull = 201,
     IngressTimeout = 202,
     CanisterIdTaken = 205,
     StopTimeout = 206,
@@ -19,16 +17,13 @@ pub enum ErrorCode {
     CanisterNotFound = 301,
     SnapshotNotFound = 305,
     InsufficientCyclesForCreate = 403,
-    NotHostedHere = 405,
     RejectedMessage = 406,
-    UnknownManagementMethod = 407,
     InvalidManagementPayload = 408,
     Trapped = 502,
     CalledTrap = 503,
     ContractViolation = 504,
     InvalidWasm = 505,
     DidNotReply = 506,
-    OutOfMemory = 507,
     Stopped = 508,
     Stopping = 509,
     NotStopped = 510,
@@ -36,6 +31,8 @@ pub enum ErrorCode {
     InvalidController = 512,
     FunctionNotFound = 513,
     NonEmpty = 514,
+    /// The machine, not the canister, is at fault.
+    Machine = 521,
     InstructionLimitExceeded = 522,
     CallGraphTooDeep = 525,
     CallGraphInstructionsExceeded = 526,
@@ -43,7 +40,6 @@ pub enum ErrorCode {
     InsufficientCyclesInMemoryGrow = 532,
     MethodNotFound = 536,
     WasmModuleNotFound = 537,
-    AlreadyInstalled = 538,
     WasmMemoryLimitExceeded = 539,
 }
 
@@ -69,7 +65,10 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     /// As a user sees it.
@@ -87,7 +86,10 @@ impl Failure {
     }
 
     pub fn canister_not_found(id: Principal) -> Self {
-        Self::new(ErrorCode::CanisterNotFound, format!("Canister {id} not found"))
+        Self::new(
+            ErrorCode::CanisterNotFound,
+            format!("Canister {id} not found"),
+        )
     }
 }
 
@@ -112,9 +114,7 @@ impl Reject {
 }
 
 pub mod reject_code {
-    pub const SYS_FATAL: u32 = 1;
     pub const SYS_TRANSIENT: u32 = 2;
-    pub const DESTINATION_INVALID: u32 = 3;
     pub const CANISTER_REJECT: u32 = 4;
     pub const CANISTER_ERROR: u32 = 5;
     pub const SYS_UNKNOWN: u32 = 6;
@@ -139,7 +139,9 @@ impl std::fmt::Display for TrapCode {
             Self::StackOverflow => "stack overflow",
             Self::HeapOutOfBounds => "heap out of bounds",
             Self::StableMemoryOutOfBounds => "stable memory out of bounds",
-            Self::StableMemoryTooBigFor32Bit => "32 bit stable memory api used on a memory larger than 4GB",
+            Self::StableMemoryTooBigFor32Bit => {
+                "32 bit stable memory api used on a memory larger than 4GB"
+            }
             Self::IntegerDivByZero => "integer division by 0",
             Self::Unreachable => "unreachable",
             Self::TableOutOfBounds => "table out of bounds",
@@ -152,19 +154,40 @@ impl std::fmt::Display for TrapCode {
 /// Why an execution was undone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ExecutionError {
-    MethodNotFound { kind: &'static str, name: String },
+    MethodNotFound {
+        kind: &'static str,
+        name: String,
+    },
     NoModule,
     ContractViolation(String),
-    InstructionLimitExceeded { limit: u64 },
+    InstructionLimitExceeded {
+        limit: u64,
+    },
     Trapped(TrapCode),
     CalledTrap(String),
-    FunctionNotFound { table: u32, function: u32 },
-    OutOfCycles { requested: u128, available: u128 },
-    WasmMemoryLimitExceeded { bytes: u64, limit: u64 },
+    FunctionNotFound {
+        table: u32,
+        function: u32,
+    },
+    OutOfCycles {
+        requested: u128,
+        available: u128,
+    },
+    WasmMemoryLimitExceeded {
+        bytes: u64,
+        limit: u64,
+    },
     MessageRejected,
+    InsufficientCyclesInMemoryGrow {
+        bytes: u64,
+        missing: u128,
+    },
     /// The machine itself failed: out of memory, out of file descriptors.
     Machine(String),
-    Cleanup { callback: Box<ExecutionError>, cleanup: Box<ExecutionError> },
+    Cleanup {
+        callback: Box<ExecutionError>,
+        cleanup: Box<ExecutionError>,
+    },
 }
 
 impl ExecutionError {
@@ -179,36 +202,49 @@ impl ExecutionError {
             Self::FunctionNotFound { .. } => ErrorCode::FunctionNotFound,
             Self::WasmMemoryLimitExceeded { .. } => ErrorCode::WasmMemoryLimitExceeded,
             Self::MessageRejected => ErrorCode::RejectedMessage,
-            Self::Machine(_) => ErrorCode::OutOfMemory,
+            Self::InsufficientCyclesInMemoryGrow { .. } => {
+                ErrorCode::InsufficientCyclesInMemoryGrow
+            }
+            Self::Machine(_) => ErrorCode::Machine,
             Self::Cleanup { callback, .. } => callback.code(),
         }
     }
 
     /// As the network words it.
     pub fn into_failure(self, canister: Principal) -> Failure {
-        Failure::new(self.code(), format!("Error from Canister {canister}: {self}"))
+        Failure::new(
+            self.code(),
+            format!("Error from Canister {canister}: {self}"),
+        )
     }
 }
 
 impl std::fmt::Display for ExecutionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::MethodNotFound { kind, name } => write!(f, "Canister has no {kind} method '{name}'."),
-            Self::NoModule => {
-                f.write_str("Attempted to execute a message, but the canister contains no Wasm module.")
+            Self::MethodNotFound { kind, name } => {
+                write!(f, "Canister has no {kind} method '{name}'.")
             }
+            Self::NoModule => f.write_str(
+                "Attempted to execute a message, but the canister contains no Wasm module.",
+            ),
             Self::ContractViolation(detail) => write!(f, "Canister violated contract: {detail}."),
             Self::InstructionLimitExceeded { limit } => write!(
                 f,
                 "Canister exceeded the limit of {limit} instructions for single message execution."
             ),
             Self::Trapped(code) => write!(f, "Canister trapped: {code}."),
-            Self::CalledTrap(message) => write!(f, "Canister called `ic0.trap` with message: '{message}'."),
+            Self::CalledTrap(message) => {
+                write!(f, "Canister called `ic0.trap` with message: '{message}'.")
+            }
             Self::FunctionNotFound { table, function } => write!(
                 f,
                 "Canister requested to invoke a non-existent Wasm function {function} from table {table}."
             ),
-            Self::OutOfCycles { requested, available } => write!(
+            Self::OutOfCycles {
+                requested,
+                available,
+            } => write!(
                 f,
                 "Canister is out of cycles: {requested} requested, {available} available."
             ),
@@ -218,7 +254,15 @@ impl std::fmt::Display for ExecutionError {
                  The peak Wasm memory usage was {bytes} bytes."
             ),
             Self::MessageRejected => f.write_str("Canister rejected the message."),
-            Self::Machine(detail) => write!(f, "The local network could not execute the message: {detail}."),
+            Self::InsufficientCyclesInMemoryGrow { bytes, missing } => write!(
+                f,
+                "Canister cannot grow memory by {bytes} bytes due to insufficient cycles. \
+                 At least {missing} additional cycles are required."
+            ),
+            Self::Machine(detail) => write!(
+                f,
+                "The local network could not execute the message: {detail}."
+            ),
             Self::Cleanup { callback, cleanup } => {
                 write!(f, "{callback}\n\ncall_on_cleanup also failed:\n\n{cleanup}")
             }

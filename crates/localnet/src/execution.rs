@@ -33,7 +33,10 @@ pub struct StableImage {
 
 impl StableImage {
     pub fn new() -> io::Result<Self> {
-        Ok(Self { file: Arc::new(PagedFile::new()?), pages: 0 })
+        Ok(Self {
+            file: Arc::new(PagedFile::new()?),
+            pages: 0,
+        })
     }
 
     pub fn open(&self) -> StableMemory {
@@ -46,7 +49,12 @@ impl CanisterMemory {
     pub fn fresh(module: &PreparedModule, stable: StableImage) -> io::Result<Self> {
         let heap = Heap::new(module.memory.map_or(0, |memory| memory.initial_pages))?;
         module.write_data(&heap.file)?;
-        Ok(Self { heap, globals: Arc::default(), tables: Arc::default(), stable })
+        Ok(Self {
+            heap,
+            globals: Arc::default(),
+            tables: Arc::default(),
+            stable,
+        })
     }
 
     pub fn bytes(&self) -> u64 {
@@ -102,7 +110,13 @@ impl Execution {
         let instance = module.instance.instantiate(&mut store).map_err(machine)?;
         store.data_mut().memory = instance.get_memory(&mut store, internal::MEMORY);
         store.data_mut().counter = instance.get_global(&mut store, internal::COUNTER);
-        let mut execution = Self { store, instance, module: Arc::clone(module), functions: None, limit: 0 };
+        let mut execution = Self {
+            store,
+            instance,
+            module: Arc::clone(module),
+            functions: None,
+            limit: 0,
+        };
         execution.restore(memory).map_err(machine)?;
         Ok(execution)
     }
@@ -113,8 +127,13 @@ impl Execution {
         self.limit = self.store.data().instruction_limit;
         let result = self.set_counter().and_then(|()| self.call(entry));
         let left = self.instructions_left();
-        let instructions = u64::try_from(self.limit as i64 - left).unwrap_or(0).min(self.limit);
-        Ended { result, instructions }
+        let instructions = u64::try_from(self.limit as i64 - left)
+            .unwrap_or(0)
+            .min(self.limit);
+        Ended {
+            result,
+            instructions,
+        }
     }
 
     pub fn context(&self) -> &MessageContext {
@@ -141,7 +160,11 @@ impl Execution {
 
     /// Writes what was written into the files and takes over sizes, globals and
     /// tables. The caller keeps readers of the files away.
-    pub fn commit(self, writes: &HeapWrites, memory: &mut CanisterMemory) -> io::Result<MessageContext> {
+    pub fn commit(
+        self,
+        writes: &HeapWrites,
+        memory: &mut CanisterMemory,
+    ) -> io::Result<MessageContext> {
         let mut context = self.commit_heap(writes, memory)?;
         context.stable.commit()?;
         memory.stable.pages = context.stable.pages();
@@ -149,7 +172,11 @@ impl Execution {
     }
 
     /// As `commit`, but stable memory stays in the context, written to and not kept.
-    pub fn commit_heap(mut self, writes: &HeapWrites, memory: &mut CanisterMemory) -> io::Result<MessageContext> {
+    pub fn commit_heap(
+        mut self,
+        writes: &HeapWrites,
+        memory: &mut CanisterMemory,
+    ) -> io::Result<MessageContext> {
         if let Some(heap) = self.store.data().memory {
             writes.write_to(heap.data(&self.store), &memory.heap.file)?;
             memory.heap.pages = heap.size(&self.store);
@@ -160,12 +187,23 @@ impl Execution {
     }
 
     fn set_counter(&mut self) -> Result<(), ExecutionError> {
-        let counter = self.store.data().counter.ok_or_else(|| machine("BUG: no instruction counter"))?;
-        counter.set(&mut self.store, Val::I64(self.limit as i64)).map_err(machine)
+        let counter = self
+            .store
+            .data()
+            .counter
+            .ok_or_else(|| machine("BUG: no instruction counter"))?;
+        counter
+            .set(&mut self.store, Val::I64(self.limit as i64))
+            .map_err(machine)
     }
 
     fn instructions_left(&mut self) -> i64 {
-        match self.store.data().counter.map(|counter| counter.get(&mut self.store)) {
+        match self
+            .store
+            .data()
+            .counter
+            .map(|counter| counter.get(&mut self.store))
+        {
             Some(Val::I64(left)) => left,
             _ => 0,
         }
@@ -181,7 +219,10 @@ impl Execution {
                 function.call(&mut self.store, ())
             }
             Entry::Callback(closure) => {
-                let not_found = ExecutionError::FunctionNotFound { table: 0, function: closure.function };
+                let not_found = ExecutionError::FunctionNotFound {
+                    table: 0,
+                    function: closure.function,
+                };
                 let function = self.callback(closure.function).ok_or(not_found.clone())?;
                 let Ok(function) = function.typed::<u32, ()>(&self.store) else {
                     return Err(not_found);
@@ -193,7 +234,9 @@ impl Execution {
     }
 
     fn callback(&mut self, index: u32) -> Option<Func> {
-        let table = self.instance.get_table(&mut self.store, internal::CALLBACKS)?;
+        let table = self
+            .instance
+            .get_table(&mut self.store, internal::CALLBACKS)?;
         match table.get(&mut self.store, u64::from(index))? {
             Ref::Func(function) => function,
             _ => None,
@@ -220,18 +263,30 @@ impl Execution {
     }
 
     fn restore(&mut self, memory: &CanisterMemory) -> wasmtime::Result<()> {
-        for (index, saved) in self.module.globals.clone().into_iter().zip(memory.globals.iter()) {
-            let value = self.to_val(*saved)?;
+        for (index, saved) in self
+            .module
+            .globals
+            .clone()
+            .into_iter()
+            .zip(memory.globals.iter())
+        {
+            let value = self.value_of(*saved)?;
             self.global(index)?.set(&mut self.store, value)?;
         }
-        for (index, saved) in self.module.tables.clone().into_iter().zip(memory.tables.iter()) {
+        for (index, saved) in self
+            .module
+            .tables
+            .clone()
+            .into_iter()
+            .zip(memory.tables.iter())
+        {
             let table = self.table(index)?;
             let size = table.size(&self.store);
             if (saved.len() as u64) > size {
                 table.grow(&mut self.store, saved.len() as u64 - size, Ref::Func(None))?;
             }
             for (element, saved) in saved.iter().enumerate() {
-                if let Val::FuncRef(function) = self.to_val(*saved)? {
+                if let Val::FuncRef(function) = self.value_of(*saved)? {
                     table.set(&mut self.store, element as u64, Ref::Func(function))?;
                 }
             }
@@ -246,7 +301,7 @@ impl Execution {
             .into_iter()
             .map(|index| {
                 let value = self.global(index)?.get(&mut self.store);
-                self.to_saved(value)
+                self.saved_from(value)
             })
             .collect()
     }
@@ -261,7 +316,7 @@ impl Execution {
                     Some(Ref::Func(function)) => Val::FuncRef(function),
                     _ => Val::FuncRef(None),
                 };
-                saved.push(self.to_saved(value)?);
+                saved.push(self.saved_from(value)?);
             }
             tables.push(saved);
         }
@@ -270,15 +325,19 @@ impl Execution {
 
     fn global(&mut self, index: u32) -> wasmtime::Result<Global> {
         let name = format!("{}{index}", internal::GLOBAL);
-        self.instance.get_global(&mut self.store, &name).ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))
+        self.instance
+            .get_global(&mut self.store, &name)
+            .ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))
     }
 
     fn table(&mut self, index: u32) -> wasmtime::Result<Table> {
         let name = format!("{}{index}", internal::TABLE);
-        self.instance.get_table(&mut self.store, &name).ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))
+        self.instance
+            .get_table(&mut self.store, &name)
+            .ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))
     }
 
-    fn to_val(&mut self, saved: SavedValue) -> wasmtime::Result<Val> {
+    fn value_of(&mut self, saved: SavedValue) -> wasmtime::Result<Val> {
         Ok(match saved {
             SavedValue::I32(value) => Val::I32(value),
             SavedValue::I64(value) => Val::I64(value),
@@ -289,12 +348,14 @@ impl Execution {
             SavedValue::Function(Some(index)) => {
                 let name = format!("{}{index}", internal::FUNCTION);
                 let function = self.instance.get_func(&mut self.store, &name);
-                Val::FuncRef(Some(function.ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))?))
+                Val::FuncRef(Some(
+                    function.ok_or_else(|| wasmtime::Error::msg(format!("BUG: no {name}")))?,
+                ))
             }
         })
     }
 
-    fn to_saved(&mut self, value: Val) -> wasmtime::Result<SavedValue> {
+    fn saved_from(&mut self, value: Val) -> wasmtime::Result<SavedValue> {
         Ok(match value {
             Val::I32(value) => SavedValue::I32(value),
             Val::I64(value) => SavedValue::I64(value),
@@ -305,7 +366,10 @@ impl Execution {
             Val::FuncRef(Some(function)) => {
                 let address = function.to_raw(&mut self.store) as usize;
                 let index = self.function_indices().get(&address).copied();
-                SavedValue::Function(Some(index.ok_or_else(|| wasmtime::Error::msg("BUG: a function without an index"))?))
+                SavedValue::Function(Some(
+                    index
+                        .ok_or_else(|| wasmtime::Error::msg("BUG: a function without an index"))?,
+                ))
             }
             _ => SavedValue::Function(None),
         })

@@ -41,7 +41,8 @@ pub fn call_transmission(bytes: usize) -> u128 {
 /// Kept back when a call is sent: for carrying the longest response, and for
 /// executing its callback to the limit.
 pub fn response_reserve() -> u128 {
-    CALL_BYTE * REPLY_BYTES_MAX.min(INTER_CANISTER_BYTES_MAX) as u128 + execution(UPDATE_INSTRUCTIONS_MAX)
+    CALL_BYTE * REPLY_BYTES_MAX.min(INTER_CANISTER_BYTES_MAX) as u128
+        + execution(UPDATE_INSTRUCTIONS_MAX)
 }
 
 /// All that a call takes from the balance when it is sent, besides its cycles.

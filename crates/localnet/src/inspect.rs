@@ -23,15 +23,28 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
     let id = ingress.canister_id;
     let (code, context) = {
         let state = network.read();
-        let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
-        let needed = canister.freezing_balance() + fees::ingress(ingress.arg.len() + ingress.method_name.len());
+        let canister = state
+            .canisters
+            .get(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
+        let needed = canister.freezing_balance()
+            + fees::ingress(ingress.arg.len() + ingress.method_name.len());
         if canister.cycles < needed {
-            return Err(crate::scheduler::out_of_cycles(id, needed - canister.cycles));
+            return Err(crate::scheduler::out_of_cycles(
+                id,
+                needed - canister.cycles,
+            ));
         }
         let Some(code) = canister.code.clone() else {
-            return Err(Failure::new(ErrorCode::WasmModuleNotFound, "Requested canister has no wasm module"));
+            return Err(Failure::new(
+                ErrorCode::WasmModuleNotFound,
+                "Requested canister has no wasm module",
+            ));
         };
-        if code.module.exports(MethodKind::CompositeQuery, &ingress.method_name) {
+        if code
+            .module
+            .exports(MethodKind::CompositeQuery, &ingress.method_name)
+        {
             return Err(crate::scheduler::composite_query_in_replicated_mode());
         }
         if !code.module.exports(MethodKind::System, INSPECT) {
@@ -43,15 +56,27 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
             method: ingress.method_name.clone(),
             ..Message::default()
         };
-        let limits = Limits { instructions: INSPECT_INSTRUCTIONS_MAX, reply_bytes: 0 };
+        let limits = Limits {
+            instructions: INSPECT_INSTRUCTIONS_MAX,
+            reply_bytes: 0,
+        };
         let stable = code.memory.stable.open();
-        let context = network.context(canister, EntryPoint::InspectMessage, message, limits, stable);
+        let context = network.context(
+            canister,
+            EntryPoint::InspectMessage,
+            message,
+            limits,
+            stable,
+        );
         (code, context)
     };
     let _closed_to_commits = code.memory.stable.file.enter();
-    let mut execution =
-        Execution::start(&code.module, &code.memory, context).map_err(|error| error.into_failure(id))?;
-    execution.run(Entry::Export(INSPECT)).result.map_err(|error| error.into_failure(id))?;
+    let mut execution = Execution::start(&code.module, &code.memory, context)
+        .map_err(|error| error.into_failure(id))?;
+    execution
+        .run(Entry::Export(INSPECT))
+        .result
+        .map_err(|error| error.into_failure(id))?;
     match execution.context().accepted {
         true => Ok(()),
         false => Err(ExecutionError::MessageRejected.into_failure(id)),

@@ -27,7 +27,6 @@ pub const INSPECT_INSTRUCTIONS_MAX: u64 = 200_000_000;
 /// Kept back from a callback so that its cleanup can run.
 pub const CLEANUP_RESERVE_PERCENT: u64 = 5;
 
-pub const INGRESS_BYTES_MAX: usize = 2 << 20;
 pub const REPLY_BYTES_MAX: usize = 2 << 20;
 pub const INTER_CANISTER_BYTES_MAX: usize = 10 << 20;
 pub const QUERY_REPLY_BYTES_MAX: usize = 3 << 20;
@@ -46,7 +45,7 @@ pub const STORED_CHUNKS_MAX: usize = 100;
 pub const ENVIRONMENT_VARIABLES_MAX: usize = 20;
 pub const ENVIRONMENT_NAME_BYTES_MAX: usize = 128;
 pub const ENVIRONMENT_VALUE_BYTES_MAX: usize = 128;
-/// Log records kept for a canister, by their text.
+/// Text of log records kept for a canister, unless its settings say otherwise.
 pub const LOG_BYTES_MAX: usize = 4 << 10;
 /// Instructions that writing a page for the first time in a message adds.
 pub const DIRTY_PAGE_INSTRUCTIONS: u64 = 1_000;

@@ -25,7 +25,8 @@ struct Arguments {
 
 fn parse_seed(text: &str) -> Result<[u8; 32], String> {
     let mut seed = [0; 32];
-    hex::decode_to_slice(text, &mut seed).map_err(|error| format!("64 hexadecimal digits are needed: {error}"))?;
+    hex::decode_to_slice(text, &mut seed)
+        .map_err(|error| format!("64 hexadecimal digits are needed: {error}"))?;
     Ok(seed)
 }
 
@@ -36,7 +37,9 @@ fn main() -> anyhow::Result<()> {
         cache: arguments.cache.or_else(default_cache),
         seed: arguments.seed,
     })?;
-    eprintln!("Stoa development network: one node under a root key of its own, not a replica. Nothing on it has value.");
+    eprintln!(
+        "Stoa development network: one node under a root key of its own, not a replica. Nothing on it has value."
+    );
     let mut output = std::io::stdout();
     writeln!(output, "ready {}", handle.endpoint())?;
     output.flush()?;
@@ -47,7 +50,9 @@ fn main() -> anyhow::Result<()> {
 
 fn wait_for_signal() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;

@@ -60,7 +60,10 @@ impl Network {
             keys,
             modules,
             tree: Arc::default(),
-            state: RwLock::new(State { next_canister: FIRST_CANISTER, ..State::default() }),
+            state: RwLock::new(State {
+                next_canister: FIRST_CANISTER,
+                ..State::default()
+            }),
             to_executor: Mutex::new(to_executor),
             answered: watch::Sender::new(0),
             last_time: AtomicU64::new(0),
@@ -68,30 +71,43 @@ impl Network {
     }
 
     pub fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn read_tree(&self) -> RwLockReadGuard<'_, StateTree> {
-        self.tree.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.tree
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn write_tree(&self) -> RwLockWriteGuard<'_, StateTree> {
-        self.tree.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.tree
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// False once the executor has stopped.
     pub fn tell(&self, event: Event) -> bool {
-        let sender = self.to_executor.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let sender = self
+            .to_executor
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         sender.send(event).is_ok()
     }
 
     /// Nanoseconds since 1970; never less than before.
     pub fn now(&self) -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as u64);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_nanos() as u64);
         self.last_time.fetch_max(now, Ordering::Relaxed).max(now)
     }
 
@@ -122,7 +138,14 @@ impl Network {
     }
 
     /// A context to run an entry point of the canister in.
-    pub fn context(&self, canister: &Canister, point: EntryPoint, message: Message, limits: Limits, stable: StableMemory) -> MessageContext {
+    pub fn context(
+        &self,
+        canister: &Canister,
+        point: EntryPoint,
+        message: Message,
+        limits: Limits,
+        stable: StableMemory,
+    ) -> MessageContext {
         MessageContext {
             entry_point: point,
             facts: canister.facts(self.subnet, &self.root_key),
@@ -133,6 +156,7 @@ impl Network {
             certifier: None,
             data_certificate: None,
             stable,
+            grown: 0,
             balance: canister.cycles,
             cycles_accepted: 0,
             cycles_minted: 0,

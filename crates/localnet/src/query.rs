@@ -21,9 +21,18 @@ use crate::wasm::MethodKind;
 /// Runs on a thread with a stack for Wasm.
 pub fn run(network: &Arc<Network>, query: Query) -> QueryOutcome {
     if query.canister_id == Principal::management_canister() {
-        return outcome(crate::management::query(network, query.sender, &query.method_name, &query.arg));
+        return outcome(crate::management::query(
+            network,
+            query.sender,
+            &query.method_name,
+            &query.arg,
+        ));
     }
-    let mut graph = CallGraph { network, held: Vec::new(), instructions: 0 };
+    let mut graph = CallGraph {
+        network,
+        held: Vec::new(),
+        instructions: 0,
+    };
     let call = QueryCall {
         callee: query.canister_id,
         caller: query.sender,
@@ -31,7 +40,9 @@ pub fn run(network: &Arc<Network>, query: Query) -> QueryOutcome {
         argument: query.arg,
         depth: 0,
     };
-    let response = graph.evaluate(call).map(|answer| answer.unwrap_or_else(|| no_response(query.canister_id)));
+    let response = graph
+        .evaluate(call)
+        .map(|answer| answer.unwrap_or_else(|| no_response(query.canister_id)));
     match response {
         Ok(Ok(response)) => outcome(Ok(response)),
         Ok(Err(failure)) | Err(failure) => outcome(Err(failure)),
@@ -79,7 +90,17 @@ impl CallGraph<'_> {
         if call.depth > COMPOSITE_QUERY_DEPTH_MAX {
             return Err(Failure::new(
                 ErrorCode::CallGraphTooDeep,
-                format!("Composite query exceeds the maximum call graph depth of {COMPOSITE_QUERY_DEPTH_MAX}."),
+                format!(
+                    "Composite query exceeds the maximum call graph depth of {COMPOSITE_QUERY_DEPTH_MAX}."
+                ),
+            ));
+        }
+        if self.instructions >= QUERY_INSTRUCTIONS_MAX {
+            return Err(Failure::new(
+                ErrorCode::CallGraphInstructionsExceeded,
+                format!(
+                    "Composite query call exceeded the instruction limit of {QUERY_INSTRUCTIONS_MAX}."
+                ),
             ));
         }
         let mut file = self.memory_file(&call.callee)?;
@@ -103,7 +124,10 @@ impl CallGraph<'_> {
 
     fn memory_file(&self, id: &Principal) -> Result<Arc<PagedFile>, Failure> {
         let state = self.network.read();
-        let canister = state.canisters.get(id).ok_or_else(|| Failure::canister_not_found(*id))?;
+        let canister = state
+            .canisters
+            .get(id)
+            .ok_or_else(|| Failure::canister_not_found(*id))?;
         match &canister.code {
             Some(code) => Ok(Arc::clone(&code.memory.stable.file)),
             None => Err(ExecutionError::NoModule.into_failure(*id)),
@@ -144,22 +168,39 @@ impl CallGraph<'_> {
     fn prepare(&self, call: &QueryCall) -> Result<(Code, MessageContext, String), Failure> {
         let id = call.callee;
         let state = self.network.read();
-        let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+        let canister = state
+            .canisters
+            .get(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
         match canister.status {
             Status::Running => {}
             Status::Stopping(_) => {
-                return Err(Failure::new(ErrorCode::Stopping, format!("Canister {id} is stopping")));
+                return Err(Failure::new(
+                    ErrorCode::Stopping,
+                    format!("Canister {id} is stopping"),
+                ));
             }
-            Status::Stopped => return Err(Failure::new(ErrorCode::Stopped, format!("Canister {id} is stopped"))),
+            Status::Stopped => {
+                return Err(Failure::new(
+                    ErrorCode::Stopped,
+                    format!("Canister {id} is stopped"),
+                ));
+            }
         }
         let no_module = || ExecutionError::NoModule.into_failure(id);
         let code = canister.code.clone().ok_or_else(no_module)?;
         let (point, kind) = if code.module.exports(MethodKind::Query, &call.method) {
             (EntryPoint::Query, "canister_query")
-        } else if code.module.exports(MethodKind::CompositeQuery, &call.method) {
+        } else if code
+            .module
+            .exports(MethodKind::CompositeQuery, &call.method)
+        {
             (EntryPoint::CompositeQuery, "canister_composite_query")
         } else {
-            let error = ExecutionError::MethodNotFound { kind: "query", name: call.method.clone() };
+            let error = ExecutionError::MethodNotFound {
+                kind: "query",
+                name: call.method.clone(),
+            };
             return Err(error.into_failure(id));
         };
         if canister.cycles < canister.freezing_balance() {
@@ -172,8 +213,13 @@ impl CallGraph<'_> {
             method: call.method.clone(),
             ..Message::default()
         };
-        let limits = Limits { instructions: QUERY_INSTRUCTIONS_MAX, reply_bytes: QUERY_REPLY_BYTES_MAX };
-        let mut context = self.network.context(canister, point, message, limits, code.memory.stable.open());
+        let limits = Limits {
+            instructions: QUERY_INSTRUCTIONS_MAX,
+            reply_bytes: QUERY_REPLY_BYTES_MAX,
+        };
+        let mut context =
+            self.network
+                .context(canister, point, message, limits, code.memory.stable.open());
         drop(state);
         let network = Arc::clone(self.network);
         context.certifier = Some(Box::new(move || network.data_certificate(id)));
@@ -189,7 +235,11 @@ impl CallGraph<'_> {
         ended
     }
 
-    fn respond_to(&mut self, composite: &Composite, call: &OutgoingCall) -> Result<Response, Failure> {
+    fn respond_to(
+        &mut self,
+        composite: &Composite,
+        call: &OutgoingCall,
+    ) -> Result<Response, Failure> {
         let answer = self.evaluate(QueryCall {
             callee: call.callee,
             caller: composite.id,
@@ -199,11 +249,16 @@ impl CallGraph<'_> {
         });
         Ok(match answer {
             Ok(Some(Ok(response))) => response,
-            Ok(None) => Response::Reject(Reject::new(reject_code::CANISTER_ERROR, "No response".to_string())),
+            Ok(None) => Response::Reject(Reject::new(
+                reject_code::CANISTER_ERROR,
+                "No response".to_string(),
+            )),
             Ok(Some(Err(failure))) => Response::Reject(failure.to_reject()),
             // Limits of the whole graph end it; everything else is the callee's.
             Err(failure) => match failure.code {
-                ErrorCode::CallGraphTooDeep | ErrorCode::CallGraphInstructionsExceeded => return Err(failure),
+                ErrorCode::CallGraphTooDeep | ErrorCode::CallGraphInstructionsExceeded => {
+                    return Err(failure);
+                }
                 _ => Response::Reject(failure.to_reject()),
             },
         })

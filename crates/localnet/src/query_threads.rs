@@ -27,24 +27,36 @@ impl QueryThreads {
                 .stack_size(THREAD_STACK_BYTES)
                 .spawn(move || work(&receiver))?;
         }
-        Ok(Self { jobs: Mutex::new(sender) })
+        Ok(Self {
+            jobs: Mutex::new(sender),
+        })
     }
 
     /// None if the work could not be done because the threads are gone.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move || {
             // Nobody listens if the client went away; then the result is of no use.
             drop(sender.send(work()));
         });
-        self.jobs.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).send(job).ok()?;
+        self.jobs
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .send(job)
+            .ok()?;
         receiver.await.ok()
     }
 }
 
 fn work(receiver: &Mutex<Receiver<Job>>) {
     loop {
-        let job = receiver.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).recv();
+        let job = receiver
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .recv();
         match job {
             Ok(job) => job(),
             Err(_) => return,

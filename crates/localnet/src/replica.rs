@@ -3,7 +3,8 @@
 use std::sync::{Arc, RwLock};
 
 use stoa_localnet_wire::{
-    Ingress, Query, QueryOutcome, Rejection, Replica, RequestEntry, RequestId, RequestStatus, StateTree, Submission,
+    Ingress, Query, QueryOutcome, Rejection, Replica, RequestEntry, RequestId, RequestStatus,
+    StateTree, Submission,
 };
 
 use crate::network::{Event, Network};
@@ -12,12 +13,18 @@ use crate::query_threads::QueryThreads;
 /// Takes requests to the executor and to the query threads.
 pub struct LocalReplica {
     network: Arc<Network>,
-    threads: QueryThreads,
+    queries: QueryThreads,
+    /// Apart from the others: slow queries must not keep updates out.
+    inspections: QueryThreads,
 }
 
 impl LocalReplica {
-    pub fn new(network: Arc<Network>, threads: QueryThreads) -> Self {
-        Self { network, threads }
+    pub fn new(network: Arc<Network>, queries: QueryThreads, inspections: QueryThreads) -> Self {
+        Self {
+            network,
+            queries,
+            inspections,
+        }
     }
 
     /// Known requests are not let in again. The entry is made before the
@@ -45,11 +52,16 @@ impl Replica for LocalReplica {
     }
 
     async fn submit(&self, ingress: Ingress) -> Submission {
-        if self.network.read_tree().requests.contains_key(&ingress.request_id) {
+        if self
+            .network
+            .read_tree()
+            .requests
+            .contains_key(&ingress.request_id)
+        {
             return Submission::Accepted;
         }
         let network = Arc::clone(&self.network);
-        let checked = self.threads.run(move || {
+        let checked = self.inspections.run(move || {
             let admitted = crate::inspect::admit(&network, &ingress);
             (admitted, ingress)
         });
@@ -71,7 +83,12 @@ impl Replica for LocalReplica {
         let mut answers = self.network.watch_answers();
         loop {
             answers.borrow_and_update();
-            let known = self.network.read_tree().requests.get(&request_id).map(|entry| entry.status.is_final());
+            let known = self
+                .network
+                .read_tree()
+                .requests
+                .get(&request_id)
+                .map(|entry| entry.status.is_final());
             if known != Some(false) || answers.changed().await.is_err() {
                 return;
             }
@@ -80,7 +97,11 @@ impl Replica for LocalReplica {
 
     async fn query(&self, query: Query) -> QueryOutcome {
         let network = Arc::clone(&self.network);
-        match self.threads.run(move || crate::query::run(&network, query)).await {
+        match self
+            .queries
+            .run(move || crate::query::run(&network, query))
+            .await
+        {
             Some(outcome) => outcome,
             None => QueryOutcome::Rejected(stopping()),
         }

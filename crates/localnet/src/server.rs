@@ -17,6 +17,8 @@ use crate::replica::LocalReplica;
 use crate::scheduler::Executor;
 use crate::wasm::{ModuleStore, THREAD_STACK_BYTES};
 
+const INSPECTION_THREADS: usize = 2;
+
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Port 0 is any free one.
@@ -29,14 +31,23 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), cache: default_cache(), seed: None }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            cache: default_cache(),
+            seed: None,
+        }
     }
 }
 
 /// `stoa/modules` in the user's cache folder.
 pub fn default_cache() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
+    let folder = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let base =
+        folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))?;
     Some(base.join("stoa").join("modules"))
 }
 
@@ -67,8 +78,8 @@ impl Handle {
 
     fn end(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // The server is gone already if nobody listens.
-            drop(stop.send(()));
+            // If nobody listens the server is gone already.
+            stop.send(()).unwrap_or_default();
         }
         if let Some(server) = self.server.take()
             && server.join().is_err()
@@ -89,34 +100,54 @@ pub fn start(options: Options) -> io::Result<Handle> {
     let keys = Arc::new(options.seed.map_or_else(Keys::generate, Keys::from_seed));
     let root_key = keys.root_key_der().to_vec();
     let (sender, inbox) = channel();
-    let network = Arc::new(Network::new(Arc::clone(&keys), ModuleStore::new(options.cache), sender));
-    let queries = thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
-    let replica = Arc::new(LocalReplica::new(Arc::clone(&network), QueryThreads::start(queries)?));
+    let network = Arc::new(Network::new(
+        Arc::clone(&keys),
+        ModuleStore::new(options.cache),
+        sender,
+    ));
+    let queries = thread::available_parallelism()
+        .map_or(2, usize::from)
+        .clamp(2, 8);
+    let replica = Arc::new(LocalReplica::new(
+        Arc::clone(&network),
+        QueryThreads::start(queries)?,
+        QueryThreads::start(INSPECTION_THREADS)?,
+    ));
     let executor = Executor::new(Arc::clone(&network), inbox);
     let executor = thread::Builder::new()
         .name("executor".to_string())
         .stack_size(THREAD_STACK_BYTES)
         .spawn(move || executor.run())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let listener = runtime.block_on(TcpListener::bind(options.listen))?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = thread::Builder::new().name("server".to_string()).spawn(move || {
-        let serving = axum::serve(listener, stoa_localnet_wire::router(replica, keys));
-        runtime.block_on(async {
-            tokio::select! {
-                served = serving.into_future() => {
-                    if let Err(error) = served {
-                        eprintln!("stoa-localnet: {error}");
+    let server = thread::Builder::new()
+        .name("server".to_string())
+        .spawn(move || {
+            let serving = axum::serve(listener, stoa_localnet_wire::router(replica, keys));
+            runtime.block_on(async {
+                tokio::select! {
+                    served = serving.into_future() => {
+                        if let Err(error) = served {
+                            eprintln!("stoa-localnet: {error}");
+                        }
                     }
+                    _ = stopped => {}
                 }
-                _ = stopped => {}
+            });
+            runtime.shutdown_background();
+            if network.tell(Event::Stop) && executor.join().is_err() {
+                eprintln!("stoa-localnet: the executor ended by a panic");
             }
-        });
-        runtime.shutdown_background();
-        if network.tell(Event::Stop) && executor.join().is_err() {
-            eprintln!("stoa-localnet: the executor ended by a panic");
-        }
-    })?;
-    Ok(Handle { address, root_key, stop: Some(stop), server: Some(server) })
+        })?;
+    Ok(Handle {
+        address,
+        root_key,
+        stop: Some(stop),
+        server: Some(server),
+    })
 }

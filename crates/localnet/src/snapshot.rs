@@ -21,7 +21,9 @@ pub struct Snapshot {
 impl Snapshot {
     /// None if the canister has no code.
     pub fn take(canister: &Canister, now: u64) -> io::Result<Option<Self>> {
-        let Some(code) = &canister.code else { return Ok(None) };
+        let Some(code) = &canister.code else {
+            return Ok(None);
+        };
         Ok(Some(Self {
             taken_at: now,
             canister_version: canister.version,
@@ -39,17 +41,29 @@ impl Snapshot {
 
     pub fn bytes(&self) -> u64 {
         let chunks: usize = self.chunks.values().map(|chunk| chunk.len()).sum();
-        self.memory.bytes() + self.module.sent.len() as u64 + chunks as u64 + self.certified_data.len() as u64
+        self.memory.bytes()
+            + self.module.sent.len() as u64
+            + chunks as u64
+            + self.certified_data.len() as u64
     }
 }
 
 fn copy(memory: &CanisterMemory) -> io::Result<CanisterMemory> {
     let heap = memory.heap.file.copy(memory.heap.bytes())?;
-    let stable = memory.stable.file.copy(memory.stable.pages * WASM_PAGE_BYTES)?;
+    let stable = memory
+        .stable
+        .file
+        .copy(memory.stable.pages * WASM_PAGE_BYTES)?;
     Ok(CanisterMemory {
-        heap: Heap { file: Arc::new(heap), pages: memory.heap.pages },
+        heap: Heap {
+            file: Arc::new(heap),
+            pages: memory.heap.pages,
+        },
         globals: memory.globals.clone(),
         tables: memory.tables.clone(),
-        stable: StableImage { file: Arc::new(stable), pages: memory.stable.pages },
+        stable: StableImage {
+            file: Arc::new(stable),
+            pages: memory.stable.pages,
+        },
     })
 }

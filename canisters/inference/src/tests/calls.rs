@@ -139,7 +139,7 @@ fn should_chain_receipts_and_certify_the_tip() {
         assert_eq!(receipt.input_hash, hash_tensors(&[pixels(1)]));
         previous = receipt.hash;
     }
-    let tree: HashTree = ciborium::from_reader(answer.witness.as_slice()).unwrap();
+    let tree: HashTree<Vec<u8>> = ciborium::from_reader(answer.witness.as_slice()).unwrap();
     assert_eq!(world.with(|inner| inner.certified), Some(tree.digest()));
     let lookup = |name: &str| match tree.lookup_path(["receipts", name]) {
         LookupResult::Found(value) => value.to_vec(),

@@ -116,8 +116,8 @@ pub struct VersionRecord {
     /// Who began the upload; open drafts are counted against it.
     pub created_by: Principal,
     pub created_at_nanos: u64,
-    /// All its shards know that its chunks are coming.
-    pub is_announced: bool,
+    /// From whom all its shards expect its chunks; absent until every shard has said so.
+    pub announced_for: Option<Principal>,
 }
 stored_as!(VersionRecord, StoredVersion);
 
@@ -341,7 +341,7 @@ mod tests {
             status: Status::Proposed,
             created_by: owner,
             created_at_nanos: 1,
-            is_announced: true,
+            announced_for: Some(owner),
         });
         assert_kept(PlacementRecord {
             segments: vec![SegmentRecord {

@@ -249,7 +249,7 @@ fn should_announce_before_sealing_where_the_upload_never_got_that_far() {
     put_all(&runtime, &plan);
     with_mut(|state| {
         let mut record = state.version(&plan.version).unwrap();
-        record.is_announced = false;
+        record.announced_for = None;
         state.versions.insert(plan.version.0, record);
     });
     let calls = |runtime: &TestRuntime| {
@@ -323,4 +323,14 @@ fn should_refuse_anonymous_and_strangers_on_every_method_of_a_publisher() {
             publisher: publisher()
         })
     );
+}
+
+#[test]
+fn should_announce_once_however_often_the_same_upload_is_resumed() {
+    let runtime = prepared();
+    let plan = begin(&runtime, manifest()).unwrap();
+    let calls = || runtime.on_shard(plan.chunks[0].shards[0], |shard| shard.expect_calls);
+    let before = calls();
+    assert_eq!(begin(&runtime, manifest()).unwrap(), plan);
+    assert_eq!(calls(), before);
 }

@@ -2,11 +2,15 @@
 
 use candid::Principal;
 use ic_management_canister_types::{
-    CanisterIdRecord, ChangeDetails, CreateCanisterArgs, CreationRecord, ProvisionalCreateCanisterWithCyclesArgs,
+    CanisterIdRecord, ChangeDetails, CreateCanisterArgs, CreationRecord,
+    ProvisionalCreateCanisterWithCyclesArgs,
 };
 
 use super::settings::{amount, apply};
-use super::{CanisterArgument, Handled, ManagementResult, attached, decode, decode_one, empty_reply, invalid, reply};
+use super::{
+    CanisterArgument, Handled, ManagementResult, attached, decode, decode_one, empty_reply,
+    invalid, reply,
+};
 use crate::canister::{Canister, ManagementCaller, Settings, Status, StopRequest, uninstalled};
 use crate::error::{ErrorCode, Failure};
 use crate::fees;
@@ -18,17 +22,30 @@ use crate::system_api::Response;
 const STOP_NANOS: u64 = 300_000_000_000;
 
 impl Executor {
-    pub(super) fn provisional_create(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn provisional_create(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: ProvisionalCreateCanisterWithCyclesArgs = decode_one(argument)?;
         let cycles = match given.amount {
             Some(given) => amount(&given, "amount")?,
             None => fees::PROVISIONAL_CYCLES,
         };
-        let id = self.create(caller, given.settings.unwrap_or_default(), cycles, given.specified_id)?;
+        let id = self.create(
+            caller,
+            given.settings.unwrap_or_default(),
+            cycles,
+            given.specified_id,
+        )?;
         reply(caller, (CanisterIdRecord { canister_id: id },))
     }
 
-    pub(super) fn create_canister(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn create_canister(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         // The argument itself is optional, as in the interface of old.
         let settings = match decode::<(Option<CreateCanisterArgs>,)>(argument) {
             Ok((given,)) => given.and_then(|given| given.settings),
@@ -47,7 +64,10 @@ impl Executor {
         };
         let id = self.create(caller, settings.unwrap_or_default(), cycles, None)?;
         let record = CanisterIdRecord { canister_id: id };
-        Ok(Handled::Now { reply: super::encode((record,)), refund: 0 })
+        Ok(Handled::Now {
+            reply: super::encode((record,)),
+            refund: 0,
+        })
     }
 
     fn create(
@@ -64,7 +84,9 @@ impl Executor {
         let id = match specified {
             None => state.allocate_canister_id(),
             Some(id) if !is_canister_id(&id) => {
-                return Err(invalid(format!("The `specified_id` {id} is invalid because it is not the id of a canister.")));
+                return Err(invalid(format!(
+                    "The `specified_id` {id} is invalid because it is not the id of a canister."
+                )));
             }
             Some(id) if state.claim_canister_id(id) => id,
             Some(id) => {
@@ -78,17 +100,31 @@ impl Executor {
         let mut canister = Canister::new(id, settings, cycles, now);
         canister.version = 1;
         let environment_variables_hash = None;
-        canister.record(now, caller, ChangeDetails::Creation(CreationRecord { controllers, environment_variables_hash }));
+        canister.record(
+            now,
+            caller,
+            ChangeDetails::Creation(CreationRecord {
+                controllers,
+                environment_variables_hash,
+            }),
+        );
         self.network().publish(&canister);
         state.canisters.insert(id, canister);
         Ok(id)
     }
 
-    pub(super) fn start_canister(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn start_canister(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let id = decode_one::<CanisterArgument>(argument)?.canister_id;
         let cancelled = {
             let mut state = self.network().write();
-            let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+            let canister = state
+                .canisters
+                .get_mut(&id)
+                .ok_or_else(|| Failure::canister_not_found(id))?;
             match std::mem::replace(&mut canister.status, Status::Running) {
                 Status::Running => Vec::new(),
                 Status::Stopped => {
@@ -111,13 +147,23 @@ impl Executor {
         reply(caller, ())
     }
 
-    pub(super) fn stop_canister(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn stop_canister(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let id = decode_one::<CanisterArgument>(argument)?.canister_id;
         let deadline = self.network().now() + STOP_NANOS;
-        let request = StopRequest { caller: caller.clone(), deadline };
+        let request = StopRequest {
+            caller: caller.clone(),
+            deadline,
+        };
         {
             let mut state = self.network().write();
-            let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+            let canister = state
+                .canisters
+                .get_mut(&id)
+                .ok_or_else(|| Failure::canister_not_found(id))?;
             match &mut canister.status {
                 Status::Stopped => return reply(caller, ()),
                 Status::Stopping(waiting) => waiting.push(request),
@@ -131,12 +177,19 @@ impl Executor {
         Ok(Handled::Later)
     }
 
-    pub(super) fn uninstall_code(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn uninstall_code(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let id = decode_one::<CanisterArgument>(argument)?.canister_id;
         let now = self.network().now();
         let waiting = {
             let mut state = self.network().write();
-            let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+            let canister = state
+                .canisters
+                .get_mut(&id)
+                .ok_or_else(|| Failure::canister_not_found(id))?;
             canister.version += 1;
             let waiting = canister.remove_code();
             canister.record(now, caller, ChangeDetails::CodeUninstall);
@@ -151,7 +204,11 @@ impl Executor {
         reply(caller, ())
     }
 
-    pub(super) fn delete_canister(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn delete_canister(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let id = decode_one::<CanisterArgument>(argument)?.canister_id;
         if caller.sender() == id {
             return Err(Failure::new(
@@ -160,7 +217,10 @@ impl Executor {
             ));
         }
         let mut state = self.network().write();
-        let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+        let canister = state
+            .canisters
+            .get(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
         if !matches!(canister.status, Status::Stopped) {
             return Err(Failure::new(
                 ErrorCode::NotStopped,
@@ -169,6 +229,9 @@ impl Executor {
         }
         state.canisters.remove(&id);
         self.network().unpublish(&id);
-        Ok(Handled::Now { reply: empty_reply(), refund: attached(caller) })
+        Ok(Handled::Now {
+            reply: empty_reply(),
+            refund: attached(caller),
+        })
     }
 }

@@ -16,7 +16,11 @@ pub fn store_error(message: impl std::fmt::Display) -> Failure {
 }
 
 impl Executor {
-    pub(super) fn upload_chunk(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn upload_chunk(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: UploadChunkArgs = decode_one(argument)?;
         if given.chunk.len() > CHUNK_BYTES_MAX {
             return Err(store_error(format!(
@@ -31,31 +35,62 @@ impl Executor {
             .get_mut(&given.canister_id)
             .ok_or_else(|| Failure::canister_not_found(given.canister_id))?;
         if !canister.chunks.contains_key(&hash) && canister.chunks.len() >= STORED_CHUNKS_MAX {
-            return Err(store_error(format!("Wasm chunk store has already reached maximum capacity of {STORED_CHUNKS_MAX} chunks")));
+            return Err(store_error(format!(
+                "Wasm chunk store has already reached maximum capacity of {STORED_CHUNKS_MAX} chunks"
+            )));
         }
         canister.chunks.insert(hash, Arc::new(given.chunk));
-        reply(caller, (ChunkHash { hash: hash.to_vec() },))
+        reply(
+            caller,
+            (ChunkHash {
+                hash: hash.to_vec(),
+            },),
+        )
     }
 
-    pub(super) fn stored_chunks(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn stored_chunks(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let id = decode_one::<CanisterArgument>(argument)?.canister_id;
         let state = self.network().read();
-        let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
-        let hashes: Vec<ChunkHash> = canister.chunks.keys().map(|hash| ChunkHash { hash: hash.to_vec() }).collect();
+        let canister = state
+            .canisters
+            .get(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
+        let hashes: Vec<ChunkHash> = canister
+            .chunks
+            .keys()
+            .map(|hash| ChunkHash {
+                hash: hash.to_vec(),
+            })
+            .collect();
         reply(caller, (hashes,))
     }
 
-    pub(super) fn clear_chunk_store(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn clear_chunk_store(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let id = decode_one::<CanisterArgument>(argument)?.canister_id;
         let mut state = self.network().write();
-        let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+        let canister = state
+            .canisters
+            .get_mut(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
         canister.chunks.clear();
         reply(caller, ())
     }
 }
 
 /// Puts a module together from the chunks of a store.
-pub fn assemble(store: &Canister, hashes: &[ChunkHash], module_hash: &[u8]) -> Result<Vec<u8>, Failure> {
+pub fn assemble(
+    store: &Canister,
+    hashes: &[ChunkHash],
+    module_hash: &[u8],
+) -> Result<Vec<u8>, Failure> {
     let mut module = Vec::new();
     for chunk in hashes {
         let hash: [u8; 32] = chunk
@@ -63,12 +98,13 @@ pub fn assemble(store: &Canister, hashes: &[ChunkHash], module_hash: &[u8]) -> R
             .as_slice()
             .try_into()
             .map_err(|_| store_error("Chunk hash is invalid. The length is not 32"))?;
-        let bytes = store
-            .chunks
-            .get(&hash)
-            .ok_or_else(|| store_error(format!("Chunk hash {} was not found", hex::encode(hash))))?;
+        let bytes = store.chunks.get(&hash).ok_or_else(|| {
+            store_error(format!("Chunk hash {} was not found", hex::encode(hash)))
+        })?;
         if module.len() + bytes.len() > MODULE_BYTES_MAX {
-            return Err(store_error(format!("Wasm module exceeds the maximum of {MODULE_BYTES_MAX} bytes")));
+            return Err(store_error(format!(
+                "Wasm module exceeds the maximum of {MODULE_BYTES_MAX} bytes"
+            )));
         }
         module.extend_from_slice(bytes);
     }

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use candid::{CandidType, Principal};
-use ic_management_canister_types::{CanisterInstallMode, InstallChunkedCodeArgs, WasmMemoryPersistence};
+use ic_management_canister_types::{
+    CanisterInstallMode, InstallChunkedCodeArgs, WasmMemoryPersistence,
+};
 use serde::Deserialize;
 
 use super::{ManagementResult, chunks, contract_violation, decode_one, history, machine, reply};
@@ -45,41 +47,63 @@ struct Installation {
 }
 
 impl Executor {
-    pub(super) fn install_code(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn install_code(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: InstallCode = decode_one(argument)?;
-        self.install(caller, Installation {
-            canister: given.canister_id,
-            mode: given.mode,
-            module: given.wasm_module,
-            argument: given.arg,
-        })
+        self.install(
+            caller,
+            Installation {
+                canister: given.canister_id,
+                mode: given.mode,
+                module: given.wasm_module,
+                argument: given.arg,
+            },
+        )
     }
 
-    pub(super) fn install_chunked_code(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn install_chunked_code(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: InstallChunkedCodeArgs = decode_one(argument)?;
         let store = given.store_canister.unwrap_or(given.target_canister);
         let module = {
             let state = self.network().read();
-            let known = state.canisters.get(&store).ok_or_else(|| Failure::canister_not_found(store))?;
+            let known = state
+                .canisters
+                .get(&store)
+                .ok_or_else(|| Failure::canister_not_found(store))?;
             let sender = caller.sender();
             if sender != store && !known.is_controller(&sender) {
-                return Err(chunks::store_error(format!("Caller {sender} is not a controller of the store canister {store}")));
+                return Err(chunks::store_error(format!(
+                    "Caller {sender} is not a controller of the store canister {store}"
+                )));
             }
             chunks::assemble(known, &given.chunk_hashes_list, &given.wasm_module_hash)?
         };
-        self.install(caller, Installation {
-            canister: given.target_canister,
-            mode: given.mode,
-            module,
-            argument: given.arg,
-        })
+        self.install(
+            caller,
+            Installation {
+                canister: given.target_canister,
+                mode: given.mode,
+                module,
+                argument: given.arg,
+            },
+        )
     }
 
     fn install(&mut self, caller: &ManagementCaller, given: Installation) -> ManagementResult {
         let id = given.canister;
         let old = {
             let state = self.network().read();
-            let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+            let canister = state
+                .canisters
+                .get(&id)
+                .ok_or_else(|| Failure::canister_not_found(id))?;
             let needed = canister.freezing_balance() + fees::execution(INSTALL_INSTRUCTIONS_MAX);
             if canister.cycles < needed {
                 return Err(Failure::new(
@@ -103,15 +127,23 @@ impl Executor {
                     ),
                 ));
             }
-            (CanisterInstallMode::Upgrade(_), None) => return Err(ExecutionError::NoModule.into_failure(id)),
+            (CanisterInstallMode::Upgrade(_), None) => {
+                return Err(ExecutionError::NoModule.into_failure(id));
+            }
             _ => {}
         }
-        let module = self.network().modules.prepare(&given.module).map_err(|error| {
-            Failure::new(
-                ErrorCode::InvalidWasm,
-                format!("Error from Canister {id}: Canister's Wasm module is not valid: {error}."),
-            )
-        })?;
+        let module = self
+            .network()
+            .modules
+            .prepare(&given.module)
+            .map_err(|error| {
+                Failure::new(
+                    ErrorCode::InvalidWasm,
+                    format!(
+                        "Error from Canister {id}: Canister's Wasm module is not valid: {error}."
+                    ),
+                )
+            })?;
         let compiled = COMPILE_BASE + COMPILE_INSTRUCTION * module.instruction_count;
         let mut steps = Steps {
             executor: self,
@@ -138,13 +170,19 @@ impl Executor {
         effects: Option<Effects>,
     ) -> Result<(), Failure> {
         let now = self.network().now();
-        let gate = result.as_ref().ok().map(|(code, _)| Arc::clone(&code.memory.stable.file));
+        let gate = result
+            .as_ref()
+            .ok()
+            .map(|(code, _)| Arc::clone(&code.memory.stable.file));
         let _closed = gate.as_ref().map(|gate| gate.enter_exclusively());
         let mut state = self.network().write();
-        let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+        let canister = state
+            .canisters
+            .get_mut(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
         if let Some(effects) = &effects {
             for (time, text) in &effects.logs {
-                canister.logs.push(*time, text.clone());
+                canister.log(*time, text.clone());
             }
         }
         canister.cycles = canister.cycles.saturating_sub(fees::execution(used));
@@ -209,41 +247,80 @@ impl Steps<'_> {
                 if keeps_heap {
                     kept.heap = self.copied(&old)?;
                 }
-                if flags.skip_pre_upgrade != Some(true) && old.module.exports(MethodKind::System, "canister_pre_upgrade") {
+                if flags.skip_pre_upgrade != Some(true)
+                    && old
+                        .module
+                        .exports(MethodKind::System, "canister_pre_upgrade")
+                {
                     let entry = Entry::Export("canister_pre_upgrade");
                     let keep = keeps_heap.then_some(&mut kept);
-                    stable = self.step(&old.module, &old.memory, EntryPoint::PreUpgrade, entry, stable, keep)?;
+                    stable = self.step(
+                        &old.module,
+                        &old.memory,
+                        EntryPoint::PreUpgrade,
+                        entry,
+                        stable,
+                        keep,
+                    )?;
                 }
                 let memory = match keeps_heap {
-                    true => CanisterMemory { globals: Arc::default(), tables: Arc::default(), ..kept },
-                    false => CanisterMemory::fresh(module, old.memory.stable.clone()).map_err(machine)?,
+                    true => CanisterMemory {
+                        globals: Arc::default(),
+                        tables: Arc::default(),
+                        ..kept
+                    },
+                    false => {
+                        CanisterMemory::fresh(module, old.memory.stable.clone()).map_err(machine)?
+                    }
                 };
                 (memory, stable, "canister_post_upgrade")
             }
             _ => {
-                let memory = CanisterMemory::fresh(module, StableImage::new().map_err(machine)?).map_err(machine)?;
+                let memory = CanisterMemory::fresh(module, StableImage::new().map_err(machine)?)
+                    .map_err(machine)?;
                 let stable = memory.stable.open();
                 (memory, stable, "canister_init")
             }
         };
-        let mut code = Code { module: Arc::clone(module), memory };
+        let mut code = Code {
+            module: Arc::clone(module),
+            memory,
+        };
         let mut stable = stable;
-        for (point, export) in [(EntryPoint::Start, internal::START), (EntryPoint::Init, last)] {
+        for (point, export) in [
+            (EntryPoint::Start, internal::START),
+            (EntryPoint::Init, last),
+        ] {
             let exists = match point {
                 EntryPoint::Start => module.has_start,
                 _ => module.exports(MethodKind::System, export),
             };
             if exists {
                 let before = code.memory.clone();
-                stable = self.step(module, &before, point, Entry::Export(export), stable, Some(&mut code.memory))?;
+                stable = self.step(
+                    module,
+                    &before,
+                    point,
+                    Entry::Export(export),
+                    stable,
+                    Some(&mut code.memory),
+                )?;
             }
         }
         Ok((code, stable))
     }
 
     fn copied(&self, old: &Code) -> Result<Heap, Failure> {
-        let file = old.memory.heap.file.copy(old.memory.heap.bytes()).map_err(machine)?;
-        Ok(Heap { file: Arc::new(file), pages: old.memory.heap.pages })
+        let file = old
+            .memory
+            .heap
+            .file
+            .copy(old.memory.heap.bytes())
+            .map_err(machine)?;
+        Ok(Heap {
+            file: Arc::new(file),
+            pages: old.memory.heap.pages,
+        })
     }
 
     /// Runs one entry point on a memory; what it wrote to the heap goes to `keep`.
@@ -258,8 +335,8 @@ impl Steps<'_> {
     ) -> Result<StableMemory, Failure> {
         let context = self.context(point, stable)?;
         let before = context.balance;
-        let mut execution =
-            Execution::start(module, memory, context).map_err(|error| error.into_failure(self.id))?;
+        let mut execution = Execution::start(module, memory, context)
+            .map_err(|error| error.into_failure(self.id))?;
         let ended = execution.run(entry);
         self.used = (self.used + ended.instructions).min(INSTALL_INSTRUCTIONS_MAX);
         if let Err(error) = ended.result {
@@ -280,20 +357,33 @@ impl Steps<'_> {
     fn context(&self, point: EntryPoint, stable: StableMemory) -> Result<MessageContext, Failure> {
         let network = self.executor.network();
         let state = network.read();
-        let canister = state.canisters.get(&self.id).ok_or_else(|| Failure::canister_not_found(self.id))?;
+        let canister = state
+            .canisters
+            .get(&self.id)
+            .ok_or_else(|| Failure::canister_not_found(self.id))?;
         let message = Message {
             caller: Some(self.caller),
             argument: Arc::clone(&self.argument),
             ..Message::default()
         };
-        let limits = Limits { instructions: INSTALL_INSTRUCTIONS_MAX - self.used, reply_bytes: 0 };
+        let limits = Limits {
+            instructions: INSTALL_INSTRUCTIONS_MAX - self.used,
+            reply_bytes: 0,
+        };
         if limits.instructions == 0 {
-            return Err(contract_violation(format!("Canister {}: compiling used all instructions", self.id)));
+            return Err(contract_violation(format!(
+                "Canister {}: compiling used all instructions",
+                self.id
+            )));
         }
         let mut context = network.context(canister, point, message, limits, stable);
         let effects = self.effects.as_ref();
-        context.balance = context.balance.saturating_sub(effects.map_or(0, |effects| effects.burnt));
-        context.facts.global_timer = effects.and_then(|effects| effects.global_timer).unwrap_or(0);
+        context.balance = context
+            .balance
+            .saturating_sub(effects.map_or(0, |effects| effects.burnt));
+        context.facts.global_timer = effects
+            .and_then(|effects| effects.global_timer)
+            .unwrap_or(0);
         // The canister has this version once it is installed.
         context.facts.version += 1;
         Ok(context)

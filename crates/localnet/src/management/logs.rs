@@ -2,7 +2,8 @@
 
 use candid::Principal;
 use ic_management_canister_types::{
-    CanisterLogFilter, CanisterLogRecord, FetchCanisterLogsArgs, FetchCanisterLogsResult, LogVisibility,
+    CanisterLogFilter, CanisterLogRecord, FetchCanisterLogsArgs, FetchCanisterLogsResult,
+    LogVisibility,
 };
 
 use super::{decode_one, encode};
@@ -13,11 +14,16 @@ pub fn fetch(network: &Network, sender: Principal, argument: &[u8]) -> Result<Ve
     let given: FetchCanisterLogsArgs = decode_one(argument)?;
     let id = given.canister_id;
     let state = network.read();
-    let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+    let canister = state
+        .canisters
+        .get(&id)
+        .ok_or_else(|| Failure::canister_not_found(id))?;
     let visible = match &canister.settings.log_visibility {
         LogVisibility::Public => true,
         LogVisibility::Controllers => canister.is_controller(&sender),
-        LogVisibility::AllowedViewers(viewers) => viewers.contains(&sender) || canister.is_controller(&sender),
+        LogVisibility::AllowedViewers(viewers) => {
+            viewers.contains(&sender) || canister.is_controller(&sender)
+        }
     };
     if !visible {
         return Err(Failure::new(
@@ -41,5 +47,7 @@ pub fn fetch(network: &Network, sender: Principal, argument: &[u8]) -> Result<Ve
             content: content.clone(),
         })
         .collect();
-    Ok(encode((FetchCanisterLogsResult { canister_log_records },)))
+    Ok(encode((FetchCanisterLogsResult {
+        canister_log_records,
+    },)))
 }

@@ -89,14 +89,23 @@ struct TargetArgument {
 
 impl Method {
     pub fn find(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(known, _)| *known == name).map(|(_, method)| *method)
+        NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, method)| *method)
     }
 
     /// Whether users may call it as an update.
     pub fn open_to_users(self) -> bool {
         !matches!(
             self,
-            CreateCanister | CanisterInfo | CanisterMetadata | DepositCycles | RawRand | FetchCanisterLogs | Absent
+            CreateCanister
+                | CanisterInfo
+                | CanisterMetadata
+                | DepositCycles
+                | RawRand
+                | FetchCanisterLogs
+                | Absent
         )
     }
 

@@ -58,7 +58,10 @@ fn encode(values: impl ArgumentEncoder) -> Vec<u8> {
 
 fn decode<T: for<'a> ArgumentDecoder<'a>>(bytes: &[u8]) -> Result<T, Failure> {
     candid::decode_args(bytes).map_err(|error| {
-        Failure::new(ErrorCode::InvalidManagementPayload, format!("Error decoding candid: {error:#}"))
+        Failure::new(
+            ErrorCode::InvalidManagementPayload,
+            format!("Error decoding candid: {error:#}"),
+        )
     })
 }
 
@@ -68,7 +71,10 @@ fn decode_one<T: CandidType + for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T
 
 /// An answer that uses none of the cycles.
 fn reply(caller: &ManagementCaller, values: impl ArgumentEncoder) -> ManagementResult {
-    Ok(Handled::Now { reply: encode(values), refund: attached(caller) })
+    Ok(Handled::Now {
+        reply: encode(values),
+        refund: attached(caller),
+    })
 }
 
 fn attached(caller: &ManagementCaller) -> u128 {
@@ -87,14 +93,21 @@ fn contract_violation(message: impl Into<String>) -> Failure {
 }
 
 fn machine(error: impl std::fmt::Display) -> Failure {
-    Failure::new(ErrorCode::OutOfMemory, format!("The local network could not do that: {error}"))
+    Failure::new(
+        ErrorCode::Machine,
+        format!("The local network could not do that: {error}"),
+    )
 }
 
 /// Whether a user's call is let in.
 pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
     let name = &ingress.method_name;
-    let only_canisters =
-        || Failure::new(ErrorCode::RejectedMessage, format!("Only canisters can call ic00 method {name}"));
+    let only_canisters = || {
+        Failure::new(
+            ErrorCode::RejectedMessage,
+            format!("Only canisters can call ic00 method {name}"),
+        )
+    };
     let method = Method::find(name).ok_or_else(only_canisters)?;
     if !method.open_to_users() {
         return Err(only_canisters());
@@ -106,7 +119,10 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
         .subject(&ingress.arg)
         .map_err(|_| invalid(format!("Failed to decode payload for ic00 method: {name}")))?;
     let state = network.read();
-    let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+    let canister = state
+        .canisters
+        .get(&id)
+        .ok_or_else(|| Failure::canister_not_found(id))?;
     match canister.is_controller(&ingress.sender) {
         true => Ok(()),
         false => Err(Failure::new(
@@ -117,7 +133,12 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
 }
 
 /// A query to the management canister.
-pub fn query(network: &Network, sender: Principal, name: &str, argument: &[u8]) -> Result<Response, Failure> {
+pub fn query(
+    network: &Network,
+    sender: Principal,
+    name: &str,
+    argument: &[u8],
+) -> Result<Response, Failure> {
     let reply = match Method::find(name) {
         Some(Method::FetchCanisterLogs) => logs::fetch(network, sender, argument)?,
         Some(Method::CanisterStatus) => {
@@ -142,11 +163,19 @@ pub fn query(network: &Network, sender: Principal, name: &str, argument: &[u8]) 
 
 fn check_controller(network: &Network, sender: Principal, id: Principal) -> Result<(), Failure> {
     let state = network.read();
-    let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+    let canister = state
+        .canisters
+        .get(&id)
+        .ok_or_else(|| Failure::canister_not_found(id))?;
     if canister.is_controller(&sender) {
         return Ok(());
     }
-    let controllers: Vec<String> = canister.settings.controllers.iter().map(Principal::to_text).collect();
+    let controllers: Vec<String> = canister
+        .settings
+        .controllers
+        .iter()
+        .map(Principal::to_text)
+        .collect();
     Err(Failure::new(
         ErrorCode::InvalidController,
         format!(
@@ -158,16 +187,28 @@ fn check_controller(network: &Network, sender: Principal, id: Principal) -> Resu
 }
 
 impl Executor {
-    pub(crate) fn execute_management_call(&mut self, caller: ManagementCaller, name: &str, argument: &[u8]) {
+    pub(crate) fn execute_management_call(
+        &mut self,
+        caller: ManagementCaller,
+        name: &str,
+        argument: &[u8],
+    ) {
         let handled = self.handle_management_call(&caller, name, argument);
         match handled {
-            Ok(Handled::Now { reply, refund }) => self.answer_management_call(&caller, Ok(reply), refund),
+            Ok(Handled::Now { reply, refund }) => {
+                self.answer_management_call(&caller, Ok(reply), refund)
+            }
             Ok(Handled::Later) => {}
             Err(failure) => self.answer_management_call(&caller, Err(failure), attached(&caller)),
         }
     }
 
-    fn handle_management_call(&mut self, caller: &ManagementCaller, name: &str, argument: &[u8]) -> ManagementResult {
+    fn handle_management_call(
+        &mut self,
+        caller: &ManagementCaller,
+        name: &str,
+        argument: &[u8],
+    ) -> ManagementResult {
         let Some(method) = Method::find(name) else {
             return Err(Failure::new(
                 ErrorCode::MethodNotFound,
@@ -213,7 +254,10 @@ impl Executor {
             Method::DeleteCanisterSnapshot => self.delete_snapshot(caller, argument),
             Method::FetchCanisterLogs => {
                 let bytes = logs::fetch(self.network(), caller.sender(), argument)?;
-                Ok(Handled::Now { reply: bytes, refund: attached(caller) })
+                Ok(Handled::Now {
+                    reply: bytes,
+                    refund: attached(caller),
+                })
             }
             Method::Absent => Err(Failure::new(
                 ErrorCode::RejectedMessage,
@@ -236,12 +280,19 @@ impl Executor {
                 };
                 self.network().answer(*request_id, status);
             }
-            ManagementCaller::Canister { sender, callback, .. } => {
+            ManagementCaller::Canister {
+                sender, callback, ..
+            } => {
                 let response = match answer {
                     Ok(reply) => Response::Reply(reply),
                     Err(failure) => Response::Reject(failure.to_reject()),
                 };
-                self.enqueue(Task::Response { to: *sender, callback: *callback, response, refund });
+                self.enqueue(Task::Response {
+                    to: *sender,
+                    callback: *callback,
+                    response,
+                    refund,
+                });
             }
         }
     }

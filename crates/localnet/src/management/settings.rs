@@ -14,9 +14,14 @@ use crate::limits::*;
 use crate::scheduler::Executor;
 
 const ALLOWED_VIEWERS_MAX: usize = 10;
+const LOG_BYTES_LIMIT_MAX: u64 = 2 << 20;
 
 impl Executor {
-    pub(super) fn update_settings(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn update_settings(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: UpdateSettingsArgs = decode_one(argument)?;
         let now = self.network().now();
         let mut state = self.network().write();
@@ -30,7 +35,11 @@ impl Executor {
         canister.version += 1;
         if given.settings.controllers.is_some() {
             let controllers = canister.settings.controllers.clone();
-            canister.record(now, caller, ChangeDetails::ControllersChange(ControllersChangeRecord { controllers }));
+            canister.record(
+                now,
+                caller,
+                ChangeDetails::ControllersChange(ControllersChangeRecord { controllers }),
+            );
         }
         self.network().publish(canister);
         reply(caller, ())
@@ -73,7 +82,7 @@ pub fn apply(settings: &mut Settings, given: &CanisterSettings) -> Result<(), Fa
         new.log_visibility = visibility.clone();
     }
     if let Some(value) = &given.log_memory_limit {
-        new.log_memory_limit = bounded(value, u64::MAX, "LogMemoryLimit")?;
+        new.log_memory_limit = bounded(value, LOG_BYTES_LIMIT_MAX, "LogMemoryLimit")?;
     }
     if let Some(value) = &given.wasm_memory_limit {
         new.wasm_memory_limit = bounded(value, 1 << 48, "WasmMemoryLimit")?;
@@ -82,8 +91,10 @@ pub fn apply(settings: &mut Settings, given: &CanisterSettings) -> Result<(), Fa
         new.wasm_memory_threshold = bounded(value, u64::MAX, "WasmMemoryThreshold")?;
     }
     if let Some(variables) = &given.environment_variables {
-        let variables: Vec<(String, String)> =
-            variables.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
+        let variables: Vec<(String, String)> = variables
+            .iter()
+            .map(|variable| (variable.name.clone(), variable.value.clone()))
+            .collect();
         new.environment_variables = Arc::new(environment(variables)?);
     }
     *settings = new;
@@ -127,6 +138,9 @@ fn bounded(value: &Nat, max: u64, name: &str) -> Result<u64, Failure> {
 
 /// An amount of cycles.
 pub fn amount(value: &Nat, name: &str) -> Result<u128, Failure> {
-    u128::try_from(&value.0)
-        .map_err(|_| contract_violation(format!("{name} expected to be in the range [0..2^128-1], got {value}")))
+    u128::try_from(&value.0).map_err(|_| {
+        contract_violation(format!(
+            "{name} expected to be in the range [0..2^128-1], got {value}"
+        ))
+    })
 }

@@ -15,18 +15,32 @@ const SNAPSHOTS_MAX: usize = 10;
 
 pub fn list(network: &Network, id: Principal) -> Result<Vec<types::Snapshot>, Failure> {
     let state = network.read();
-    let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
-    Ok(canister.snapshots.iter().map(|(id, snapshot)| described(id, snapshot)).collect())
+    let canister = state
+        .canisters
+        .get(&id)
+        .ok_or_else(|| Failure::canister_not_found(id))?;
+    Ok(canister
+        .snapshots
+        .iter()
+        .map(|(id, snapshot)| described(id, snapshot))
+        .collect())
 }
 
 fn described(id: &[u8], snapshot: &Snapshot) -> types::Snapshot {
-    types::Snapshot { id: id.to_vec(), taken_at_timestamp: snapshot.taken_at, total_size: snapshot.bytes() }
+    types::Snapshot {
+        id: id.to_vec(),
+        taken_at_timestamp: snapshot.taken_at,
+        total_size: snapshot.bytes(),
+    }
 }
 
 fn not_found(canister: Principal, snapshot: &[u8]) -> Failure {
     Failure::new(
         ErrorCode::SnapshotNotFound,
-        format!("Could not find the snapshot ID {} for canister {canister}.", hex::encode(snapshot)),
+        format!(
+            "Could not find the snapshot ID {} for canister {canister}.",
+            hex::encode(snapshot)
+        ),
     )
 }
 
@@ -38,13 +52,20 @@ fn snapshot_id(canister: &mut Canister) -> Vec<u8> {
 }
 
 impl Executor {
-    pub(super) fn take_snapshot(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn take_snapshot(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: types::TakeCanisterSnapshotArgs = decode_one(argument)?;
         let id = given.canister_id;
         let now = self.network().now();
         let (taken, waiting) = {
             let mut state = self.network().write();
-            let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+            let canister = state
+                .canisters
+                .get_mut(&id)
+                .ok_or_else(|| Failure::canister_not_found(id))?;
             if let Some(replaced) = &given.replace_snapshot {
                 if !canister.snapshots.contains_key(replaced) {
                     return Err(not_found(id, replaced));
@@ -52,7 +73,9 @@ impl Executor {
             } else if canister.snapshots.len() >= SNAPSHOTS_MAX {
                 return Err(Failure::new(
                     ErrorCode::RejectedMessage,
-                    format!("Canister {id} has reached the maximum number of snapshots allowed: {SNAPSHOTS_MAX}."),
+                    format!(
+                        "Canister {id} has reached the maximum number of snapshots allowed: {SNAPSHOTS_MAX}."
+                    ),
                 ));
             }
             let Some(snapshot) = Snapshot::take(canister, now).map_err(machine)? else {
@@ -77,18 +100,32 @@ impl Executor {
             (taken, waiting)
         };
         for (origin, refund) in waiting {
-            self.respond(&origin, Answer::Response(Response::Reject(uninstalled())), refund);
+            self.respond(
+                &origin,
+                Answer::Response(Response::Reject(uninstalled())),
+                refund,
+            );
         }
         reply(caller, (taken,))
     }
 
-    pub(super) fn load_snapshot(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn load_snapshot(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: types::LoadCanisterSnapshotArgs = decode_one(argument)?;
         let id = given.canister_id;
         let now = self.network().now();
         let mut state = self.network().write();
-        let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
-        let snapshot = canister.snapshots.get(&given.snapshot_id).ok_or_else(|| not_found(id, &given.snapshot_id))?;
+        let canister = state
+            .canisters
+            .get_mut(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
+        let snapshot = canister
+            .snapshots
+            .get(&given.snapshot_id)
+            .ok_or_else(|| not_found(id, &given.snapshot_id))?;
         let memory = snapshot.memory().map_err(machine)?;
         let details = types::ChangeDetails::LoadSnapshot(types::LoadSnapshotRecord {
             from_canister_id: None,
@@ -97,7 +134,10 @@ impl Executor {
             taken_at_timestamp: snapshot.taken_at,
             source: types::SnapshotSource::TakenFromCanister(candid::Reserved),
         });
-        let code = Code { module: snapshot.module.clone(), memory };
+        let code = Code {
+            module: snapshot.module.clone(),
+            memory,
+        };
         let certified_data = snapshot.certified_data.clone();
         let chunks = snapshot.chunks.clone();
         canister.code = Some(code);
@@ -110,11 +150,18 @@ impl Executor {
         reply(caller, ())
     }
 
-    pub(super) fn delete_snapshot(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn delete_snapshot(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: types::DeleteCanisterSnapshotArgs = decode_one(argument)?;
         let id = given.canister_id;
         let mut state = self.network().write();
-        let canister = state.canisters.get_mut(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+        let canister = state
+            .canisters
+            .get_mut(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
         match canister.snapshots.remove(&given.snapshot_id) {
             Some(_) => reply(caller, ()),
             None => Err(not_found(id, &given.snapshot_id)),

@@ -2,8 +2,9 @@
 
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
-    CanisterInfoArgs, CanisterInfoResult, CanisterMetadataArgs, CanisterMetadataResult, CanisterStatusResult,
-    CanisterStatusType, DefiniteCanisterSettings, EnvironmentVariable, MemoryMetrics, QueryStats,
+    CanisterInfoArgs, CanisterInfoResult, CanisterMetadataArgs, CanisterMetadataResult,
+    CanisterStatusResult, CanisterStatusType, DefiniteCanisterSettings, EnvironmentVariable,
+    MemoryMetrics, QueryStats,
 };
 
 use super::{ManagementResult, decode_one, reply};
@@ -18,7 +19,10 @@ const SECONDS_A_DAY: u64 = 86_400;
 
 pub fn status(network: &Network, id: Principal) -> Result<CanisterStatusResult, Failure> {
     let state = network.read();
-    let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+    let canister = state
+        .canisters
+        .get(&id)
+        .ok_or_else(|| Failure::canister_not_found(id))?;
     Ok(CanisterStatusResult {
         status: match canister.status {
             Status::Running => CanisterStatusType::Running,
@@ -59,7 +63,10 @@ fn settings(canister: &Canister) -> DefiniteCanisterSettings {
         environment_variables: settings
             .environment_variables
             .iter()
-            .map(|(name, value)| EnvironmentVariable { name: name.clone(), value: value.clone() })
+            .map(|(name, value)| EnvironmentVariable {
+                name: name.clone(),
+                value: value.clone(),
+            })
             .collect(),
     }
 }
@@ -74,12 +81,22 @@ fn metrics(canister: &Canister) -> MemoryMetrics {
         code.memory.globals.iter().map(bytes).sum()
     });
     let sections: usize = code.map_or(0, |code| {
-        code.module.metadata.iter().map(|(name, section)| name.len() + section.content.len()).sum()
+        code.module
+            .metadata
+            .iter()
+            .map(|(name, section)| name.len() + section.content.len())
+            .sum()
     });
-    let snapshots: u64 = canister.snapshots.values().map(|snapshot| snapshot.bytes()).sum();
+    let snapshots: u64 = canister
+        .snapshots
+        .values()
+        .map(|snapshot| snapshot.bytes())
+        .sum();
     MemoryMetrics {
         wasm_memory_size: Nat::from(code.map_or(0, |code| code.memory.heap.bytes())),
-        stable_memory_size: Nat::from(code.map_or(0, |code| code.memory.stable.pages * WASM_PAGE_BYTES)),
+        stable_memory_size: Nat::from(
+            code.map_or(0, |code| code.memory.stable.pages * WASM_PAGE_BYTES),
+        ),
         global_memory_size: Nat::from(globals),
         wasm_binary_size: Nat::from(code.map_or(0, |code| code.module.sent.len())),
         custom_sections_size: Nat::from(sections),
@@ -91,13 +108,23 @@ fn metrics(canister: &Canister) -> MemoryMetrics {
 }
 
 impl Executor {
-    pub(super) fn canister_info(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn canister_info(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: CanisterInfoArgs = decode_one(argument)?;
         let id = given.canister_id;
         let state = self.network().read();
-        let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
+        let canister = state
+            .canisters
+            .get(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
         let wanted = given.num_requested_changes.unwrap_or(0);
-        let skipped = canister.history.len().saturating_sub(usize::try_from(wanted).unwrap_or(usize::MAX));
+        let skipped = canister
+            .history
+            .len()
+            .saturating_sub(usize::try_from(wanted).unwrap_or(usize::MAX));
         let info = CanisterInfoResult {
             total_num_changes: canister.changes_total,
             recent_changes: canister.history.iter().skip(skipped).cloned().collect(),
@@ -107,19 +134,35 @@ impl Executor {
         reply(caller, (info,))
     }
 
-    pub(super) fn canister_metadata(&mut self, caller: &ManagementCaller, argument: &[u8]) -> ManagementResult {
+    pub(super) fn canister_metadata(
+        &mut self,
+        caller: &ManagementCaller,
+        argument: &[u8],
+    ) -> ManagementResult {
         let given: CanisterMetadataArgs = decode_one(argument)?;
         let id = given.canister_id;
         let state = self.network().read();
-        let canister = state.canisters.get(&id).ok_or_else(|| Failure::canister_not_found(id))?;
-        let section = canister.code.as_ref().and_then(|code| code.module.metadata.get(&given.name));
+        let canister = state
+            .canisters
+            .get(&id)
+            .ok_or_else(|| Failure::canister_not_found(id))?;
+        let section = canister
+            .code
+            .as_ref()
+            .and_then(|code| code.module.metadata.get(&given.name));
         match section {
-            Some(section) if section.public || canister.is_controller(&caller.sender()) => {
-                reply(caller, (CanisterMetadataResult { value: section.content.clone() },))
-            }
+            Some(section) if section.public || canister.is_controller(&caller.sender()) => reply(
+                caller,
+                (CanisterMetadataResult {
+                    value: section.content.clone(),
+                },),
+            ),
             _ => Err(Failure::new(
                 ErrorCode::RejectedMessage,
-                format!("The canister {id} has no metadata section with the name {}.", given.name),
+                format!(
+                    "The canister {id} has no metadata section with the name {}.",
+                    given.name
+                ),
             )),
         }
     }

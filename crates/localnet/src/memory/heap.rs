@@ -24,7 +24,10 @@ impl Heap {
     pub fn new(pages: u64) -> io::Result<Self> {
         let file = PagedFile::new()?;
         file.reserve(pages * WASM_PAGE_BYTES)?;
-        Ok(Self { file: Arc::new(file), pages })
+        Ok(Self {
+            file: Arc::new(file),
+            pages,
+        })
     }
 
     pub fn bytes(&self) -> u64 {
@@ -57,7 +60,9 @@ unsafe impl MemoryCreator for HeapCreator {
         reserved: Option<usize>,
         guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
-        let heap = NEXT.with_borrow_mut(Option::take).ok_or("BUG: an instance without a heap")?;
+        let heap = NEXT
+            .with_borrow_mut(Option::take)
+            .ok_or("BUG: an instance without a heap")?;
         let reserved = reserved.ok_or("BUG: a heap without a reservation")?;
         let mut memory = PrivateHeap {
             mapping: Mapping::reserve(reserved + guard).map_err(|error| error.to_string())?,
@@ -116,11 +121,16 @@ pub struct HeapWrites {
 impl HeapWrites {
     /// `content` is the memory of a live instance that `HeapCreator` made.
     pub fn find(content: &[u8]) -> io::Result<Self> {
-        Ok(Self { ranges: dirty_pages::written(content.as_ptr(), content.len())? })
+        Ok(Self {
+            ranges: dirty_pages::written(content.as_ptr(), content.len())?,
+        })
     }
 
     pub fn page_count(&self) -> u64 {
-        self.ranges.iter().map(|range| range.len() as u64 / OS_PAGE_BYTES).sum()
+        self.ranges
+            .iter()
+            .map(|range| range.len() as u64 / OS_PAGE_BYTES)
+            .sum()
     }
 
     pub fn write_to(&self, content: &[u8], file: &PagedFile) -> io::Result<()> {

@@ -23,8 +23,18 @@ impl Mapping {
     /// Address space that faults on access.
     pub fn reserve(bytes: usize) -> io::Result<Self> {
         // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let base = unsafe { mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)? };
-        Ok(Self { base: base.cast(), bytes })
+        let base = unsafe {
+            mmap_anonymous(
+                ptr::null_mut(),
+                bytes,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+            )?
+        };
+        Ok(Self {
+            base: base.cast(),
+            bytes,
+        })
     }
 
     /// The beginning of a file, writable without the file being changed. The
@@ -32,14 +42,29 @@ impl Mapping {
     pub fn private(file: &PagedFile, bytes: usize) -> io::Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a fresh mapping at an address of the kernel's choice.
-        let base = unsafe { mmap(ptr::null_mut(), bytes, protection, MapFlags::PRIVATE | MapFlags::NORESERVE, file.fd(), 0)? };
-        Ok(Self { base: base.cast(), bytes })
+        let base = unsafe {
+            mmap(
+                ptr::null_mut(),
+                bytes,
+                protection,
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+                file.fd(),
+                0,
+            )?
+        };
+        Ok(Self {
+            base: base.cast(),
+            bytes,
+        })
     }
 
     /// Puts `range` of the file, private and writable, at the same place in
     /// this mapping, over what was there.
     pub fn overlay(&mut self, file: &PagedFile, start: usize, end: usize) -> io::Result<()> {
-        assert!(start <= end && end <= self.bytes, "BUG: an overlay outside its mapping");
+        assert!(
+            start <= end && end <= self.bytes,
+            "BUG: an overlay outside its mapping"
+        );
         if start == end {
             return Ok(());
         }

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::fs::{MemfdFlags, SeekFrom, ftruncate, memfd_create, seek};
+use rustix::io::Errno;
 
 /// A sparse file that only grows. Bytes past the logical size of the memory
 /// that it backs are zero: nothing is ever committed there.
@@ -21,12 +22,19 @@ pub struct PagedFile {
 impl PagedFile {
     pub fn new() -> io::Result<Self> {
         let file = File::from(memfd_create("stoa-memory", MemfdFlags::CLOEXEC)?);
-        Ok(Self { file, capacity: RwLock::new(0), gate: RwLock::new(()) })
+        Ok(Self {
+            file,
+            capacity: RwLock::new(0),
+            gate: RwLock::new(()),
+        })
     }
 
     /// Makes the file at least this long.
     pub fn reserve(&self, bytes: u64) -> io::Result<()> {
-        let mut capacity = self.capacity.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut capacity = self
+            .capacity
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if *capacity < bytes {
             ftruncate(&self.file, bytes)?;
             *capacity = bytes;
@@ -43,7 +51,10 @@ impl PagedFile {
     pub fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         let mut done = 0;
         while done < bytes.len() {
-            match self.file.read_at(&mut bytes[done..], offset + done as u64)? {
+            match self
+                .file
+                .read_at(&mut bytes[done..], offset + done as u64)?
+            {
                 0 => break,
                 read => done += read,
             }
@@ -60,26 +71,69 @@ impl PagedFile {
         let mut buffer = vec![0; STEP as usize];
         let mut offset = 0;
         while offset < bytes {
-            let step = STEP.min(bytes - offset) as usize;
-            let piece = &mut buffer[..step];
-            self.read(offset, piece)?;
-            if piece.iter().any(|byte| *byte != 0) {
+            let data = match seek(&self.file, SeekFrom::Data(offset)) {
+                Ok(data) => data.min(bytes),
+                // Nothing but a hole from here on.
+                Err(Errno::NXIO) => break,
+                Err(error) => return Err(error.into()),
+            };
+            let hole = seek(&self.file, SeekFrom::Hole(data))?.min(bytes);
+            offset = data;
+            while offset < hole {
+                let step = STEP.min(hole - offset);
+                let piece = &mut buffer[..step as usize];
+                self.read(offset, piece)?;
                 copy.write(offset, piece)?;
+                offset += step;
             }
-            offset += step as u64;
         }
         Ok(copy)
     }
 
     pub fn enter(&self) -> RwLockReadGuard<'_, ()> {
-        self.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.gate
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn enter_exclusively(&self) -> RwLockWriteGuard<'_, ()> {
-        self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.gate
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_copy_data_and_leave_holes() {
+        let file = PagedFile::new().unwrap();
+        file.reserve(64 << 30).unwrap();
+        file.write(5, b"near").unwrap();
+        file.write(40 << 30, b"far").unwrap();
+        let copy = file.copy(50 << 30).unwrap();
+        file.write(5, b"gone").unwrap();
+        let read = |offset, length| {
+            let mut bytes = vec![1; length];
+            copy.read(offset, &mut bytes).unwrap();
+            bytes
+        };
+        assert_eq!(read(4, 6), b"\0near\0");
+        assert_eq!(read(40 << 30, 4), b"far\0");
+        assert_eq!(read(63 << 30, 2), [0, 0], "what lies past the end is zero");
+    }
+
+    #[test]
+    fn should_read_zeros_where_nothing_was_written() {
+        let file = PagedFile::new().unwrap();
+        let mut bytes = [7; 16];
+        file.read(1 << 20, &mut bytes).unwrap();
+        assert_eq!(bytes, [0; 16]);
     }
 }

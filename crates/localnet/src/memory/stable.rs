@@ -21,7 +21,12 @@ pub struct StableMemory {
 
 impl StableMemory {
     pub fn new(file: Arc<PagedFile>, pages: u64) -> Self {
-        Self { file, pages, mapping: None, written: BTreeSet::new() }
+        Self {
+            file,
+            pages,
+            mapping: None,
+            written: BTreeSet::new(),
+        }
     }
 
     /// In Wasm pages.
@@ -38,7 +43,9 @@ impl StableMemory {
     }
 
     fn contains(&self, offset: u64, size: u64) -> bool {
-        offset.checked_add(size).is_some_and(|end| end <= self.bytes())
+        offset
+            .checked_add(size)
+            .is_some_and(|end| end <= self.bytes())
     }
 
     /// How many pages a write would be the first to touch.
@@ -84,7 +91,10 @@ impl StableMemory {
 
     fn view(&mut self, offset: u64, size: usize) -> io::Result<&mut [u8]> {
         let end = offset + size as u64;
-        let mapped = self.mapping.as_ref().map_or(0, |mapping| mapping.bytes() as u64);
+        let mapped = self
+            .mapping
+            .as_ref()
+            .map_or(0, |mapping| mapping.bytes() as u64);
         if end > mapped {
             let bytes = self.bytes().next_power_of_two();
             self.file.reserve(bytes)?;
@@ -115,5 +125,65 @@ impl StableMemory {
             file.write(offset, self.view(offset, size as usize)?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(memory: &mut StableMemory, offset: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![9; length];
+        assert!(memory.read(offset, &mut bytes).unwrap());
+        bytes
+    }
+
+    #[test]
+    fn should_keep_writes_to_itself_until_they_are_committed() {
+        let file = Arc::new(PagedFile::new().unwrap());
+        let mut writer = StableMemory::new(Arc::clone(&file), 0);
+        writer.grow(2);
+        assert!(writer.write(65_530, b"over the edge").unwrap());
+        assert_eq!(reading(&mut writer, 65_530, 13), b"over the edge");
+        assert_eq!(
+            reading(&mut StableMemory::new(Arc::clone(&file), 2), 65_530, 13),
+            [0; 13]
+        );
+        writer.commit().unwrap();
+        assert_eq!(
+            reading(&mut StableMemory::new(file, 2), 65_530, 13),
+            b"over the edge"
+        );
+    }
+
+    #[test]
+    fn should_keep_what_was_written_when_it_grows_past_its_mapping() {
+        let mut memory = StableMemory::new(Arc::new(PagedFile::new().unwrap()), 1);
+        assert!(memory.write(0, b"first").unwrap());
+        memory.grow(1_000_000);
+        assert!(memory.write(memory.bytes() - 4, b"last").unwrap());
+        assert_eq!(reading(&mut memory, 0, 5), b"first");
+        memory.commit().unwrap();
+        let end = memory.bytes();
+        assert_eq!(reading(&mut memory, end - 4, 4), b"last");
+    }
+
+    #[test]
+    fn should_refuse_what_is_out_of_bounds() {
+        let mut memory = StableMemory::new(Arc::new(PagedFile::new().unwrap()), 1);
+        assert!(!memory.write(65_535, b"ab").unwrap());
+        assert!(!memory.write(u64::MAX, b"ab").unwrap());
+        assert!(!memory.read(65_536, &mut [0]).unwrap());
+        assert!(memory.read(65_536, &mut []).unwrap());
+        assert_eq!(memory.newly_written(65_535, 2), 0);
+    }
+
+    #[test]
+    fn should_count_each_page_that_is_written_once() {
+        let mut memory = StableMemory::new(Arc::new(PagedFile::new().unwrap()), 1);
+        assert_eq!(memory.newly_written(4_095, 2), 2);
+        assert!(memory.write(4_095, b"ab").unwrap());
+        assert_eq!(memory.newly_written(0, 12_288), 1);
+        assert_eq!(memory.written_page_count(), 2);
     }
 }

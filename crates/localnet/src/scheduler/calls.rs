@@ -16,7 +16,10 @@ use crate::network::Limits;
 use crate::system_api::{EntryPoint, Message};
 use crate::wasm::MethodKind;
 
-pub const UPDATE: Limits = Limits { instructions: UPDATE_INSTRUCTIONS_MAX, reply_bytes: REPLY_BYTES_MAX };
+pub const UPDATE: Limits = Limits {
+    instructions: UPDATE_INSTRUCTIONS_MAX,
+    reply_bytes: REPLY_BYTES_MAX,
+};
 
 /// A call in the terms of the canister that receives it.
 struct Received {
@@ -35,13 +38,19 @@ impl Executor {
         if ingress.ingress_expiry_nanos < self.network.now() {
             let failure = Failure::new(
                 ErrorCode::IngressTimeout,
-                format!("Ingress message {} timed out waiting to start executing.", hex::encode(request.0)),
+                format!(
+                    "Ingress message {} timed out waiting to start executing.",
+                    hex::encode(request.0)
+                ),
             );
             return self.respond(&Origin::Ingress(request), Answer::Failed(failure), 0);
         }
         self.network.answer(request, RequestStatus::Processing);
         if ingress.canister_id == Principal::management_canister() {
-            let caller = ManagementCaller::User { sender: ingress.sender, request_id: request };
+            let caller = ManagementCaller::User {
+                sender: ingress.sender,
+                request_id: request,
+            };
             return self.execute_management_call(caller, &ingress.method_name, &ingress.arg);
         }
         let fee = fees::ingress(ingress.arg.len() + ingress.method_name.len());
@@ -61,7 +70,12 @@ impl Executor {
 
     pub(super) fn execute_call(&mut self, call: Call) {
         if call.callee == Principal::management_canister() || call.callee == self.network.subnet {
-            let version = self.network.read().canisters.get(&call.caller).map_or(0, |caller| caller.version);
+            let version = self
+                .network
+                .read()
+                .canisters
+                .get(&call.caller)
+                .map_or(0, |caller| caller.version);
             let caller = ManagementCaller::Canister {
                 sender: call.caller,
                 callback: call.callback,
@@ -71,7 +85,10 @@ impl Executor {
             return self.execute_management_call(caller, &call.method, &call.argument);
         }
         self.receive_call(Received {
-            origin: Origin::Call { caller: call.caller, callback: call.callback },
+            origin: Origin::Call {
+                caller: call.caller,
+                callback: call.callback,
+            },
             caller: call.caller,
             callee: call.callee,
             method: call.method,
@@ -94,7 +111,10 @@ impl Executor {
     /// Checks that the canister takes the call, and notes that it has begun.
     fn open_call_context(&self, call: &Received) -> Result<(u64, EntryPoint), Refusal> {
         let mut state = self.network.write();
-        let canister = state.canisters.get_mut(&call.callee).ok_or(Refusal::NotFound(call.callee))?;
+        let canister = state
+            .canisters
+            .get_mut(&call.callee)
+            .ok_or(Refusal::NotFound(call.callee))?;
         match canister.status {
             Status::Running => {}
             Status::Stopping(_) => return Err(Refusal::Stopping(call.callee)),
@@ -103,6 +123,10 @@ impl Executor {
         let point = entry_point(canister, &call.method)
             .map_err(|error| Refusal::Failed(error.into_failure(call.callee)))?
             .ok_or_else(|| Refusal::Failed(composite_query_in_replicated_mode()))?;
+        if point == EntryPoint::Update {
+            check_wasm_memory(canister)
+                .map_err(|error| Refusal::Failed(error.into_failure(call.callee)))?;
+        }
         let context = canister.allocate_id();
         canister.call_contexts.insert(
             context,
@@ -146,9 +170,27 @@ impl Executor {
     }
 }
 
+/// A heap beyond the limit in the settings, which may have been lowered, is not
+/// to be worked on by updates.
+fn check_wasm_memory(canister: &Canister) -> Result<(), ExecutionError> {
+    let bytes = canister
+        .code
+        .as_ref()
+        .map_or(0, |code| code.memory.heap.bytes());
+    let limit = canister.settings.wasm_memory_limit;
+    match limit != 0 && bytes > limit {
+        true => Err(ExecutionError::WasmMemoryLimitExceeded { bytes, limit }),
+        false => Ok(()),
+    }
+}
+
 /// Which entry point a method name leads to. None for a composite query.
 fn entry_point(canister: &Canister, method: &str) -> Result<Option<EntryPoint>, ExecutionError> {
-    let module = &canister.code.as_ref().ok_or(ExecutionError::NoModule)?.module;
+    let module = &canister
+        .code
+        .as_ref()
+        .ok_or(ExecutionError::NoModule)?
+        .module;
     if module.exports(MethodKind::Update, method) {
         Ok(Some(EntryPoint::Update))
     } else if module.exports(MethodKind::Query, method) {
@@ -156,7 +198,10 @@ fn entry_point(canister: &Canister, method: &str) -> Result<Option<EntryPoint>, 
     } else if module.exports(MethodKind::CompositeQuery, method) {
         Ok(None)
     } else {
-        Err(ExecutionError::MethodNotFound { kind: "update", name: method.to_string() })
+        Err(ExecutionError::MethodNotFound {
+            kind: "update",
+            name: method.to_string(),
+        })
     }
 }
 
@@ -179,8 +224,12 @@ impl Refusal {
     fn answer(self, origin: &Origin) -> Answer {
         let failure = match self {
             Self::NotFound(id) => Failure::canister_not_found(id),
-            Self::Stopping(id) => Failure::new(ErrorCode::Stopping, format!("Canister {id} is stopping")),
-            Self::Stopped(id) => Failure::new(ErrorCode::Stopped, format!("Canister {id} is stopped")),
+            Self::Stopping(id) => {
+                Failure::new(ErrorCode::Stopping, format!("Canister {id} is stopping"))
+            }
+            Self::Stopped(id) => {
+                Failure::new(ErrorCode::Stopped, format!("Canister {id} is stopped"))
+            }
             Self::Failed(failure) => return Answer::Failed(failure),
         };
         // These are found out when a call is delivered, before there is an

@@ -14,6 +14,7 @@ pub use responses::callback_message;
 pub use steps::{Answer, out_of_cycles};
 
 use std::collections::{BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -21,6 +22,8 @@ use std::time::Duration;
 use candid::Principal;
 use stoa_localnet_wire::{Ingress, RequestId};
 
+use crate::canister::Origin;
+use crate::error::{ErrorCode, Failure};
 use crate::network::{Event, Network};
 use crate::system_api::Response;
 
@@ -37,8 +40,16 @@ pub enum Task {
     /// A call from one canister to another, or to the management canister.
     Call(Call),
     /// The answer to a call, on its way back.
-    Response { to: Principal, callback: u64, response: Response, refund: u128 },
-    System { canister: Principal, task: SystemTask },
+    Response {
+        to: Principal,
+        callback: u64,
+        response: Response,
+        refund: u128,
+    },
+    System {
+        canister: Principal,
+        task: SystemTask,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -103,7 +114,7 @@ impl Executor {
             }
             let due = self.enqueue_what_is_due();
             if let Some(task) = self.queue.pop_front() {
-                self.execute(task);
+                self.execute_guarded(task);
                 continue;
             }
             let wait = Duration::from_nanos(due.saturating_sub(self.network.now()).min(IDLE_NANOS));
@@ -122,7 +133,9 @@ impl Executor {
     fn receive(&mut self, event: Event) -> bool {
         match event {
             Event::Ingress(ingress) => {
-                let forget = ingress.ingress_expiry_nanos.saturating_add(ANSWER_KEPT_NANOS);
+                let forget = ingress
+                    .ingress_expiry_nanos
+                    .saturating_add(ANSWER_KEPT_NANOS);
                 self.expiries.insert((forget, ingress.request_id));
                 self.queue.push_back(Task::Ingress(ingress));
                 true
@@ -131,11 +144,39 @@ impl Executor {
         }
     }
 
+    /// A bug in the network must not end it, nor leave anyone waiting: whoever
+    /// sent the message is told. What the message did so far may be half done.
+    fn execute_guarded(&mut self, task: Task) {
+        let (origin, cycles) = match &task {
+            Task::Ingress(ingress) => (Origin::Ingress(ingress.request_id), 0),
+            Task::Call(call) => (
+                Origin::Call {
+                    caller: call.caller,
+                    callback: call.callback,
+                },
+                call.cycles,
+            ),
+            Task::Response { .. } | Task::System { .. } => (Origin::System, 0),
+        };
+        if catch_unwind(AssertUnwindSafe(|| self.execute(task))).is_err() {
+            let failure = Failure::new(
+                ErrorCode::Machine,
+                "The local network failed while it executed the message: see its error output.",
+            );
+            self.respond(&origin, Answer::Failed(failure), cycles);
+        }
+    }
+
     fn execute(&mut self, task: Task) {
         match task {
             Task::Ingress(ingress) => self.execute_ingress(ingress),
             Task::Call(call) => self.execute_call(call),
-            Task::Response { to, callback, response, refund } => {
+            Task::Response {
+                to,
+                callback,
+                response,
+                refund,
+            } => {
                 self.execute_response(to, callback, response, refund);
             }
             Task::System { canister, task } => {
@@ -152,7 +193,10 @@ impl Executor {
             }
             self.expiries.pop_first();
             let mut tree = self.network.write_tree();
-            let answered = tree.requests.get(&request).is_some_and(|entry| entry.status.is_final());
+            let answered = tree
+                .requests
+                .get(&request)
+                .is_some_and(|entry| entry.status.is_final());
             if answered {
                 tree.requests.remove(&request);
             } else {

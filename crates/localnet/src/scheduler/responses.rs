@@ -16,16 +16,26 @@ use crate::network::Limits;
 use crate::system_api::{Closure, EntryPoint, Message, Response};
 
 impl Executor {
-    pub(super) fn execute_response(&mut self, to: Principal, callback: u64, response: Response, refund: u128) {
+    pub(super) fn execute_response(
+        &mut self,
+        to: Principal,
+        callback: u64,
+        response: Response,
+        refund: u128,
+    ) {
         let Some((callback, context)) = self.take_callback(to, callback, &response, refund) else {
             return;
         };
         if context.deleted {
-            return self.settle(to, callback.context, Ok(Done {
-                result: Ok(None),
-                instructions: 0,
-                cycles_accepted: 0,
-            }));
+            return self.settle(
+                to,
+                callback.context,
+                Ok(Done {
+                    result: Ok(None),
+                    instructions: 0,
+                    cycles_accepted: 0,
+                }),
+            );
         }
         let (point, closure) = match response {
             Response::Reply(_) => (EntryPoint::ReplyCallback, callback.on_reply),
@@ -33,7 +43,10 @@ impl Executor {
         };
         let message = callback_message(&context, response, refund);
         let reserve = UPDATE.instructions * CLEANUP_RESERVE_PERCENT / 100;
-        let limits = Limits { instructions: UPDATE.instructions - reserve, ..UPDATE };
+        let limits = Limits {
+            instructions: UPDATE.instructions - reserve,
+            ..UPDATE
+        };
         let mut done = self.step(Step {
             canister: to,
             call_context: callback.context,
@@ -46,10 +59,17 @@ impl Executor {
         if let (Ok(ended), Some(cleanup)) = (&mut done, callback.on_cleanup)
             && let Err(error) = &ended.result
         {
-            let left = UPDATE.instructions.saturating_sub(ended.instructions).max(reserve);
+            let left = UPDATE
+                .instructions
+                .saturating_sub(ended.instructions)
+                .max(reserve);
             let cleaned = self.clean_up(to, &callback, &context, cleanup, left);
             ended.instructions += cleaned.as_ref().map_or(0, |cleaned| cleaned.instructions);
-            if let Ok(Done { result: Err(cleanup), .. }) = cleaned {
+            if let Ok(Done {
+                result: Err(cleanup),
+                ..
+            }) = cleaned
+            {
                 ended.result = Err(ExecutionError::Cleanup {
                     callback: Box::new(error.clone()),
                     cleanup: Box::new(cleanup),
@@ -71,14 +91,14 @@ impl Executor {
     ) -> Option<(Callback, CallContext)> {
         let mut state = self.network.write();
         let canister = state.canisters.get_mut(&to)?;
-        // Of a best-effort call that has timed out there is none, and its cycles are lost.
+        canister.cycles += refund;
+        // Of a best-effort call that has timed out there is none any more.
         let callback = canister.callbacks.remove(&callback)?;
         canister.uncount_call(&callback.callee);
         let bytes = match response {
             Response::Reply(bytes) => bytes.len(),
             Response::Reject(reject) => reject.message.len(),
         };
-        canister.cycles += refund;
         canister.cycles += fees::response_reserve()
             - fees::response_transmission(bytes)
             - fees::execution(UPDATE.instructions);
@@ -118,7 +138,10 @@ impl Executor {
                 responded: true,
                 ..Message::default()
             },
-            limits: Limits { instructions, ..UPDATE },
+            limits: Limits {
+                instructions,
+                ..UPDATE
+            },
             payment: Payment::Reserve,
         })
     }
@@ -127,12 +150,20 @@ impl Executor {
     pub(super) fn settle(&mut self, id: Principal, context_id: u64, done: Result<Done, Failure>) {
         let (answer, refund, origin) = {
             let mut state = self.network.write();
-            let Some(canister) = state.canisters.get_mut(&id) else { return };
-            let Some(context) = canister.call_contexts.get_mut(&context_id) else { return };
+            let Some(canister) = state.canisters.get_mut(&id) else {
+                return;
+            };
+            let Some(context) = canister.call_contexts.get_mut(&context_id) else {
+                return;
+            };
             let last = context.outstanding == 0;
             let mut answer = None;
             match done {
-                Ok(Done { result: Ok(response), instructions, cycles_accepted }) => {
+                Ok(Done {
+                    result: Ok(response),
+                    instructions,
+                    cycles_accepted,
+                }) => {
                     context.instructions += instructions;
                     context.cycles_available -= cycles_accepted;
                     answer = response.map(Answer::Response);
@@ -140,7 +171,11 @@ impl Executor {
                         answer = Some(Answer::None(id));
                     }
                 }
-                Ok(Done { result: Err(error), instructions, .. }) => {
+                Ok(Done {
+                    result: Err(error),
+                    instructions,
+                    ..
+                }) => {
                     context.instructions += instructions;
                     if last {
                         answer = Some(Answer::Failed(error.into_failure(id)));
@@ -176,11 +211,15 @@ impl Executor {
     pub(crate) fn finish_stopping(&mut self, id: Principal) {
         let waiting = {
             let mut state = self.network.write();
-            let Some(canister) = state.canisters.get_mut(&id) else { return };
+            let Some(canister) = state.canisters.get_mut(&id) else {
+                return;
+            };
             if !canister.call_contexts.is_empty() {
                 return;
             }
-            let Status::Stopping(waiting) = &mut canister.status else { return };
+            let Status::Stopping(waiting) = &mut canister.status else {
+                return;
+            };
             let waiting = std::mem::take(waiting);
             canister.status = Status::Stopped;
             canister.version += 1;

@@ -35,6 +35,13 @@ pub struct Step<'a> {
     pub payment: Payment,
 }
 
+/// An execution of which nothing is kept.
+struct Undone {
+    error: ExecutionError,
+    logs: Vec<(u64, Vec<u8>)>,
+    time: u64,
+}
+
 /// What came of it. Memory, cycles and calls have been settled.
 pub struct Done {
     pub result: Result<Option<Response>, ExecutionError>,
@@ -45,14 +52,27 @@ pub struct Done {
 impl Executor {
     /// Runs a step. An error means that nothing was run.
     pub(super) fn step(&mut self, step: Step) -> Result<Done, Failure> {
-        let Step { canister, call_context, point, entry, message, limits, payment } = step;
+        let Step {
+            canister,
+            call_context,
+            point,
+            entry,
+            message,
+            limits,
+            payment,
+        } = step;
         let (code, mut context) = {
             let state = self.network.read();
-            let known = state.canisters.get(&canister).ok_or_else(|| Failure::canister_not_found(canister))?;
+            let known = state
+                .canisters
+                .get(&canister)
+                .ok_or_else(|| Failure::canister_not_found(canister))?;
             let Some(code) = known.code.clone() else {
                 return Err(ExecutionError::NoModule.into_failure(canister));
             };
-            let context = self.network.context(known, point, message, limits, code.memory.stable.open());
+            let context =
+                self.network
+                    .context(known, point, message, limits, code.memory.stable.open());
             (code, context)
         };
         if payment == Payment::Balance {
@@ -67,21 +87,42 @@ impl Executor {
             Ok(execution) => execution,
             Err(error) => return Err(error.into_failure(canister)),
         };
-        let Ended { result, instructions } = execution.run(entry);
+        let Ended {
+            result,
+            instructions,
+        } = execution.run(entry);
         let done = match result {
-            Ok(()) => self.keep(canister, call_context, execution, instructions, limits, payment),
+            Ok(()) => self.keep(
+                canister,
+                call_context,
+                execution,
+                instructions,
+                limits,
+                payment,
+            ),
             Err(error) => {
                 let context = execution.discard();
-                Err((error, context.logs, context.time))
+                Err(Undone {
+                    error,
+                    logs: context.logs,
+                    time: context.time,
+                })
             }
         };
         Ok(match done {
-            Ok((context, instructions)) => {
-                Done { result: Ok(context.response), instructions, cycles_accepted: context.cycles_accepted }
-            }
-            Err((error, logs, time)) => {
-                self.note_failure(canister, &error, logs, time, instructions, payment);
-                Done { result: Err(error), instructions, cycles_accepted: 0 }
+            Ok((context, instructions)) => Done {
+                result: Ok(context.response),
+                instructions,
+                cycles_accepted: context.cycles_accepted,
+            },
+            Err(undone) => {
+                let error = undone.error.clone();
+                self.note_failure(canister, undone, instructions, payment);
+                Done {
+                    result: Err(error),
+                    instructions,
+                    cycles_accepted: 0,
+                }
             }
         })
     }
@@ -95,19 +136,27 @@ impl Executor {
         instructions: u64,
         limits: Limits,
         payment: Payment,
-    ) -> Result<(MessageContext, u64), (ExecutionError, Vec<(u64, Vec<u8>)>, u64)> {
+    ) -> Result<(MessageContext, u64), Undone> {
         let time = execution.context().time;
-        let failed = |error: &dyn std::fmt::Display| (ExecutionError::Machine(error.to_string()), Vec::new(), time);
+        let failed = |error: &dyn std::fmt::Display| Undone {
+            error: ExecutionError::Machine(error.to_string()),
+            logs: Vec::new(),
+            time,
+        };
         let keeps_memory = execution.context().entry_point != EntryPoint::ReplicatedQuery;
         let writes = match keeps_memory {
             true => execution.writes().map_err(|error| failed(&error))?,
             false => HeapWrites::default(),
         };
         let pages = writes.page_count() + execution.context().stable.written_page_count();
-        let instructions = (instructions + pages * DIRTY_PAGE_INSTRUCTIONS).min(limits.instructions);
+        let instructions =
+            (instructions + pages * DIRTY_PAGE_INSTRUCTIONS).min(limits.instructions);
         let network = Arc::clone(&self.network);
         let gate = network.read().canisters.get(&canister).and_then(|known| {
-            known.code.as_ref().map(|code| Arc::clone(&code.memory.stable.file))
+            known
+                .code
+                .as_ref()
+                .map(|code| Arc::clone(&code.memory.stable.file))
         });
         let Some(gate) = gate else {
             return Err(failed(&"BUG: the canister's code vanished"));
@@ -118,13 +167,18 @@ impl Executor {
             return Err(failed(&"BUG: the canister vanished"));
         };
         let mut context = match (&mut known.code, keeps_memory) {
-            (Some(code), true) => execution.commit(&writes, &mut code.memory).map_err(|error| failed(&error))?,
+            (Some(code), true) => execution
+                .commit(&writes, &mut code.memory)
+                .map_err(|error| failed(&error))?,
             _ => execution.discard(),
         };
         drop(closed);
         let calls = std::mem::take(&mut context.calls);
         known.cycles = match payment {
-            Payment::Balance => context.balance + fees::execution(limits.instructions) - fees::execution(instructions),
+            Payment::Balance => {
+                context.balance + fees::execution(limits.instructions)
+                    - fees::execution(instructions)
+            }
             Payment::Reserve => context.balance,
         };
         known.version += 1;
@@ -132,7 +186,7 @@ impl Executor {
             known.global_timer = at;
         }
         for (time, text) in context.logs.drain(..) {
-            known.logs.push(time, text);
+            known.log(time, text);
         }
         for call in calls {
             let task = register_call(known, call_context, call, time);
@@ -146,28 +200,32 @@ impl Executor {
         Ok((context, instructions))
     }
 
+    /// Only what was printed, and the price, remain of an execution that was undone.
     fn note_failure(
         &self,
         canister: Principal,
-        error: &ExecutionError,
-        logs: Vec<(u64, Vec<u8>)>,
-        time: u64,
+        undone: Undone,
         instructions: u64,
         payment: Payment,
     ) {
+        let Undone { error, logs, time } = undone;
         let mut state = self.network.write();
-        let Some(known) = state.canisters.get_mut(&canister) else { return };
+        let Some(known) = state.canisters.get_mut(&canister) else {
+            return;
+        };
         for (time, text) in logs {
-            known.logs.push(time, text);
+            known.log(time, text);
         }
-        let trapped = match error {
+        let trapped = match &error {
             ExecutionError::Trapped(code) => Some(code.to_string()),
-            ExecutionError::CalledTrap(message) if message.is_empty() => Some("(no message)".to_string()),
+            ExecutionError::CalledTrap(message) if message.is_empty() => {
+                Some("(no message)".to_string())
+            }
             ExecutionError::CalledTrap(message) => Some(message.clone()),
             _ => None,
         };
         if let Some(text) = trapped {
-            known.logs.push(time, format!("[TRAP]: {text}").into_bytes());
+            known.log(time, format!("[TRAP]: {text}").into_bytes());
         }
         if payment == Payment::Balance {
             known.cycles = known.cycles.saturating_sub(fees::execution(instructions));
@@ -176,13 +234,16 @@ impl Executor {
 
     /// Schedules `canister_on_low_wasm_memory` when little heap is left.
     fn watch_wasm_memory(&mut self, id: Principal, state: &mut crate::network::State) {
-        let Some(canister) = state.canisters.get_mut(&id) else { return };
+        let Some(canister) = state.canisters.get_mut(&id) else {
+            return;
+        };
         let Some(code) = &canister.code else { return };
         let limit = match canister.settings.wasm_memory_limit {
             0 => HEAP_BYTES_MAX,
             limit => limit.min(HEAP_BYTES_MAX),
         };
-        let low = limit.saturating_sub(code.memory.heap.bytes()) < canister.settings.wasm_memory_threshold;
+        let low = limit.saturating_sub(code.memory.heap.bytes())
+            < canister.settings.wasm_memory_threshold;
         if low && !canister.low_memory_noticed {
             self.enqueue_system_task(id, SystemTask::LowWasmMemory);
         }
@@ -213,7 +274,12 @@ impl Executor {
                         "No response".to_string(),
                     )),
                 };
-                self.queue.push_back(Task::Response { to: *caller, callback: *callback, response, refund });
+                self.queue.push_back(Task::Response {
+                    to: *caller,
+                    callback: *callback,
+                    response,
+                    refund,
+                });
             }
         }
     }
@@ -229,7 +295,9 @@ pub enum Answer {
 
 fn register_call(canister: &mut Canister, context: u64, call: OutgoingCall, time: u64) -> Call {
     let callback = canister.allocate_id();
-    let deadline = call.timeout_seconds.map(|seconds| time + u64::from(seconds) * 1_000_000_000);
+    let deadline = call
+        .timeout_seconds
+        .map(|seconds| time + u64::from(seconds) * 1_000_000_000);
     canister.callbacks.insert(
         callback,
         Callback {
@@ -238,7 +306,6 @@ fn register_call(canister: &mut Canister, context: u64, call: OutgoingCall, time
             on_reply: call.on_reply,
             on_reject: call.on_reject,
             on_cleanup: call.on_cleanup,
-            cycles: call.cycles,
             deadline,
         },
     );

@@ -37,7 +37,10 @@ impl Executor {
         {
             let state = self.network.read();
             for canister in state.canisters.values() {
-                if canister.is_running() && canister.global_timer != 0 && exports(canister, SystemTask::GlobalTimer) {
+                if canister.is_running()
+                    && canister.global_timer != 0
+                    && exports(canister, SystemTask::GlobalTimer)
+                {
                     match canister.global_timer <= now {
                         true => due.push((canister.id, SystemTask::GlobalTimer)),
                         false => next = next.min(canister.global_timer),
@@ -100,7 +103,9 @@ impl Executor {
     pub(super) fn execute_system_task(&mut self, id: Principal, task: SystemTask) {
         let context = {
             let mut state = self.network.write();
-            let Some(canister) = state.canisters.get_mut(&id) else { return };
+            let Some(canister) = state.canisters.get_mut(&id) else {
+                return;
+            };
             if !canister.is_running() || !exports(canister, task) {
                 return;
             }
@@ -125,7 +130,10 @@ impl Executor {
             call_context: context,
             point: EntryPoint::SystemTask,
             entry: Entry::Export(task.export()),
-            message: Message { caller: Some(Principal::management_canister()), ..Message::default() },
+            message: Message {
+                caller: Some(Principal::management_canister()),
+                ..Message::default()
+            },
             limits: UPDATE,
             payment: Payment::Balance,
         });
@@ -136,8 +144,9 @@ impl Executor {
         let mut expired = Vec::new();
         for canister in self.network.write().canisters.values_mut() {
             if let Status::Stopping(waiting) = &mut canister.status {
-                let (late, kept): (Vec<StopRequest>, Vec<StopRequest>) =
-                    std::mem::take(waiting).into_iter().partition(|request| request.deadline <= now);
+                let (late, kept): (Vec<StopRequest>, Vec<StopRequest>) = std::mem::take(waiting)
+                    .into_iter()
+                    .partition(|request| request.deadline <= now);
                 *waiting = kept;
                 expired.extend(late);
             }
@@ -177,5 +186,8 @@ impl Executor {
 }
 
 fn exports(canister: &Canister, task: SystemTask) -> bool {
-    canister.code.as_ref().is_some_and(|code| code.module.exports(MethodKind::System, task.export()))
+    canister
+        .code
+        .as_ref()
+        .is_some_and(|code| code.module.exports(MethodKind::System, task.export()))
 }

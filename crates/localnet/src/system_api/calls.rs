@@ -27,7 +27,13 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
          reply_environment: u32,
          reject_function: u32,
          reject_environment: u32| {
-            enter(&mut guest, "call_new", CALL, NEW, callee_size.saturating_add(name_size))?;
+            enter(
+                &mut guest,
+                "call_new",
+                CALL,
+                NEW,
+                callee_size.saturating_add(name_size),
+            )?;
             abandon(&mut guest);
             let callee = read(&mut guest, callee, callee_size)?;
             let Ok(callee) = Principal::try_from_slice(&callee) else {
@@ -41,8 +47,14 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
                 callee,
                 method,
                 argument: Vec::new(),
-                on_reply: Closure { function: reply_function, environment: reply_environment },
-                on_reject: Closure { function: reject_function, environment: reject_environment },
+                on_reply: Closure {
+                    function: reply_function,
+                    environment: reply_environment,
+                },
+                on_reject: Closure {
+                    function: reject_function,
+                    environment: reject_environment,
+                },
                 on_cleanup: None,
                 cycles: 0,
                 timeout_seconds: None,
@@ -64,25 +76,37 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         under_construction(&mut guest, "call_data_append")?.argument.extend_from_slice(&bytes);
         Ok(())
     })?;
-    linker.func_wrap("ic0", "call_on_cleanup", |mut guest: Guest, function: u32, environment: u32| {
-        enter(&mut guest, "call_on_cleanup", CALL, USUAL, 0)?;
-        let call = under_construction(&mut guest, "call_on_cleanup")?;
-        if call.on_cleanup.is_some() {
-            return violation(&mut guest, "ic0.call_on_cleanup can be called at most once");
-        }
-        call.on_cleanup = Some(Closure { function, environment });
-        Ok(())
-    })?;
-    linker.func_wrap("ic0", "call_with_best_effort_response", |mut guest: Guest, seconds: u32| {
-        enter(&mut guest, "call_with_best_effort_response", CALL, USUAL, 0)?;
-        let call = under_construction(&mut guest, "call_with_best_effort_response")?;
-        if call.timeout_seconds.is_some() {
-            let detail = "ic0_call_with_best_effort_response failed because a timeout is already set";
-            return violation(&mut guest, detail);
-        }
-        call.timeout_seconds = Some(seconds.min(BEST_EFFORT_TIMEOUT_SECONDS_MAX));
-        Ok(())
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "call_on_cleanup",
+        |mut guest: Guest, function: u32, environment: u32| {
+            enter(&mut guest, "call_on_cleanup", CALL, USUAL, 0)?;
+            let call = under_construction(&mut guest, "call_on_cleanup")?;
+            if call.on_cleanup.is_some() {
+                return violation(&mut guest, "ic0.call_on_cleanup can be called at most once");
+            }
+            call.on_cleanup = Some(Closure {
+                function,
+                environment,
+            });
+            Ok(())
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "call_with_best_effort_response",
+        |mut guest: Guest, seconds: u32| {
+            enter(&mut guest, "call_with_best_effort_response", CALL, USUAL, 0)?;
+            let call = under_construction(&mut guest, "call_with_best_effort_response")?;
+            if call.timeout_seconds.is_some() {
+                let detail =
+                    "ic0_call_with_best_effort_response failed because a timeout is already set";
+                return violation(&mut guest, detail);
+            }
+            call.timeout_seconds = Some(seconds.min(BEST_EFFORT_TIMEOUT_SECONDS_MAX));
+            Ok(())
+        },
+    )?;
     linker.func_wrap("ic0", "call_perform", |mut guest: Guest| {
         enter(&mut guest, "call_perform", CALL, PERFORM, 0)?;
         perform(&mut guest)
@@ -90,9 +114,15 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-pub fn under_construction<'a>(guest: &'a mut Guest, name: &str) -> HostResult<&'a mut OutgoingCall> {
+pub fn under_construction<'a>(
+    guest: &'a mut Guest,
+    name: &str,
+) -> HostResult<&'a mut OutgoingCall> {
     if guest.data().call.is_none() {
-        return violation(guest, format!("ic0.{name} called when no call is under construction"));
+        return violation(
+            guest,
+            format!("ic0.{name} called when no call is under construction"),
+        );
     }
     match &mut guest.data_mut().call {
         Some(call) => Ok(call),
@@ -116,8 +146,12 @@ fn perform(guest: &mut Guest) -> HostResult<u32> {
     };
     // A composite query pays nothing: it changes nothing.
     let pays = context.entry_point.is_replicated();
-    let fee = if pays { fees::call(call.method.len() + call.argument.len()) } else { 0 };
-    let spendable = context.balance.saturating_sub(context.facts.freezing_balance);
+    let fee = if pays {
+        fees::call(call.method.len() + call.argument.len())
+    } else {
+        0
+    };
+    let spendable = context.balance.saturating_sub(context.freezing_balance());
     if !context.has_room_for_call_to(&call.callee) || pays && spendable < fee {
         context.balance += call.cycles;
         return Ok(reject_code::SYS_TRANSIENT);

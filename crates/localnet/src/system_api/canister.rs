@@ -23,20 +23,42 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         enter(&mut guest, "canister_self_size", NOT_START, USUAL, 0)?;
         Ok(guest.data().facts.id.as_slice().len() as u32)
     })?;
-    linker.func_wrap("ic0", "canister_self_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "canister_self_copy", NOT_START, USUAL, size)?;
-        let id = guest.data().facts.id;
-        copy_out(&mut guest, id.as_slice(), to, offset, size, "canister_self_copy id")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "canister_self_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "canister_self_copy", NOT_START, USUAL, size)?;
+            let id = guest.data().facts.id;
+            copy_out(
+                &mut guest,
+                id.as_slice(),
+                to,
+                offset,
+                size,
+                "canister_self_copy id",
+            )
+        },
+    )?;
     linker.func_wrap("ic0", "subnet_self_size", |mut guest: Guest| {
         enter(&mut guest, "subnet_self_size", NOT_START, USUAL, 0)?;
         Ok(guest.data().facts.subnet.as_slice().len() as u32)
     })?;
-    linker.func_wrap("ic0", "subnet_self_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "subnet_self_copy", NOT_START, USUAL, size)?;
-        let id = guest.data().facts.subnet;
-        copy_out(&mut guest, id.as_slice(), to, offset, size, "subnet_self_copy id")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "subnet_self_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "subnet_self_copy", NOT_START, USUAL, size)?;
+            let id = guest.data().facts.subnet;
+            copy_out(
+                &mut guest,
+                id.as_slice(),
+                to,
+                offset,
+                size,
+                "subnet_self_copy id",
+            )
+        },
+    )?;
     linker.func_wrap("ic0", "subnet_self_node_count", |mut guest: Guest| {
         enter(&mut guest, "subnet_self_node_count", NOT_START, USUAL, 0)?;
         Ok(SUBNET_NODES)
@@ -49,14 +71,18 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         enter(&mut guest, "canister_version", NOT_START, USUAL, 0)?;
         Ok(guest.data().facts.version)
     })?;
-    linker.func_wrap("ic0", "is_controller", |mut guest: Guest, from: u32, size: u32| {
-        enter(&mut guest, "is_controller", ALWAYS, IS_CONTROLLER, size)?;
-        let bytes = read(&mut guest, from, size)?;
-        match Principal::try_from_slice(&bytes) {
-            Ok(id) => Ok(u32::from(guest.data().facts.controllers.contains(&id))),
-            Err(_) => violation(&mut guest, "ic0.is_controller: not a principal"),
-        }
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "is_controller",
+        |mut guest: Guest, from: u32, size: u32| {
+            enter(&mut guest, "is_controller", ALWAYS, IS_CONTROLLER, size)?;
+            let bytes = read(&mut guest, from, size)?;
+            match Principal::try_from_slice(&bytes) {
+                Ok(id) => Ok(u32::from(guest.data().facts.controllers.contains(&id))),
+                Err(_) => violation(&mut guest, "ic0.is_controller: not a principal"),
+            }
+        },
+    )?;
     linker.func_wrap("ic0", "in_replicated_execution", |mut guest: Guest| {
         enter(&mut guest, "in_replicated_execution", ALWAYS, USUAL, 0)?;
         Ok(u32::from(guest.data().entry_point.is_replicated()))
@@ -72,27 +98,47 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         context.global_timer = Some(at);
         Ok(before)
     })?;
-    linker.func_wrap("ic0", "performance_counter", |mut guest: Guest, counter: u32| {
-        enter(&mut guest, "performance_counter", ALWAYS, COUNTER, 0)?;
-        let left = instructions_left(&mut guest)?.max(0) as u64;
-        let used = guest.data().instruction_limit.saturating_sub(left);
-        match counter {
-            0 => Ok(used),
-            1 => Ok(guest.data().message.instructions_before + used),
-            _ => violation(&mut guest, format!("Error getting performance counter type {counter}")),
-        }
-    })?;
-    linker.func_wrap("ic0", "debug_print", |mut guest: Guest, from: u32, size: u32| {
-        let size = size.min(PRINTED_BYTES_MAX);
-        enter(&mut guest, "debug_print", ALWAYS, PRINT, 0)?;
-        print(&mut guest, from, size)
-    })?;
-    linker.func_wrap("ic0", "trap", |mut guest: Guest, from: u32, size: u32| -> HostResult<()> {
-        let size = size.min(PRINTED_BYTES_MAX);
-        enter(&mut guest, "trap", ALWAYS, USUAL, size)?;
-        let message = text_in_heap(&mut guest, from, size, "(trap message out of memory bounds)");
-        fail(&mut guest, ExecutionError::CalledTrap(message))
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "performance_counter",
+        |mut guest: Guest, counter: u32| {
+            enter(&mut guest, "performance_counter", ALWAYS, COUNTER, 0)?;
+            let left = instructions_left(&mut guest)?.max(0) as u64;
+            let used = guest.data().instruction_limit.saturating_sub(left);
+            match counter {
+                0 => Ok(used),
+                1 => Ok(guest.data().message.instructions_before + used),
+                _ => violation(
+                    &mut guest,
+                    format!("Error getting performance counter type {counter}"),
+                ),
+            }
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "debug_print",
+        |mut guest: Guest, from: u32, size: u32| {
+            let size = size.min(PRINTED_BYTES_MAX);
+            enter(&mut guest, "debug_print", ALWAYS, PRINT, 0)?;
+            print(&mut guest, from, size)
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "trap",
+        |mut guest: Guest, from: u32, size: u32| -> HostResult<()> {
+            let size = size.min(PRINTED_BYTES_MAX);
+            enter(&mut guest, "trap", ALWAYS, USUAL, size)?;
+            let message = text_in_heap(
+                &mut guest,
+                from,
+                size,
+                "(trap message out of memory bounds)",
+            );
+            fail(&mut guest, ExecutionError::CalledTrap(message))
+        },
+    )?;
     Ok(())
 }
 
@@ -102,7 +148,10 @@ fn text_in_heap(guest: &mut Guest, from: u32, size: u32, otherwise: &str) -> Str
     heap(guest)
         .ok()
         .and_then(|(heap, _)| heap.get(start..start + size as usize))
-        .map_or_else(|| otherwise.to_string(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+        .map_or_else(
+            || otherwise.to_string(),
+            |bytes| String::from_utf8_lossy(bytes).into_owned(),
+        )
 }
 
 fn print(guest: &mut Guest, from: u32, size: u32) -> HostResult<()> {
@@ -110,7 +159,12 @@ fn print(guest: &mut Guest, from: u32, size: u32) -> HostResult<()> {
     let kept = u64::from(size).min(LOG_BYTES_MAX as u64);
     let carried = u64::from(size).min(LOG_BYTES_MAX.saturating_sub(logged) as u64);
     charge(guest, 2 * kept + LOG_BYTE * carried)?;
-    let text = text_in_heap(guest, from, size, "(debug_print message out of memory bounds)");
+    let text = text_in_heap(
+        guest,
+        from,
+        size,
+        "(debug_print message out of memory bounds)",
+    );
     let context = guest.data_mut();
     if context.entry_point.is_replicated() {
         context.logs.push((context.time, text.into_bytes()));

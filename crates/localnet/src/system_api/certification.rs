@@ -11,19 +11,29 @@ use super::guest::*;
 use crate::limits::CERTIFIED_DATA_BYTES_MAX;
 
 pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
-    linker.func_wrap("ic0", "certified_data_set", |mut guest: Guest, from: u32, size: u32| {
-        enter(&mut guest, "certified_data_set", CERTIFIED_DATA, USUAL, size)?;
-        if size as usize > CERTIFIED_DATA_BYTES_MAX {
-            let detail = format!(
-                "ic0_certified_data_set failed because the passed data must be no larger than \
+    linker.func_wrap(
+        "ic0",
+        "certified_data_set",
+        |mut guest: Guest, from: u32, size: u32| {
+            enter(
+                &mut guest,
+                "certified_data_set",
+                CERTIFIED_DATA,
+                USUAL,
+                size,
+            )?;
+            if size as usize > CERTIFIED_DATA_BYTES_MAX {
+                let detail = format!(
+                    "ic0_certified_data_set failed because the passed data must be no larger than \
                  {CERTIFIED_DATA_BYTES_MAX} bytes. Found {size} bytes"
-            );
-            return violation(&mut guest, detail);
-        }
-        let data = read(&mut guest, from, size)?;
-        guest.data_mut().certified_data = Some(data);
-        Ok(())
-    })?;
+                );
+                return violation(&mut guest, detail);
+            }
+            let data = read(&mut guest, from, size)?;
+            guest.data_mut().certified_data = Some(data);
+            Ok(())
+        },
+    )?;
     linker.func_wrap("ic0", "data_certificate_present", |mut guest: Guest| {
         enter(&mut guest, "data_certificate_present", NOT_START, USUAL, 0)?;
         let context = guest.data();
@@ -32,23 +42,50 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         Ok(u32::from(present))
     })?;
     linker.func_wrap("ic0", "data_certificate_size", |mut guest: Guest| {
-        enter(&mut guest, "data_certificate_size", DATA_CERTIFICATE, USUAL, 0)?;
+        enter(
+            &mut guest,
+            "data_certificate_size",
+            DATA_CERTIFICATE,
+            USUAL,
+            0,
+        )?;
         Ok(certificate(&mut guest, "data_certificate_size")?.len() as u32)
     })?;
-    linker.func_wrap("ic0", "data_certificate_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "data_certificate_copy", DATA_CERTIFICATE, USUAL, size)?;
-        let certificate = certificate(&mut guest, "data_certificate_copy")?;
-        copy_out(&mut guest, &certificate, to, offset, size, "data_certificate_copy")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "data_certificate_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(
+                &mut guest,
+                "data_certificate_copy",
+                DATA_CERTIFICATE,
+                USUAL,
+                size,
+            )?;
+            let certificate = certificate(&mut guest, "data_certificate_copy")?;
+            copy_out(
+                &mut guest,
+                &certificate,
+                to,
+                offset,
+                size,
+                "data_certificate_copy",
+            )
+        },
+    )?;
     linker.func_wrap("ic0", "root_key_size", |mut guest: Guest| {
         enter(&mut guest, "root_key_size", ROOT_KEY, USUAL, 0)?;
         Ok(guest.data().facts.root_key.len() as u32)
     })?;
-    linker.func_wrap("ic0", "root_key_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "root_key_copy", ROOT_KEY, USUAL, size)?;
-        let key = Arc::clone(&guest.data().facts.root_key);
-        copy_out(&mut guest, &key, to, offset, size, "root_key_copy bytes")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "root_key_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "root_key_copy", ROOT_KEY, USUAL, size)?;
+            let key = Arc::clone(&guest.data().facts.root_key);
+            copy_out(&mut guest, &key, to, offset, size, "root_key_copy bytes")
+        },
+    )?;
     Ok(())
 }
 
@@ -58,6 +95,9 @@ fn certificate(guest: &mut Guest, name: &str) -> HostResult<Arc<Vec<u8>>> {
     }
     match &guest.data().data_certificate {
         Some(certificate) => Ok(Arc::clone(certificate)),
-        None => violation(guest, format!("\"ic0_{name}\" cannot be executed without a data certificate")),
+        None => violation(
+            guest,
+            format!("\"ic0_{name}\" cannot be executed without a data certificate"),
+        ),
     }
 }

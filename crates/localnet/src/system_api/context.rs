@@ -11,6 +11,7 @@ use wasmtime::{Global, Memory, ResourceLimiter};
 
 use super::entry_point::EntryPoint;
 use crate::error::{ExecutionError, Reject};
+use crate::fees;
 use crate::limits::{CALLS_IN_FLIGHT_MAX, HEAP_BYTES_MAX, TABLE_ELEMENTS_MAX};
 use crate::memory::StableMemory;
 
@@ -57,7 +58,9 @@ pub struct CanisterFacts {
     pub environment_variables: Arc<Vec<(String, String)>>,
     /// Below this balance the canister may not spend.
     pub freezing_balance: u128,
-    pub wasm_memory_limit: Option<u64>,
+    pub freezing_threshold_seconds: u64,
+    /// 0 is no limit.
+    pub wasm_memory_limit: u64,
     pub global_timer: u64,
     /// Calls in flight, by callee.
     pub calls_in_flight: Arc<BTreeMap<Principal, usize>>,
@@ -96,6 +99,8 @@ pub struct MessageContext {
     pub data_certificate: Option<Arc<Vec<u8>>>,
 
     pub stable: StableMemory,
+    /// Bytes of memory that this execution has added.
+    pub grown: u64,
     pub balance: u128,
     pub cycles_accepted: u128,
     pub cycles_minted: u128,
@@ -118,11 +123,45 @@ impl MessageContext {
     /// Calls to that canister which are in flight or will be.
     pub fn calls_to(&self, callee: &Principal) -> usize {
         let before = self.facts.calls_in_flight.get(callee).copied().unwrap_or(0);
-        before + self.calls.iter().filter(|call| call.callee == *callee).count()
+        before
+            + self
+                .calls
+                .iter()
+                .filter(|call| call.callee == *callee)
+                .count()
     }
 
     pub fn has_room_for_call_to(&self, callee: &Principal) -> bool {
         self.calls_to(callee) < CALLS_IN_FLIGHT_MAX
+    }
+
+    /// Below this balance the canister may not spend; it rises with its memory.
+    pub fn freezing_balance(&self) -> u128 {
+        let added = fees::idle(self.grown, 0, self.facts.freezing_threshold_seconds);
+        self.facts.freezing_balance.saturating_add(added)
+    }
+
+    /// Notes that memory grows, if the canister can afford to keep it. Where
+    /// nothing is kept, or an answer must be dealt with, it can always grow.
+    pub fn note_growth(&mut self, bytes: u64) -> Result<(), ExecutionError> {
+        self.grown += bytes;
+        let checked = matches!(
+            self.entry_point,
+            EntryPoint::Init | EntryPoint::Update | EntryPoint::SystemTask
+        );
+        let needed = self.freezing_balance();
+        if checked && bytes > 0 && self.balance < needed {
+            let missing = needed - self.balance;
+            return Err(ExecutionError::InsufficientCyclesInMemoryGrow { bytes, missing });
+        }
+        Ok(())
+    }
+
+    /// Stops the execution for a reason that is not the code's own trap.
+    fn stop<T>(&mut self, error: ExecutionError) -> wasmtime::Result<T> {
+        let shown = error.to_string();
+        self.error = Some(error);
+        Err(wasmtime::Error::msg(shown))
     }
 
     pub fn responded(&self) -> bool {
@@ -131,26 +170,40 @@ impl MessageContext {
 }
 
 impl ResourceLimiter for MessageContext {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if desired as u64 > HEAP_BYTES_MAX {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        // While the instance is made its memory is not growing.
+        if self.memory.is_none() {
+            return Ok(true);
+        }
+        let bytes = desired as u64;
+        if bytes > HEAP_BYTES_MAX || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let limited = matches!(self.entry_point, EntryPoint::Update | EntryPoint::SystemTask | EntryPoint::Init);
-        if let Some(limit) = self.facts.wasm_memory_limit
-            && limited
-            && limit > 0
-            && desired as u64 > limit
-            && self.memory.is_some()
-        {
-            let error = ExecutionError::WasmMemoryLimitExceeded { bytes: desired as u64, limit };
-            let shown = error.to_string();
-            self.error = Some(error);
-            return Err(wasmtime::Error::msg(shown));
+        let limited = matches!(
+            self.entry_point,
+            EntryPoint::Update | EntryPoint::SystemTask | EntryPoint::Init
+        );
+        let limit = self.facts.wasm_memory_limit;
+        if limited && limit > 0 && bytes > limit {
+            return self.stop(ExecutionError::WasmMemoryLimitExceeded { bytes, limit });
         }
-        Ok(true)
+        match self.note_growth((desired - current) as u64) {
+            Ok(()) => Ok(true),
+            Err(error) => self.stop(error),
+        }
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 }

@@ -19,60 +19,118 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         let balance = guest.data().balance;
         as_u64(&mut guest, balance)
     })?;
-    linker.func_wrap("ic0", "canister_cycle_balance128", |mut guest: Guest, to: u32| {
-        enter(&mut guest, "canister_cycle_balance128", NOT_START, USUAL, 0)?;
-        let balance = guest.data().balance;
-        write_u128(&mut guest, to, balance)
-    })?;
-    linker.func_wrap("ic0", "canister_liquid_cycle_balance128", |mut guest: Guest, to: u32| {
-        enter(&mut guest, "canister_liquid_cycle_balance128", NOT_START, USUAL, 0)?;
-        let liquid = liquid(&guest);
-        write_u128(&mut guest, to, liquid)
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "canister_cycle_balance128",
+        |mut guest: Guest, to: u32| {
+            enter(&mut guest, "canister_cycle_balance128", NOT_START, USUAL, 0)?;
+            let balance = guest.data().balance;
+            write_u128(&mut guest, to, balance)
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "canister_liquid_cycle_balance128",
+        |mut guest: Guest, to: u32| {
+            enter(
+                &mut guest,
+                "canister_liquid_cycle_balance128",
+                NOT_START,
+                USUAL,
+                0,
+            )?;
+            let liquid = liquid(&guest);
+            write_u128(&mut guest, to, liquid)
+        },
+    )?;
     linker.func_wrap("ic0", "msg_cycles_available", |mut guest: Guest| {
-        enter(&mut guest, "msg_cycles_available", CYCLES_AVAILABLE, USUAL, 0)?;
+        enter(
+            &mut guest,
+            "msg_cycles_available",
+            CYCLES_AVAILABLE,
+            USUAL,
+            0,
+        )?;
         let available = available(&guest);
         as_u64(&mut guest, available)
     })?;
-    linker.func_wrap("ic0", "msg_cycles_available128", |mut guest: Guest, to: u32| {
-        enter(&mut guest, "msg_cycles_available128", CYCLES_AVAILABLE, USUAL, 0)?;
-        let available = available(&guest);
-        write_u128(&mut guest, to, available)
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_cycles_available128",
+        |mut guest: Guest, to: u32| {
+            enter(
+                &mut guest,
+                "msg_cycles_available128",
+                CYCLES_AVAILABLE,
+                USUAL,
+                0,
+            )?;
+            let available = available(&guest);
+            write_u128(&mut guest, to, available)
+        },
+    )?;
     linker.func_wrap("ic0", "msg_cycles_refunded", |mut guest: Guest| {
         enter(&mut guest, "msg_cycles_refunded", CYCLES_REFUNDED, USUAL, 0)?;
         let refunded = guest.data().message.cycles_refunded;
         as_u64(&mut guest, refunded)
     })?;
-    linker.func_wrap("ic0", "msg_cycles_refunded128", |mut guest: Guest, to: u32| {
-        enter(&mut guest, "msg_cycles_refunded128", CYCLES_REFUNDED, USUAL, 0)?;
-        let refunded = guest.data().message.cycles_refunded;
-        write_u128(&mut guest, to, refunded)
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_cycles_refunded128",
+        |mut guest: Guest, to: u32| {
+            enter(
+                &mut guest,
+                "msg_cycles_refunded128",
+                CYCLES_REFUNDED,
+                USUAL,
+                0,
+            )?;
+            let refunded = guest.data().message.cycles_refunded;
+            write_u128(&mut guest, to, refunded)
+        },
+    )?;
     linker.func_wrap("ic0", "msg_cycles_accept", |mut guest: Guest, max: u64| {
         enter(&mut guest, "msg_cycles_accept", CYCLES_AVAILABLE, USUAL, 0)?;
         // What is accepted is at most `max`, so it fits.
         Ok(accept(&mut guest, u128::from(max)) as u64)
     })?;
-    linker.func_wrap("ic0", "msg_cycles_accept128", |mut guest: Guest, high: u64, low: u64, to: u32| {
-        enter(&mut guest, "msg_cycles_accept128", CYCLES_AVAILABLE, USUAL, 0)?;
-        let accepted = accept(&mut guest, joined(high, low));
-        write_u128(&mut guest, to, accepted)
-    })?;
-    linker.func_wrap("ic0", "cycles_burn128", |mut guest: Guest, high: u64, low: u64, to: u32| {
-        enter(&mut guest, "cycles_burn128", CYCLES_BURN, BURN, 0)?;
-        let burnt = joined(high, low).min(liquid(&guest));
-        guest.data_mut().balance -= burnt;
-        write_u128(&mut guest, to, burnt)
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_cycles_accept128",
+        |mut guest: Guest, high: u64, low: u64, to: u32| {
+            enter(
+                &mut guest,
+                "msg_cycles_accept128",
+                CYCLES_AVAILABLE,
+                USUAL,
+                0,
+            )?;
+            let accepted = accept(&mut guest, joined(high, low));
+            write_u128(&mut guest, to, accepted)
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "cycles_burn128",
+        |mut guest: Guest, high: u64, low: u64, to: u32| {
+            enter(&mut guest, "cycles_burn128", CYCLES_BURN, BURN, 0)?;
+            let burnt = joined(high, low).min(liquid(&guest));
+            guest.data_mut().balance -= burnt;
+            write_u128(&mut guest, to, burnt)
+        },
+    )?;
     linker.func_wrap("ic0", "call_cycles_add", |mut guest: Guest, amount: u64| {
         enter(&mut guest, "call_cycles_add", CALL_CYCLES, USUAL, 0)?;
         attach(&mut guest, "call_cycles_add", u128::from(amount))
     })?;
-    linker.func_wrap("ic0", "call_cycles_add128", |mut guest: Guest, high: u64, low: u64| {
-        enter(&mut guest, "call_cycles_add128", CALL_CYCLES, USUAL, 0)?;
-        attach(&mut guest, "call_cycles_add128", joined(high, low))
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "call_cycles_add128",
+        |mut guest: Guest, high: u64, low: u64| {
+            enter(&mut guest, "call_cycles_add128", CALL_CYCLES, USUAL, 0)?;
+            attach(&mut guest, "call_cycles_add128", joined(high, low))
+        },
+    )?;
     linker.func_wrap("ic0", "mint_cycles128", |mut guest: Guest, high: u64, low: u64, to: u32| {
         enter(&mut guest, "mint_cycles128", MINT, 0, 0)?;
         if guest.data().facts.id.as_slice() != CYCLES_MINTING_CANISTER {
@@ -102,7 +160,7 @@ fn as_u64(guest: &mut Guest, amount: u128) -> HostResult<u64> {
 /// What the canister may spend without freezing.
 fn liquid(guest: &Guest) -> u128 {
     let context = guest.data();
-    context.balance.saturating_sub(context.facts.freezing_balance)
+    context.balance.saturating_sub(context.freezing_balance())
 }
 
 fn available(guest: &Guest) -> u128 {
@@ -122,7 +180,13 @@ fn attach(guest: &mut Guest, name: &str, amount: u128) -> HostResult<()> {
     under_construction(guest, name)?;
     let available = liquid(guest);
     if amount > available {
-        return fail(guest, ExecutionError::OutOfCycles { requested: amount, available });
+        return fail(
+            guest,
+            ExecutionError::OutOfCycles {
+                requested: amount,
+                available,
+            },
+        );
     }
     under_construction(guest, name)?.cycles += amount;
     guest.data_mut().balance -= amount;

@@ -89,24 +89,41 @@ use EntryPoint::*;
 
 pub const ALWAYS: Availability = Availability(u16::MAX);
 /// Everywhere but in a module's start function.
-pub const NOT_START: Availability = Availability(u16::MAX & !Start.bit());
+pub const NOT_START: Availability = Availability(!Start.bit());
 pub const INSPECT: Availability = Availability::of(&[InspectMessage]);
 /// Replies and rejects of outgoing calls, in all their forms.
-const CALLBACKS: Availability =
-    Availability::of(&[ReplyCallback, RejectCallback, CompositeReplyCallback, CompositeRejectCallback]);
+const CALLBACKS: Availability = Availability::of(&[
+    ReplyCallback,
+    RejectCallback,
+    CompositeReplyCallback,
+    CompositeRejectCallback,
+]);
 const QUERIES: Availability = Availability::of(&[ReplicatedQuery, Query, CompositeQuery]);
-pub const ARGUMENT: Availability =
-    Availability::of(&[Init, Update, ReplyCallback, CompositeReplyCallback, InspectMessage]).and(QUERIES);
+pub const ARGUMENT: Availability = Availability::of(&[
+    Init,
+    Update,
+    ReplyCallback,
+    CompositeReplyCallback,
+    InspectMessage,
+])
+.and(QUERIES);
 pub const REJECT_CODE: Availability = CALLBACKS;
-pub const REJECT_MESSAGE: Availability = Availability::of(&[RejectCallback, CompositeRejectCallback]);
+pub const REJECT_MESSAGE: Availability =
+    Availability::of(&[RejectCallback, CompositeRejectCallback]);
 pub const RESPOND: Availability = Availability::of(&[Update]).and(QUERIES).and(CALLBACKS);
 pub const DEADLINE: Availability = RESPOND;
 pub const CYCLES_AVAILABLE: Availability =
     Availability::of(&[Update, ReplicatedQuery, ReplyCallback, RejectCallback]);
 pub const CYCLES_REFUNDED: Availability = Availability::of(&[ReplyCallback, RejectCallback]);
 /// Where the canister's state may change for good.
-const CHANGES: Availability =
-    Availability::of(&[Init, PreUpgrade, Update, ReplyCallback, RejectCallback, SystemTask]);
+const CHANGES: Availability = Availability::of(&[
+    Init,
+    PreUpgrade,
+    Update,
+    ReplyCallback,
+    RejectCallback,
+    SystemTask,
+]);
 pub const CYCLES_BURN: Availability = CHANGES.and(Availability::of(&[ReplicatedQuery, Cleanup]));
 pub const CALL: Availability =
     Availability::of(&[Update, CompositeQuery, SystemTask]).and(CALLBACKS);

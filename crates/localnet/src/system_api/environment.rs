@@ -15,31 +15,69 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         enter(&mut guest, "env_var_count", NOT_START, USUAL, 0)?;
         Ok(variables(&guest).len() as u32)
     })?;
-    linker.func_wrap("ic0", "env_var_name_size", |mut guest: Guest, index: u32| {
-        enter(&mut guest, "env_var_name_size", NOT_START, USUAL, 0)?;
-        Ok(name(&mut guest, index)?.len() as u32)
-    })?;
-    linker.func_wrap("ic0", "env_var_name_copy", |mut guest: Guest, index: u32, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "env_var_name_copy", NOT_START, USUAL, size)?;
-        let name = name(&mut guest, index)?;
-        copy_out(&mut guest, name.as_bytes(), to, offset, size, "env_var_name_copy name")
-    })?;
-    linker.func_wrap("ic0", "env_var_name_exists", |mut guest: Guest, from: u32, size: u32| {
-        enter(&mut guest, "env_var_name_exists", NOT_START, USUAL, size)?;
-        let name = given_name(&mut guest, from, size, "env_var_name_exists")?;
-        Ok(u32::from(variables(&guest).iter().any(|(known, _)| *known == name)))
-    })?;
-    linker.func_wrap("ic0", "env_var_value_size", |mut guest: Guest, from: u32, size: u32| {
-        enter(&mut guest, "env_var_value_size", NOT_START, USUAL, size)?;
-        Ok(value(&mut guest, from, size, "env_var_value_size")?.len() as u32)
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "env_var_name_size",
+        |mut guest: Guest, index: u32| {
+            enter(&mut guest, "env_var_name_size", NOT_START, USUAL, 0)?;
+            Ok(name(&mut guest, index)?.len() as u32)
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "env_var_name_copy",
+        |mut guest: Guest, index: u32, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "env_var_name_copy", NOT_START, USUAL, size)?;
+            let name = name(&mut guest, index)?;
+            copy_out(
+                &mut guest,
+                name.as_bytes(),
+                to,
+                offset,
+                size,
+                "env_var_name_copy name",
+            )
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "env_var_name_exists",
+        |mut guest: Guest, from: u32, size: u32| {
+            enter(&mut guest, "env_var_name_exists", NOT_START, USUAL, size)?;
+            let name = given_name(&mut guest, from, size, "env_var_name_exists")?;
+            Ok(u32::from(
+                variables(&guest).iter().any(|(known, _)| *known == name),
+            ))
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "env_var_value_size",
+        |mut guest: Guest, from: u32, size: u32| {
+            enter(&mut guest, "env_var_value_size", NOT_START, USUAL, size)?;
+            Ok(value(&mut guest, from, size, "env_var_value_size")?.len() as u32)
+        },
+    )?;
     linker.func_wrap(
         "ic0",
         "env_var_value_copy",
         |mut guest: Guest, from: u32, name_size: u32, to: u32, offset: u32, size: u32| {
-            enter(&mut guest, "env_var_value_copy", NOT_START, USUAL, size.saturating_add(name_size))?;
+            enter(
+                &mut guest,
+                "env_var_value_copy",
+                NOT_START,
+                USUAL,
+                size.saturating_add(name_size),
+            )?;
             let value = value(&mut guest, from, name_size, "env_var_value_copy")?;
-            copy_out(&mut guest, value.as_bytes(), to, offset, size, "env_var_value_copy value")
+            copy_out(
+                &mut guest,
+                value.as_bytes(),
+                to,
+                offset,
+                size,
+                "env_var_value_copy value",
+            )
         },
     )?;
     Ok(())
@@ -55,8 +93,10 @@ fn name(guest: &mut Guest, index: u32) -> HostResult<String> {
     match variables.get(index as usize) {
         Some((name, _)) => Ok(name.clone()),
         None => {
-            let detail =
-                format!("environment variable {index} is out of bounds: there are {}", variables.len());
+            let detail = format!(
+                "environment variable {index} is out of bounds: there are {}",
+                variables.len()
+            );
             violation(guest, detail)
         }
     }

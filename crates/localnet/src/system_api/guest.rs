@@ -28,7 +28,13 @@ pub fn trap<T>(guest: &mut Guest, code: TrapCode) -> HostResult<T> {
 }
 
 /// Checks availability and charges `cost` plus one instruction a byte.
-pub fn enter(guest: &mut Guest, name: &str, available: Availability, cost: u64, bytes: u32) -> HostResult<()> {
+pub fn enter(
+    guest: &mut Guest,
+    name: &str,
+    available: Availability,
+    cost: u64,
+    bytes: u32,
+) -> HostResult<()> {
     let point = guest.data().entry_point;
     if !available.allows(point) {
         let detail = format!("\"ic0_{name}\" cannot be executed in {} mode", point.name());
@@ -54,7 +60,10 @@ pub fn instructions_left(guest: &mut Guest) -> HostResult<i64> {
     let counter = guest.data().counter;
     match counter.map(|counter| counter.get(&mut *guest)) {
         Some(Val::I64(left)) => Ok(left),
-        _ => fail(guest, ExecutionError::Machine("BUG: no instruction counter".into())),
+        _ => fail(
+            guest,
+            ExecutionError::Machine("BUG: no instruction counter".into()),
+        ),
     }
 }
 
@@ -67,9 +76,19 @@ pub fn heap<'a>(guest: &'a mut Guest) -> HostResult<(&'a mut [u8], &'a mut Messa
 }
 
 /// Copies `source[offset..offset + size]` to `destination` in the heap.
-pub fn copy_out(guest: &mut Guest, source: &[u8], destination: u32, offset: u32, size: u32, what: &str) -> HostResult<()> {
+pub fn copy_out(
+    guest: &mut Guest,
+    source: &[u8],
+    destination: u32,
+    offset: u32,
+    size: u32,
+    what: &str,
+) -> HostResult<()> {
     let (offset, size) = (offset as usize, size as usize);
-    let Some(bytes) = offset.checked_add(size).and_then(|end| source.get(offset..end)) else {
+    let Some(bytes) = offset
+        .checked_add(size)
+        .and_then(|end| source.get(offset..end))
+    else {
         let detail = format!(
             "ic0.{what}: offset {offset} and size {size} are out of bounds of the {} bytes there are",
             source.len()
@@ -83,7 +102,10 @@ pub fn copy_out(guest: &mut Guest, source: &[u8], destination: u32, offset: u32,
 pub fn write(guest: &mut Guest, destination: u32, bytes: &[u8]) -> HostResult<()> {
     let (heap, _) = heap(guest)?;
     let start = destination as usize;
-    match start.checked_add(bytes.len()).and_then(|end| heap.get_mut(start..end)) {
+    match start
+        .checked_add(bytes.len())
+        .and_then(|end| heap.get_mut(start..end))
+    {
         Some(place) => {
             place.copy_from_slice(bytes);
             Ok(())
@@ -100,14 +122,20 @@ pub fn write_u128(guest: &mut Guest, destination: u32, value: u128) -> HostResul
 /// violates the contract, and is not a trap of its code.
 pub fn outside_heap<T>(guest: &mut Guest, start: u32, size: usize) -> HostResult<T> {
     let length = heap(guest)?.0.len();
-    violation(guest, format!("heap: src={start} + length={size} exceeds the slice size={length}"))
+    violation(
+        guest,
+        format!("heap: src={start} + length={size} exceeds the slice size={length}"),
+    )
 }
 
 /// Reads bytes from the heap.
 pub fn read(guest: &mut Guest, source: u32, size: u32) -> HostResult<Vec<u8>> {
     let (heap, _) = heap(guest)?;
     let start = source as usize;
-    match start.checked_add(size as usize).and_then(|end| heap.get(start..end)) {
+    match start
+        .checked_add(size as usize)
+        .and_then(|end| heap.get(start..end))
+    {
         Some(bytes) => Ok(bytes.to_vec()),
         None => outside_heap(guest, source, size as usize),
     }

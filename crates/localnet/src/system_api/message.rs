@@ -15,20 +15,35 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         enter(&mut guest, "msg_arg_data_size", ARGUMENT, USUAL, 0)?;
         Ok(guest.data().message.argument.len() as u32)
     })?;
-    linker.func_wrap("ic0", "msg_arg_data_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "msg_arg_data_copy", ARGUMENT, USUAL, size)?;
-        let argument = Arc::clone(&guest.data().message.argument);
-        copy_out(&mut guest, &argument, to, offset, size, "msg_arg_data_copy payload")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_arg_data_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "msg_arg_data_copy", ARGUMENT, USUAL, size)?;
+            let argument = Arc::clone(&guest.data().message.argument);
+            copy_out(
+                &mut guest,
+                &argument,
+                to,
+                offset,
+                size,
+                "msg_arg_data_copy payload",
+            )
+        },
+    )?;
     linker.func_wrap("ic0", "msg_caller_size", |mut guest: Guest| {
         enter(&mut guest, "msg_caller_size", NOT_START, USUAL, 0)?;
         Ok(caller(&guest).len() as u32)
     })?;
-    linker.func_wrap("ic0", "msg_caller_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "msg_caller_copy", NOT_START, USUAL, size)?;
-        let caller = caller(&guest);
-        copy_out(&mut guest, &caller, to, offset, size, "msg_caller_copy id")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_caller_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "msg_caller_copy", NOT_START, USUAL, size)?;
+            let caller = caller(&guest);
+            copy_out(&mut guest, &caller, to, offset, size, "msg_caller_copy id")
+        },
+    )?;
     // Callers are never described further here: no gateway vouches for them.
     for (size, copy) in [
         ("msg_caller_info_data_size", "msg_caller_info_data_copy"),
@@ -38,24 +53,42 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
             enter(&mut guest, size, NOT_START, USUAL, 0)?;
             Ok(0u32)
         })?;
-        linker.func_wrap("ic0", copy, move |mut guest: Guest, to: u32, offset: u32, bytes: u32| {
-            enter(&mut guest, copy, NOT_START, USUAL, bytes)?;
-            copy_out(&mut guest, &[], to, offset, bytes, copy)
-        })?;
+        linker.func_wrap(
+            "ic0",
+            copy,
+            move |mut guest: Guest, to: u32, offset: u32, bytes: u32| {
+                enter(&mut guest, copy, NOT_START, USUAL, bytes)?;
+                copy_out(&mut guest, &[], to, offset, bytes, copy)
+            },
+        )?;
     }
     linker.func_wrap("ic0", "msg_method_name_size", |mut guest: Guest| {
         enter(&mut guest, "msg_method_name_size", INSPECT, USUAL, 0)?;
         Ok(guest.data().message.method.len() as u32)
     })?;
-    linker.func_wrap("ic0", "msg_method_name_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "msg_method_name_copy", INSPECT, USUAL, size)?;
-        let name = guest.data().message.method.clone();
-        copy_out(&mut guest, name.as_bytes(), to, offset, size, "msg_method_name_copy payload")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_method_name_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(&mut guest, "msg_method_name_copy", INSPECT, USUAL, size)?;
+            let name = guest.data().message.method.clone();
+            copy_out(
+                &mut guest,
+                name.as_bytes(),
+                to,
+                offset,
+                size,
+                "msg_method_name_copy payload",
+            )
+        },
+    )?;
     linker.func_wrap("ic0", "accept_message", |mut guest: Guest| {
         enter(&mut guest, "accept_message", INSPECT, USUAL, 0)?;
         if guest.data().accepted {
-            return violation(&mut guest, "ic0.accept_message: the function was already called.");
+            return violation(
+                &mut guest,
+                "ic0.accept_message: the function was already called.",
+            );
         }
         guest.data_mut().accepted = true;
         Ok(())
@@ -65,28 +98,59 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
 }
 
 fn caller(guest: &Guest) -> Vec<u8> {
-    guest.data().message.caller.map_or_else(Vec::new, |caller| caller.as_slice().to_vec())
+    guest
+        .data()
+        .message
+        .caller
+        .map_or_else(Vec::new, |caller| caller.as_slice().to_vec())
 }
 
 fn define_rejects(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap("ic0", "msg_reject_code", |mut guest: Guest| {
         enter(&mut guest, "msg_reject_code", REJECT_CODE, USUAL, 0)?;
-        Ok(guest.data().message.reject.as_ref().map_or(0, |reject| reject.code))
+        Ok(guest
+            .data()
+            .message
+            .reject
+            .as_ref()
+            .map_or(0, |reject| reject.code))
     })?;
     linker.func_wrap("ic0", "msg_reject_msg_size", |mut guest: Guest| {
         enter(&mut guest, "msg_reject_msg_size", REJECT_MESSAGE, USUAL, 0)?;
         Ok(reject_message(&guest).len() as u32)
     })?;
-    linker.func_wrap("ic0", "msg_reject_msg_copy", |mut guest: Guest, to: u32, offset: u32, size: u32| {
-        enter(&mut guest, "msg_reject_msg_copy", REJECT_MESSAGE, USUAL, size)?;
-        let message = reject_message(&guest);
-        copy_out(&mut guest, message.as_bytes(), to, offset, size, "msg_reject_msg_copy msg")
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_reject_msg_copy",
+        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+            enter(
+                &mut guest,
+                "msg_reject_msg_copy",
+                REJECT_MESSAGE,
+                USUAL,
+                size,
+            )?;
+            let message = reject_message(&guest);
+            copy_out(
+                &mut guest,
+                message.as_bytes(),
+                to,
+                offset,
+                size,
+                "msg_reject_msg_copy msg",
+            )
+        },
+    )?;
     Ok(())
 }
 
 fn reject_message(guest: &Guest) -> String {
-    guest.data().message.reject.as_ref().map_or_else(String::new, |reject| reject.message.clone())
+    guest
+        .data()
+        .message
+        .reject
+        .as_ref()
+        .map_or_else(String::new, |reject| reject.message.clone())
 }
 
 fn define_answers(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
@@ -124,21 +188,26 @@ fn define_answers(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         context.response = Some(Response::Reply(std::mem::take(&mut context.reply_data)));
         Ok(())
     })?;
-    linker.func_wrap("ic0", "msg_reject", |mut guest: Guest, from: u32, size: u32| {
-        enter(&mut guest, "msg_reject", RESPOND, USUAL, size)?;
-        if guest.data().responded() {
-            return violation(&mut guest, "ic0.msg_reject: the call is already replied");
-        }
-        let max = guest.data().reply_bytes_max;
-        if size as usize > max {
-            let detail =
-                format!("ic0.msg_reject: application payload size ({size}) cannot be larger than {max}");
-            return violation(&mut guest, detail);
-        }
-        let message = read_text(&mut guest, from, size, "msg_reject")?;
-        let reject = Reject::new(reject_code::CANISTER_REJECT, message);
-        guest.data_mut().response = Some(Response::Reject(reject));
-        Ok(())
-    })?;
+    linker.func_wrap(
+        "ic0",
+        "msg_reject",
+        |mut guest: Guest, from: u32, size: u32| {
+            enter(&mut guest, "msg_reject", RESPOND, USUAL, size)?;
+            if guest.data().responded() {
+                return violation(&mut guest, "ic0.msg_reject: the call is already replied");
+            }
+            let max = guest.data().reply_bytes_max;
+            if size as usize > max {
+                let detail = format!(
+                    "ic0.msg_reject: application payload size ({size}) cannot be larger than {max}"
+                );
+                return violation(&mut guest, detail);
+            }
+            let message = read_text(&mut guest, from, size, "msg_reject")?;
+            let reject = Reject::new(reject_code::CANISTER_REJECT, message);
+            guest.data_mut().response = Some(Response::Reject(reject));
+            Ok(())
+        },
+    )?;
     Ok(())
 }

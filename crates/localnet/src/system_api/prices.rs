@@ -23,42 +23,71 @@ struct HttpParameters {
 }
 
 pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
-    linker.func_wrap("ic0", "cost_call", |mut guest: Guest, name: u64, payload: u64, to: u32| {
-        enter(&mut guest, "cost_call", ALWAYS, USUAL, 0)?;
-        let bytes = usize::try_from(name.saturating_add(payload)).unwrap_or(usize::MAX);
-        write_u128(&mut guest, to, fees::call(bytes))
-    })?;
-    linker.func_wrap("ic0", "cost_create_canister", |mut guest: Guest, to: u32| {
-        enter(&mut guest, "cost_create_canister", ALWAYS, USUAL, 0)?;
-        write_u128(&mut guest, to, fees::CANISTER_CREATION)
-    })?;
-    linker.func_wrap("ic0", "cost_http_request", |mut guest: Guest, request: u64, response: u64, to: u32| {
-        enter(&mut guest, "cost_http_request", ALWAYS, USUAL, 0)?;
-        write_u128(&mut guest, to, fees::http_request(request, Some(response)))
-    })?;
-    linker.func_wrap("ic0", "cost_http_request_v2", |mut guest: Guest, from: u32, size: u32, to: u32| {
-        enter(&mut guest, "cost_http_request_v2", ALWAYS, USUAL, size)?;
-        let bytes = read(&mut guest, from, size)?;
-        match Decode!(&bytes, HttpParameters) {
-            Ok(given) => {
-                write_u128(&mut guest, to, fees::http_request(given.request_bytes, given.max_response_bytes))
+    linker.func_wrap(
+        "ic0",
+        "cost_call",
+        |mut guest: Guest, name: u64, payload: u64, to: u32| {
+            enter(&mut guest, "cost_call", ALWAYS, USUAL, 0)?;
+            let bytes = usize::try_from(name.saturating_add(payload)).unwrap_or(usize::MAX);
+            write_u128(&mut guest, to, fees::call(bytes))
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "cost_create_canister",
+        |mut guest: Guest, to: u32| {
+            enter(&mut guest, "cost_create_canister", ALWAYS, USUAL, 0)?;
+            write_u128(&mut guest, to, fees::CANISTER_CREATION)
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "cost_http_request",
+        |mut guest: Guest, request: u64, response: u64, to: u32| {
+            enter(&mut guest, "cost_http_request", ALWAYS, USUAL, 0)?;
+            write_u128(&mut guest, to, fees::http_request(request, Some(response)))
+        },
+    )?;
+    linker.func_wrap(
+        "ic0",
+        "cost_http_request_v2",
+        |mut guest: Guest, from: u32, size: u32, to: u32| {
+            enter(&mut guest, "cost_http_request_v2", ALWAYS, USUAL, size)?;
+            let bytes = read(&mut guest, from, size)?;
+            match Decode!(&bytes, HttpParameters) {
+                Ok(given) => write_u128(
+                    &mut guest,
+                    to,
+                    fees::http_request(given.request_bytes, given.max_response_bytes),
+                ),
+                Err(_) => violation(
+                    &mut guest,
+                    "ic0_cost_http_request_v2: the parameters could not be decoded",
+                ),
             }
-            Err(_) => violation(&mut guest, "ic0_cost_http_request_v2: the parameters could not be decoded"),
-        }
-    })?;
+        },
+    )?;
     // The number of curves or algorithms that each knows.
-    for (function, kinds) in [("cost_sign_with_ecdsa", 1), ("cost_sign_with_schnorr", 2), ("cost_vetkd_derive_key", 1)] {
-        linker.func_wrap("ic0", function, move |mut guest: Guest, from: u32, size: u32, kind: u32, to: u32| {
-            enter(&mut guest, function, ALWAYS, USUAL, size)?;
-            if kind >= kinds {
-                return Ok(INVALID_CURVE);
-            }
-            let name = read_text(&mut guest, from, size, function)?;
-            match fees::threshold_key(&name) {
-                Some(cost) => write_u128(&mut guest, to, cost).map(|()| OK),
-                None => Ok(INVALID_KEY),
-            }
-        })?;
+    for (function, kinds) in [
+        ("cost_sign_with_ecdsa", 1),
+        ("cost_sign_with_schnorr", 2),
+        ("cost_vetkd_derive_key", 1),
+    ] {
+        linker.func_wrap(
+            "ic0",
+            function,
+            move |mut guest: Guest, from: u32, size: u32, kind: u32, to: u32| {
+                enter(&mut guest, function, ALWAYS, USUAL, size)?;
+                if kind >= kinds {
+                    return Ok(INVALID_CURVE);
+                }
+                let name = read_text(&mut guest, from, size, function)?;
+                match fees::threshold_key(&name) {
+                    Some(cost) => write_u128(&mut guest, to, cost).map(|()| OK),
+                    None => Ok(INVALID_KEY),
+                }
+            },
+        )?;
     }
     Ok(())
 }

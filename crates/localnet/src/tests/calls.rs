@@ -101,10 +101,14 @@ fn should_move_accepted_cycles_and_refund_the_rest() {
     let net = Net::new();
     let (proxy, callee) = pair(&net);
     let before = net.cycles(callee);
-    let (code, refund, reply) = answer_of(net.call(proxy, "call", &call_of(callee, "accept", 1_000, &[])));
+    let (code, refund, reply) =
+        answer_of(net.call(proxy, "call", &call_of(callee, "accept", 1_000, &[])));
     assert_eq!((code, refund), (0, 700));
     assert_eq!(reply, [1_000u64, 300, 700].map(u64::to_le_bytes).concat());
-    assert!(net.cycles(callee) < before + 300, "the execution was paid for");
+    assert!(
+        net.cycles(callee) < before + 300,
+        "the execution was paid for"
+    );
 }
 
 #[test]
@@ -115,7 +119,10 @@ fn should_refund_all_cycles_when_the_callee_traps() {
     let (code, refund, message) = answer_of(net.call(proxy, "call", &argument));
     assert_eq!((code, refund), (5, 1_000));
     let message = String::from_utf8(message).unwrap();
-    assert!(message.starts_with(&format!("IC0503: Error from Canister {callee}: ")), "{message}");
+    assert!(
+        message.starts_with(&format!("IC0503: Error from Canister {callee}: ")),
+        "{message}"
+    );
     assert_eq!(net.query(callee, "counter", &[]).number(), 0);
 }
 
@@ -133,7 +140,10 @@ fn should_call_a_query_of_another_canister_without_changing_it() {
     let net = Net::new();
     let (proxy, callee) = pair(&net);
     let argument = call_of(callee, "look", 0, &[]);
-    assert_eq!(answer_of(net.call(proxy, "call", &argument)).2, 1u64.to_le_bytes());
+    assert_eq!(
+        answer_of(net.call(proxy, "call", &argument)).2,
+        1u64.to_le_bytes()
+    );
     assert_eq!(net.query(callee, "counter", &[]).number(), 0);
 }
 
@@ -142,7 +152,8 @@ fn should_reject_a_call_to_a_canister_that_does_not_exist() {
     let net = Net::new();
     let (proxy, _) = pair(&net);
     let nobody = crate::network::canister_id(0x0000_0000_FFEF_FFFF);
-    let (code, refund, message) = answer_of(net.call(proxy, "call", &call_of(nobody, "x", 50, &[])));
+    let (code, refund, message) =
+        answer_of(net.call(proxy, "call", &call_of(nobody, "x", 50, &[])));
     assert_eq!((code, refund), (3, 50));
     assert_eq!(message, format!("Canister {nobody} not found").into_bytes());
 }
@@ -151,10 +162,22 @@ fn should_reject_a_call_to_a_canister_that_does_not_exist() {
 fn should_run_the_cleanup_when_a_callback_traps() {
     let net = Net::new();
     let (proxy, callee) = pair(&net);
-    let outcome = net.call(proxy, "trap_in_callback", &call_of(callee, "accept", 0, &[]));
+    let outcome = net.call(
+        proxy,
+        "trap_in_callback",
+        &call_of(callee, "accept", 0, &[]),
+    );
     assert_eq!(outcome.error_code(), "IC0503");
-    assert_eq!(net.query(proxy, "counter", &[]).number(), 11, "the callback is undone and the cleanup is not");
-    assert_eq!(net.query(callee, "counter", &[]).number(), 1, "the callee keeps what it did");
+    assert_eq!(
+        net.query(proxy, "counter", &[]).number(),
+        11,
+        "the callback is undone and the cleanup is not"
+    );
+    assert_eq!(
+        net.query(callee, "counter", &[]).number(),
+        1,
+        "the callee keeps what it did"
+    );
 }
 
 #[test]
@@ -169,7 +192,11 @@ fn should_not_change_an_answer_that_was_given_before_the_callback_traps() {
 fn should_report_a_callback_that_is_not_in_the_table() {
     let net = Net::new();
     let (proxy, callee) = pair(&net);
-    let outcome = net.call(proxy, "missing_callback", &call_of(callee, "accept", 0, &[]));
+    let outcome = net.call(
+        proxy,
+        "missing_callback",
+        &call_of(callee, "accept", 0, &[]),
+    );
     assert_eq!(outcome.error_code(), "IC0513");
 }
 
@@ -197,9 +224,13 @@ fn should_keep_all_cycles_in_sum() {
     let (proxy, callee) = pair(&net);
     let total = || net.cycles(proxy) + net.cycles(callee);
     let before = total();
-    net.call(proxy, "call", &call_of(callee, "accept", 5_000_000, &[])).reply();
+    net.call(proxy, "call", &call_of(callee, "accept", 5_000_000, &[]))
+        .reply();
     let spent = before - total();
-    assert!(spent < 100_000_000, "{spent} cycles went into execution and transmission");
+    assert!(
+        spent < 100_000_000,
+        "{spent} cycles went into execution and transmission"
+    );
 }
 
 #[test]
@@ -208,4 +239,20 @@ fn should_trap_a_call_that_attaches_more_than_there_is() {
     let (proxy, callee) = pair(&net);
     let outcome = net.call(proxy, "call", &call_of(callee, "accept", u64::MAX, &[]));
     assert_eq!(outcome.error_code(), "IC0504");
+}
+
+/// Not a test of speed, but of nothing waiting: a round trip takes a fraction
+/// of the time that a network of many nodes needs.
+#[test]
+fn should_answer_without_waiting_for_rounds() {
+    let net = Net::new();
+    let (proxy, callee) = pair(&net);
+    let argument = call_of(callee, "accept", 0, &[]);
+    let begun = std::time::Instant::now();
+    for _ in 0..100 {
+        net.call(proxy, "call", &argument).reply();
+    }
+    let each = begun.elapsed() / 100;
+    println!("{each:?} for a call with a call inside");
+    assert!(each < std::time::Duration::from_millis(100), "{each:?}");
 }

@@ -28,7 +28,10 @@ const WITNESS: &str = r#"
 fn failing(entry_point: &str) -> String {
     let before = format!("(func (export \"{entry_point}\")");
     assert!(WITNESS.contains(&before));
-    WITNESS.replace(&before, &format!("{before} (call $note (i64.const 9)) (call $boom)"))
+    WITNESS.replace(
+        &before,
+        &format!("{before} (call $note (i64.const 9)) (call $boom)"),
+    )
 }
 
 #[test]
@@ -39,9 +42,21 @@ fn should_run_the_entry_points_of_each_mode() {
     assert_eq!(net.query(canister, "notes", &[]).number(), 1);
     net.upgrade(canister, WITNESS).reply();
     assert_eq!(net.query(canister, "notes", &[]).number(), 123);
-    assert_eq!(net.query(canister, "counter", &[]).number(), 0, "the heap is new");
-    let flags = types::UpgradeFlags { skip_pre_upgrade: Some(true), wasm_memory_persistence: None };
-    net.install(canister, types::CanisterInstallMode::Upgrade(Some(flags)), WITNESS).reply();
+    assert_eq!(
+        net.query(canister, "counter", &[]).number(),
+        0,
+        "the heap is new"
+    );
+    let flags = types::UpgradeFlags {
+        skip_pre_upgrade: Some(true),
+        wasm_memory_persistence: None,
+    };
+    net.install(
+        canister,
+        types::CanisterInstallMode::Upgrade(Some(flags)),
+        WITNESS,
+    )
+    .reply();
     assert_eq!(net.query(canister, "notes", &[]).number(), 1233);
     net.install(canister, REINSTALL, WITNESS).reply();
     assert_eq!(net.query(canister, "notes", &[]).number(), 1);
@@ -56,8 +71,17 @@ fn should_keep_the_heap_when_the_upgrade_asks_for_it() {
         skip_pre_upgrade: None,
         wasm_memory_persistence: Some(types::WasmMemoryPersistence::Keep),
     };
-    net.install(canister, types::CanisterInstallMode::Upgrade(Some(flags)), WITNESS).reply();
-    assert_eq!(net.query(canister, "counter", &[]).number(), 2, "with what pre_upgrade did");
+    net.install(
+        canister,
+        types::CanisterInstallMode::Upgrade(Some(flags)),
+        WITNESS,
+    )
+    .reply();
+    assert_eq!(
+        net.query(canister, "counter", &[]).number(),
+        2,
+        "with what pre_upgrade did"
+    );
 }
 
 #[test]
@@ -65,7 +89,11 @@ fn should_undo_an_upgrade_that_fails_in_any_step() {
     let net = Net::new();
     let canister = net.canister(WITNESS);
     net.call(canister, "bump", &[]).reply();
-    assert_eq!(net.upgrade(canister, &failing("canister_post_upgrade")).error_code(), "IC0503");
+    assert_eq!(
+        net.upgrade(canister, &failing("canister_post_upgrade"))
+            .error_code(),
+        "IC0503"
+    );
     assert_eq!(net.query(canister, "notes", &[]).number(), 1);
     assert_eq!(net.query(canister, "counter", &[]).number(), 1);
     let stubborn = net.canister(&failing("canister_pre_upgrade"));
@@ -77,7 +105,11 @@ fn should_undo_an_upgrade_that_fails_in_any_step() {
 fn should_leave_a_canister_empty_when_its_first_installation_fails() {
     let net = Net::new();
     let canister = net.create();
-    assert_eq!(net.install(canister, INSTALL, &failing("canister_init")).error_code(), "IC0503");
+    assert_eq!(
+        net.install(canister, INSTALL, &failing("canister_init"))
+            .error_code(),
+        "IC0503"
+    );
     assert_eq!(net.query(canister, "counter", &[]).error_code(), "IC0537");
     net.install(canister, INSTALL, WITNESS).reply();
     assert_eq!(net.query(canister, "notes", &[]).number(), 1);
@@ -89,7 +121,10 @@ fn should_keep_modes_apart() {
     let canister = net.create();
     assert_eq!(net.upgrade(canister, WITNESS).error_code(), "IC0537");
     net.install(canister, REINSTALL, WITNESS).reply();
-    assert_eq!(net.install(canister, INSTALL, WITNESS).error_code(), "IC0514");
+    assert_eq!(
+        net.install(canister, INSTALL, WITNESS).error_code(),
+        "IC0514"
+    );
 }
 
 #[test]
@@ -102,7 +137,10 @@ fn should_give_init_its_argument_and_run_the_start_function_before() {
         (func (export "canister_update bump") (call $bump) (call $answer (i64.const 0)))"#,
     );
     net.call(canister, "bump", &[]).reply();
-    assert_eq!(net.query(canister, "counter", &[]).number(), 100 + "argument".len() as u64 + 1);
+    assert_eq!(
+        net.query(canister, "counter", &[]).number(),
+        100 + "argument".len() as u64 + 1
+    );
 }
 
 #[test]
@@ -115,7 +153,10 @@ fn should_install_a_gzipped_module_under_the_hash_of_what_was_sent() {
     let hash: [u8; 32] = Sha256::digest(&sent).into();
     net.install_bytes(canister, INSTALL, sent).reply();
     assert_eq!(net.query(canister, "notes", &[]).number(), 1);
-    assert_eq!(net.network.read_tree().canisters[&canister].module_hash, Some(hash));
+    assert_eq!(
+        net.network.read_tree().canisters[&canister].module_hash,
+        Some(hash)
+    );
     assert_eq!(net.status(canister).module_hash, Some(hash.to_vec()));
 }
 
@@ -127,7 +168,10 @@ fn should_install_from_chunks() {
     let hash: [u8; 32] = Sha256::digest(&wasm).into();
     let mut hashes = Vec::new();
     for chunk in wasm.chunks(500) {
-        let argument = types::UploadChunkArgs { canister_id: canister, chunk: chunk.to_vec() };
+        let argument = types::UploadChunkArgs {
+            canister_id: canister,
+            chunk: chunk.to_vec(),
+        };
         let reply = net.manage("upload_chunk", (argument,)).reply();
         hashes.push(candid::decode_one::<types::ChunkHash>(&reply).unwrap());
     }
@@ -140,18 +184,37 @@ fn should_install_from_chunks() {
         arg: Vec::new(),
         sender_canister_version: None,
     };
-    let record = types::CanisterIdRecord { canister_id: canister };
+    let record = types::CanisterIdRecord {
+        canister_id: canister,
+    };
     let stored = net.manage("stored_chunks", (record.clone(),)).reply();
-    assert_eq!(candid::decode_one::<Vec<types::ChunkHash>>(&stored).unwrap().len(), hashes.len());
-    let wrong = net.manage("install_chunked_code", (arguments(vec![1; 32], hashes.clone()),));
+    assert_eq!(
+        candid::decode_one::<Vec<types::ChunkHash>>(&stored)
+            .unwrap()
+            .len(),
+        hashes.len()
+    );
+    let wrong = net.manage(
+        "install_chunked_code",
+        (arguments(vec![1; 32], hashes.clone()),),
+    );
     assert_eq!(wrong.error_code(), "IC0504");
     let absent = vec![types::ChunkHash { hash: vec![3; 32] }];
-    assert_eq!(net.manage("install_chunked_code", (arguments(hash.to_vec(), absent),)).error_code(), "IC0504");
-    net.manage("install_chunked_code", (arguments(hash.to_vec(), hashes),)).reply();
+    assert_eq!(
+        net.manage("install_chunked_code", (arguments(hash.to_vec(), absent),))
+            .error_code(),
+        "IC0504"
+    );
+    net.manage("install_chunked_code", (arguments(hash.to_vec(), hashes),))
+        .reply();
     assert_eq!(net.query(canister, "notes", &[]).number(), 1);
     net.manage("clear_chunk_store", (record.clone(),)).reply();
     let stored = net.manage("stored_chunks", (record,)).reply();
-    assert!(candid::decode_one::<Vec<types::ChunkHash>>(&stored).unwrap().is_empty());
+    assert!(
+        candid::decode_one::<Vec<types::ChunkHash>>(&stored)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -171,7 +234,12 @@ fn should_compile_again_when_the_kept_module_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let store = || ModuleStore::new(Some(folder.path().to_path_buf()));
     Net::with_modules(store()).canister(WITNESS);
-    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let file = std::fs::read_dir(folder.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     std::fs::write(&file, b"not a module").unwrap();
     let net = Net::with_modules(store());
     let canister = net.canister(WITNESS);

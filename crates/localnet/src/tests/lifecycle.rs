@@ -24,7 +24,11 @@ fn record(canister_id: Principal) -> (types::CanisterIdRecord,) {
 }
 
 fn settings(net: &Net, canister_id: Principal, settings: types::CanisterSettings) -> Outcome {
-    let argument = types::UpdateSettingsArgs { canister_id, settings, sender_canister_version: None };
+    let argument = types::UpdateSettingsArgs {
+        canister_id,
+        settings,
+        sender_canister_version: None,
+    };
     net.manage("update_settings", (argument,))
 }
 
@@ -35,7 +39,10 @@ fn should_reject_calls_to_a_stopped_canister_until_it_is_started() {
     net.manage("stop_canister", record(canister)).reply();
     assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0508");
     assert_eq!(net.query(canister, "counter", &[]).error_code(), "IC0508");
-    assert_eq!(net.status(canister).status, types::CanisterStatusType::Stopped);
+    assert_eq!(
+        net.status(canister).status,
+        types::CanisterStatusType::Stopped
+    );
     net.manage("start_canister", record(canister)).reply();
     assert_eq!(net.call(canister, "hello", &[]).number(), 1);
 }
@@ -48,7 +55,12 @@ fn should_stop_only_when_open_calls_are_answered() {
     let inner = call_of(proxy, "missing", 0, &[]);
     let (call, _) = net.submit(net.user, proxy, "call", &call_of(other, "call", 0, &inner));
     let argument = candid::encode_args(record(proxy)).unwrap();
-    let (stop, _) = net.submit(net.user, Principal::management_canister(), "stop_canister", &argument);
+    let (stop, _) = net.submit(
+        net.user,
+        Principal::management_canister(),
+        "stop_canister",
+        &argument,
+    );
     let (_, _, answer) = answer_of(net.wait(call));
     net.wait(stop).reply();
     assert_eq!(net.status(proxy).status, types::CanisterStatusType::Stopped);
@@ -59,7 +71,10 @@ fn should_stop_only_when_open_calls_are_answered() {
 fn should_delete_only_stopped_canisters_and_never_give_out_their_ids_again() {
     let net = Net::new();
     let canister = net.canister(HELLO);
-    assert_eq!(net.manage("delete_canister", record(canister)).error_code(), "IC0510");
+    assert_eq!(
+        net.manage("delete_canister", record(canister)).error_code(),
+        "IC0510"
+    );
     net.manage("stop_canister", record(canister)).reply();
     net.manage("delete_canister", record(canister)).reply();
     assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0301");
@@ -95,22 +110,53 @@ fn should_let_only_controllers_control() {
     let canister = net.canister(HELLO);
     let stranger = Principal::self_authenticating([9]);
     let argument = candid::encode_args(record(canister)).unwrap();
-    for method in ["canister_status", "stop_canister", "uninstall_code", "delete_canister", "stored_chunks"] {
-        let outcome = net.call_as(stranger, Principal::management_canister(), method, &argument);
+    for method in [
+        "canister_status",
+        "stop_canister",
+        "uninstall_code",
+        "delete_canister",
+        "stored_chunks",
+    ] {
+        let outcome = net.call_as(
+            stranger,
+            Principal::management_canister(),
+            method,
+            &argument,
+        );
         assert!(matches!(outcome, Outcome::Refused(_)), "{method}");
         assert_eq!(outcome.error_code(), "IC0512", "{method}");
     }
     let controllers = vec![stranger];
-    settings(&net, canister, types::CanisterSettings { controllers: Some(controllers.clone()), ..Default::default() })
-        .reply();
-    assert_eq!(net.network.read_tree().canisters[&canister].controllers, controllers);
-    assert_eq!(net.manage("canister_status", record(canister)).error_code(), "IC0512");
+    settings(
+        &net,
+        canister,
+        types::CanisterSettings {
+            controllers: Some(controllers.clone()),
+            ..Default::default()
+        },
+    )
+    .reply();
+    assert_eq!(
+        net.network.read_tree().canisters[&canister].controllers,
+        controllers
+    );
+    assert_eq!(
+        net.manage("canister_status", record(canister)).error_code(),
+        "IC0512"
+    );
 }
 
 #[test]
 fn should_refuse_what_only_canisters_may_call() {
     let net = Net::new();
-    for method in ["raw_rand", "deposit_cycles", "canister_info", "create_canister", "http_request", "no_such_method"] {
+    for method in [
+        "raw_rand",
+        "deposit_cycles",
+        "canister_info",
+        "create_canister",
+        "http_request",
+        "no_such_method",
+    ] {
         let outcome = net.call(Principal::management_canister(), method, b"DIDL\0\0");
         assert!(matches!(outcome, Outcome::Refused(_)), "{method}");
         assert_eq!(outcome.error_code(), "IC0406", "{method}");
@@ -129,16 +175,33 @@ fn should_serve_canisters_that_call_the_management_canister() {
     assert_eq!((code, refund), (0, 10));
     assert_eq!(candid::decode_one::<Vec<u8>>(&random).unwrap().len(), 32);
 
-    let (code, refund, created) = call("create_canister", 700_000_000_000, candid::encode_args((types::CreateCanisterArgs::default(),)).unwrap());
-    assert_eq!((code, refund), (0, 0), "{}", String::from_utf8_lossy(&created));
+    let (code, refund, created) = call(
+        "create_canister",
+        700_000_000_000,
+        candid::encode_args((types::CreateCanisterArgs::default(),)).unwrap(),
+    );
+    assert_eq!(
+        (code, refund),
+        (0, 0),
+        "{}",
+        String::from_utf8_lossy(&created)
+    );
     let created = candid::decode_one::<types::CanisterIdRecord>(&created).unwrap();
-    let (code, _, status) = call("canister_status", 0, candid::encode_args((created.clone(),)).unwrap());
+    let (code, _, status) = call(
+        "canister_status",
+        0,
+        candid::encode_args((created.clone(),)).unwrap(),
+    );
     assert_eq!(code, 0);
     let status: types::CanisterStatusResult = candid::decode_one(&status).unwrap();
     assert_eq!(status.cycles, Nat::from(200_000_000_000u64));
     assert_eq!(status.settings.controllers, [proxy]);
 
-    let (code, refund, _) = call("deposit_cycles", 50, candid::encode_args((created.clone(),)).unwrap());
+    let (code, refund, _) = call(
+        "deposit_cycles",
+        50,
+        candid::encode_args((created.clone(),)).unwrap(),
+    );
     assert_eq!((code, refund), (0, 0));
     let (code, _, info) = call(
         "canister_info",
@@ -153,8 +216,17 @@ fn should_serve_canisters_that_call_the_management_canister() {
     let info: types::CanisterInfoResult = candid::decode_one(&info).unwrap();
     assert_eq!((info.total_num_changes, info.recent_changes.len()), (1, 1));
 
-    let (code, refund, message) = call("create_canister", 7, candid::encode_args((types::CreateCanisterArgs::default(),)).unwrap());
-    assert_eq!((code, refund), (4, 7), "{}", String::from_utf8_lossy(&message));
+    let (code, refund, message) = call(
+        "create_canister",
+        7,
+        candid::encode_args((types::CreateCanisterArgs::default(),)).unwrap(),
+    );
+    assert_eq!(
+        (code, refund),
+        (4, 7),
+        "{}",
+        String::from_utf8_lossy(&message)
+    );
     let (code, _, message) = call("no_such_method", 0, Vec::new());
     assert_eq!((code, &message[..7]), (5, &b"IC0536:"[..]));
 }
@@ -163,12 +235,25 @@ fn should_serve_canisters_that_call_the_management_canister() {
 fn should_reject_open_calls_when_code_is_uninstalled() {
     let net = Net::new();
     let (proxy, other) = (net.canister(PROXY), net.canister(PROXY));
-    settings(&net, other, types::CanisterSettings { controllers: Some(vec![net.user, other]), ..Default::default() })
-        .reply();
+    settings(
+        &net,
+        other,
+        types::CanisterSettings {
+            controllers: Some(vec![net.user, other]),
+            ..Default::default()
+        },
+    )
+    .reply();
     // `other` uninstalls itself in the middle of answering `proxy`.
     let uninstall = candid::encode_args(record(other)).unwrap();
-    let inner = call_of(Principal::management_canister(), "uninstall_code", 0, &uninstall);
-    let (code, refund, message) = answer_of(net.call(proxy, "call", &call_of(other, "call", 77, &inner)));
+    let inner = call_of(
+        Principal::management_canister(),
+        "uninstall_code",
+        0,
+        &uninstall,
+    );
+    let (code, refund, message) =
+        answer_of(net.call(proxy, "call", &call_of(other, "call", 77, &inner)));
     assert_eq!((code, refund), (4, 77));
     assert!(String::from_utf8(message).unwrap().contains("uninstalled"));
     assert_eq!(net.status(other).module_hash, None);
@@ -187,7 +272,10 @@ fn should_freeze_a_canister_that_cannot_pay() {
     assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0207");
     let poor = net.create_with(1_000_000);
     assert_eq!(net.install(poor, INSTALL, HELLO).error_code(), "IC0207");
-    let top_up = types::ProvisionalTopUpCanisterArgs { canister_id: poor, amount: Nat::from(10u64.pow(13)) };
+    let top_up = types::ProvisionalTopUpCanisterArgs {
+        canister_id: poor,
+        amount: Nat::from(10u64.pow(13)),
+    };
     net.manage("provisional_top_up_canister", (top_up,)).reply();
     net.install(poor, INSTALL, HELLO).reply();
 }
@@ -196,12 +284,29 @@ fn should_freeze_a_canister_that_cannot_pay() {
 fn should_show_environment_variables_to_the_canister() {
     let net = Net::new();
     let canister = net.canister(HELLO);
-    let variable = |name: &str, value: &str| types::EnvironmentVariable { name: name.into(), value: value.into() };
-    let given = |variables| types::CanisterSettings { environment_variables: Some(variables), ..Default::default() };
-    settings(&net, canister, given(vec![variable("b", "two"), variable("a", "one")])).reply();
-    assert_eq!(net.call(canister, "variable", &[]), Outcome::Replied(b"two".to_vec()));
+    let variable = |name: &str, value: &str| types::EnvironmentVariable {
+        name: name.into(),
+        value: value.into(),
+    };
+    let given = |variables| types::CanisterSettings {
+        environment_variables: Some(variables),
+        ..Default::default()
+    };
+    settings(
+        &net,
+        canister,
+        given(vec![variable("b", "two"), variable("a", "one")]),
+    )
+    .reply();
+    assert_eq!(
+        net.call(canister, "variable", &[]),
+        Outcome::Replied(b"two".to_vec())
+    );
     let twice = vec![variable("a", "1"), variable("a", "2")];
-    assert_eq!(settings(&net, canister, given(twice)).error_code(), "IC0408");
+    assert_eq!(
+        settings(&net, canister, given(twice)).error_code(),
+        "IC0408"
+    );
 }
 
 #[test]
@@ -209,13 +314,29 @@ fn should_show_logs_to_those_who_may_see_them() {
     let net = Net::new();
     let canister = net.canister(HELLO);
     net.call(canister, "print", &[]).reply();
-    let argument = candid::encode_args((types::FetchCanisterLogsArgs { canister_id: canister, filter: None },)).unwrap();
+    let argument = candid::encode_args((types::FetchCanisterLogsArgs {
+        canister_id: canister,
+        filter: None,
+    },))
+    .unwrap();
     let aaaaa = Principal::management_canister();
     let logs: types::FetchCanisterLogsResult =
         candid::decode_one(&net.query(aaaaa, "fetch_canister_logs", &argument).reply()).unwrap();
     assert_eq!(logs.canister_log_records[0].content, b"boom");
-    settings(&net, canister, types::CanisterSettings { controllers: Some(vec![]), ..Default::default() }).reply();
-    assert_eq!(net.query(aaaaa, "fetch_canister_logs", &argument).error_code(), "IC0406");
+    settings(
+        &net,
+        canister,
+        types::CanisterSettings {
+            controllers: Some(vec![]),
+            ..Default::default()
+        },
+    )
+    .reply();
+    assert_eq!(
+        net.query(aaaaa, "fetch_canister_logs", &argument)
+            .error_code(),
+        "IC0406"
+    );
 }
 
 #[test]
@@ -229,7 +350,8 @@ fn should_return_to_a_snapshot() {
         uninstall_code: None,
         sender_canister_version: None,
     };
-    let taken: types::Snapshot = candid::decode_one(&net.manage("take_canister_snapshot", (take,)).reply()).unwrap();
+    let taken: types::Snapshot =
+        candid::decode_one(&net.manage("take_canister_snapshot", (take,)).reply()).unwrap();
     net.call(canister, "hello", &[]).reply();
     net.upgrade(canister, HELLO).reply();
     let load = types::LoadCanisterSnapshotArgs {
@@ -237,16 +359,33 @@ fn should_return_to_a_snapshot() {
         snapshot_id: taken.id.clone(),
         sender_canister_version: None,
     };
-    net.manage("load_canister_snapshot", (load.clone(),)).reply();
+    net.manage("load_canister_snapshot", (load.clone(),))
+        .reply();
     assert_eq!(net.query(canister, "counter", &[]).number(), 1);
     net.call(canister, "hello", &[]).reply();
-    net.manage("load_canister_snapshot", (load.clone(),)).reply();
-    assert_eq!(net.query(canister, "counter", &[]).number(), 1, "running on it does not change it");
-    let listed = net.manage("list_canister_snapshots", record(canister)).reply();
-    assert_eq!(candid::decode_one::<Vec<types::Snapshot>>(&listed).unwrap(), [taken.clone()]);
-    let delete = types::DeleteCanisterSnapshotArgs { canister_id: canister, snapshot_id: taken.id };
+    net.manage("load_canister_snapshot", (load.clone(),))
+        .reply();
+    assert_eq!(
+        net.query(canister, "counter", &[]).number(),
+        1,
+        "running on it does not change it"
+    );
+    let listed = net
+        .manage("list_canister_snapshots", record(canister))
+        .reply();
+    assert_eq!(
+        candid::decode_one::<Vec<types::Snapshot>>(&listed).unwrap(),
+        std::slice::from_ref(&taken)
+    );
+    let delete = types::DeleteCanisterSnapshotArgs {
+        canister_id: canister,
+        snapshot_id: taken.id,
+    };
     net.manage("delete_canister_snapshot", (delete,)).reply();
-    assert_eq!(net.manage("load_canister_snapshot", (load,)).error_code(), "IC0305");
+    assert_eq!(
+        net.manage("load_canister_snapshot", (load,)).error_code(),
+        "IC0305"
+    );
 }
 
 #[test]
@@ -272,10 +411,16 @@ fn should_execute_a_request_once_however_often_it_is_submitted() {
         ingress_expiry_nanos: net.network.now() + 60_000_000_000,
     };
     for _ in 0..3 {
-        assert_eq!(net.runtime.block_on(net.replica.submit(ingress.clone())), Submission::Accepted);
+        assert_eq!(
+            net.runtime.block_on(net.replica.submit(ingress.clone())),
+            Submission::Accepted
+        );
     }
     net.wait(ingress.request_id).reply();
-    assert_eq!(net.runtime.block_on(net.replica.submit(ingress)), Submission::Accepted);
+    assert_eq!(
+        net.runtime.block_on(net.replica.submit(ingress)),
+        Submission::Accepted
+    );
     net.call(canister, "hello", &[]).reply();
     assert_eq!(net.query(canister, "counter", &[]).number(), 2);
 }

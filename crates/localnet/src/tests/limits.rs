@@ -1,6 +1,6 @@
 //! The limits of messages.
 
-use super::Net;
+use super::{INSTALL, Net};
 
 const SIZES: &str = r#"
     (func (export "canister_update reply")
@@ -25,10 +25,24 @@ fn size(bytes: u32) -> [u8; 4] {
 fn should_limit_replies() {
     let net = Net::new();
     let canister = net.canister(SIZES);
-    assert_eq!(net.call(canister, "reply", &size(2 << 20)).reply().len(), 2 << 20);
-    assert_eq!(net.call(canister, "reply", &size((2 << 20) + 1)).error_code(), "IC0504");
-    assert_eq!(net.query(canister, "query", &size(3 << 20)).reply().len(), 3 << 20);
-    assert_eq!(net.query(canister, "query", &size((3 << 20) + 1)).error_code(), "IC0504");
+    assert_eq!(
+        net.call(canister, "reply", &size(2 << 20)).reply().len(),
+        2 << 20
+    );
+    assert_eq!(
+        net.call(canister, "reply", &size((2 << 20) + 1))
+            .error_code(),
+        "IC0504"
+    );
+    assert_eq!(
+        net.query(canister, "query", &size(3 << 20)).reply().len(),
+        3 << 20
+    );
+    assert_eq!(
+        net.query(canister, "query", &size((3 << 20) + 1))
+            .error_code(),
+        "IC0504"
+    );
 }
 
 #[test]
@@ -50,7 +64,10 @@ fn should_trap_on_deep_recursion_and_go_on() {
         (func (export "canister_update hello") (call $answer (i64.const 1)))"#,
     );
     assert_eq!(net.call(canister, "deep", &[]).error_code(), "IC0502");
-    assert_eq!(net.query(canister, "deep_query", &[]).error_code(), "IC0502");
+    assert_eq!(
+        net.query(canister, "deep_query", &[]).error_code(),
+        "IC0502"
+    );
     assert_eq!(net.call(canister, "hello", &[]).number(), 1);
 }
 
@@ -70,13 +87,20 @@ fn should_hold_the_heap_to_the_limit_in_the_settings() {
     };
     net.manage("update_settings", (argument,)).reply();
     assert_eq!(net.call(canister, "grow", &[]).error_code(), "IC0539");
-    assert_eq!(u64::try_from(&net.status(canister).memory_metrics.wasm_memory_size.0).unwrap(), 131_072);
+    assert_eq!(
+        u64::try_from(&net.status(canister).memory_metrics.wasm_memory_size.0).unwrap(),
+        131_072
+    );
 }
 
 #[test]
 fn should_keep_stable_memory_within_500_gib_and_the_old_interface_within_4() {
     let net = Net::new();
-    let canister = net.canister(
+    // Keeping 500 GiB for the freezing threshold takes 164 T cycles.
+    let canister = net.create_with(1_000_000_000_000_000);
+    let installed = net.install(
+        canister,
+        INSTALL,
         r#"(func (export "canister_update go")
             (call $append64 (call $stable64_grow (i64.const 8_192_001)))
             (call $append64 (i64.extend_i32_s (call $stable_grow (i32.const 65_537))))
@@ -89,9 +113,22 @@ fn should_keep_stable_memory_within_500_gib_and_the_old_interface_within_4() {
             (call $msg_reply))
         (func (export "canister_update old") (drop (call $stable_size)))"#,
     );
+    installed.reply();
     let failed = u64::MAX;
     let boom = u64::from_le_bytes(*b"\0\0\0\0boom");
     let numbers = net.call(canister, "go", &[]).numbers();
     assert_eq!(numbers, [failed, failed, 0, 65_536, 8_192_000, boom]);
     assert_eq!(net.call(canister, "old", &[]).error_code(), "IC0502");
+}
+
+#[test]
+fn should_not_let_a_canister_grow_beyond_what_it_can_keep() {
+    let net = Net::new();
+    let canister = net.create_with(1_000_000_000_000);
+    let body = r#"
+        (func (export "canister_update stable") (drop (call $stable64_grow (i64.const 1_000_000))))
+        (func (export "canister_update little") (call $answer (call $stable64_grow (i64.const 1))))"#;
+    net.install(canister, INSTALL, body).reply();
+    assert_eq!(net.call(canister, "stable", &[]).error_code(), "IC0532");
+    assert_eq!(net.call(canister, "little", &[]).number(), 0);
 }

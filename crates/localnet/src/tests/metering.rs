@@ -11,7 +11,8 @@ fn should_count_instructions_as_the_network_does() {
     let net = Net::new();
     let mut differing = Vec::new();
     for vector in vectors["vectors"].as_array().unwrap() {
-        let module = wat::parse_str(template.replace("BODY", vector["body"].as_str().unwrap())).unwrap();
+        let module =
+            wat::parse_str(template.replace("BODY", vector["body"].as_str().unwrap())).unwrap();
         let canister = net.create();
         net.install_bytes(canister, INSTALL, module).reply();
         let counted = net.call(canister, "go", &[]).number();
@@ -22,5 +23,8 @@ fn should_count_instructions_as_the_network_does() {
             differing.push(name);
         }
     }
-    assert!(differing.is_empty(), "{differing:?} are counted differently");
+    assert!(
+        differing.is_empty(),
+        "{differing:?} are counted differently"
+    );
 }

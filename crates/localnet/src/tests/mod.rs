@@ -2,8 +2,8 @@
 
 mod calls;
 mod installing;
-mod limits;
 mod lifecycle;
+mod limits;
 mod metering;
 mod modules;
 mod queries;
@@ -59,7 +59,10 @@ impl Outcome {
     #[track_caller]
     fn numbers(self) -> Vec<u64> {
         let bytes = self.reply();
-        bytes.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap())).collect()
+        bytes
+            .chunks_exact(8)
+            .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
+            .collect()
     }
 
     #[track_caller]
@@ -99,15 +102,28 @@ impl Net {
             .spawn(move || executor.run())
             .unwrap();
         Self {
-            replica: LocalReplica::new(Arc::clone(&network), QueryThreads::start(2).unwrap()),
+            replica: LocalReplica::new(
+                Arc::clone(&network),
+                QueryThreads::start(2).unwrap(),
+                QueryThreads::start(1).unwrap(),
+            ),
             network,
-            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap(),
             executor: Some(executor),
             user: Principal::self_authenticating([1]),
         }
     }
 
-    fn submit(&self, sender: Principal, canister: Principal, method: &str, argument: &[u8]) -> (RequestId, Submission) {
+    fn submit(
+        &self,
+        sender: Principal,
+        canister: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> (RequestId, Submission) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let mut id = [0; 32];
         id[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -121,7 +137,10 @@ impl Net {
             arg: argument.to_vec(),
             ingress_expiry_nanos: self.network.now() + 240_000_000_000,
         };
-        (request_id, self.runtime.block_on(self.replica.submit(ingress)))
+        (
+            request_id,
+            self.runtime.block_on(self.replica.submit(ingress)),
+        )
     }
 
     fn wait(&self, request: RequestId) -> Outcome {
@@ -133,7 +152,13 @@ impl Net {
         }
     }
 
-    fn call_as(&self, sender: Principal, canister: Principal, method: &str, argument: &[u8]) -> Outcome {
+    fn call_as(
+        &self,
+        sender: Principal,
+        canister: Principal,
+        method: &str,
+        argument: &[u8],
+    ) -> Outcome {
         match self.submit(sender, canister, method, argument) {
             (request, Submission::Accepted) => self.wait(request),
             (_, Submission::Refused(rejection)) => Outcome::Refused(rejection),
@@ -170,15 +195,24 @@ impl Net {
             specified_id: None,
             sender_canister_version: None,
         };
-        let reply = self.manage("provisional_create_canister_with_cycles", (argument,)).reply();
-        candid::decode_one::<types::CanisterIdRecord>(&reply).unwrap().canister_id
+        let reply = self
+            .manage("provisional_create_canister_with_cycles", (argument,))
+            .reply();
+        candid::decode_one::<types::CanisterIdRecord>(&reply)
+            .unwrap()
+            .canister_id
     }
 
     fn create(&self) -> Principal {
         self.create_with(100_000_000_000_000)
     }
 
-    fn install_bytes(&self, canister: Principal, mode: types::CanisterInstallMode, module: Vec<u8>) -> Outcome {
+    fn install_bytes(
+        &self,
+        canister: Principal,
+        mode: types::CanisterInstallMode,
+        module: Vec<u8>,
+    ) -> Outcome {
         let argument = types::InstallCodeArgs {
             mode,
             canister_id: canister,
@@ -190,7 +224,12 @@ impl Net {
     }
 
     /// Installs a module whose body is put into the common frame.
-    fn install(&self, canister: Principal, mode: types::CanisterInstallMode, body: &str) -> Outcome {
+    fn install(
+        &self,
+        canister: Principal,
+        mode: types::CanisterInstallMode,
+        body: &str,
+    ) -> Outcome {
         self.install_bytes(canister, mode, module(body))
     }
 
@@ -201,12 +240,15 @@ impl Net {
     #[track_caller]
     fn canister(&self, body: &str) -> Principal {
         let id = self.create();
-        self.install(id, types::CanisterInstallMode::Install, body).reply();
+        self.install(id, types::CanisterInstallMode::Install, body)
+            .reply();
         id
     }
 
     fn status(&self, canister: Principal) -> types::CanisterStatusResult {
-        let record = types::CanisterIdRecord { canister_id: canister };
+        let record = types::CanisterIdRecord {
+            canister_id: canister,
+        };
         candid::decode_one(&self.manage("canister_status", (record,)).reply()).unwrap()
     }
 
@@ -230,6 +272,10 @@ impl Drop for Net {
 /// The frame of the test modules. At 0 is scratch space, at 16 the text "boom",
 /// at 1024 a counter; `$answer` replies with a number.
 fn module(body: &str) -> Vec<u8> {
+    wat::parse_bytes(&frame(body)).unwrap().into_owned()
+}
+
+fn frame(body: &str) -> Vec<u8> {
     let imports = crate::wasm::import_declarations();
     let text = format!(
         r#"(module {imports}
@@ -248,7 +294,7 @@ fn module(body: &str) -> Vec<u8> {
         (func (export "canister_query counter") (call $answer (call $counter)))
         {body})"#
     );
-    wat::parse_str(text).unwrap()
+    text.into_bytes()
 }
 
 const INSTALL: types::CanisterInstallMode = types::CanisterInstallMode::Install;

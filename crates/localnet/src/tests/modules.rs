@@ -17,24 +17,52 @@ fn should_refuse_what_is_not_wasm() {
     let net = Net::new();
     let canister = net.create();
     for bytes in [&b""[..], b"\0asm", b"hello", b"\x1f\x8b\x08 not gzip"] {
-        assert_eq!(net.install_bytes(canister, INSTALL, bytes.to_vec()).error_code(), "IC0505");
+        assert_eq!(
+            net.install_bytes(canister, INSTALL, bytes.to_vec())
+                .error_code(),
+            "IC0505"
+        );
     }
 }
 
 #[test]
 fn should_refuse_imports_that_the_system_does_not_offer() {
-    should_refuse(r#"(module (import "ic0" "no_such_thing" (func)))"#, "ic0.no_such_thing");
-    should_refuse(r#"(module (import "env" "msg_reply" (func)))"#, "env.msg_reply");
-    should_refuse(r#"(module (import "ic0" "msg_reply" (func (param i32))))"#, "wrong type");
-    should_refuse(r#"(module (import "ic0" "memory" (memory 1)))"#, "only functions");
+    should_refuse(
+        r#"(module (import "ic0" "no_such_thing" (func)))"#,
+        "ic0.no_such_thing",
+    );
+    should_refuse(
+        r#"(module (import "env" "msg_reply" (func)))"#,
+        "env.msg_reply",
+    );
+    should_refuse(
+        r#"(module (import "ic0" "msg_reply" (func (param i32))))"#,
+        "wrong type",
+    );
+    should_refuse(
+        r#"(module (import "ic0" "memory" (memory 1)))"#,
+        "only functions",
+    );
 }
 
 #[test]
 fn should_refuse_reserved_wrong_and_repeated_exports() {
-    should_refuse(r#"(module (func (export "canister_something")))"#, "reserved");
-    should_refuse(r#"(module (func (export "canister_update a") (export "canister_query a")))"#, "more than once");
-    should_refuse(r#"(module (func (export "canister_query a") (result i32) (i32.const 1)))"#, "type");
-    should_refuse(r#"(module (func (export "canister_init") (param i32)))"#, "type");
+    should_refuse(
+        r#"(module (func (export "canister_something")))"#,
+        "reserved",
+    );
+    should_refuse(
+        r#"(module (func (export "canister_update a") (export "canister_query a")))"#,
+        "more than once",
+    );
+    should_refuse(
+        r#"(module (func (export "canister_query a") (result i32) (i32.const 1)))"#,
+        "type",
+    );
+    should_refuse(
+        r#"(module (func (export "canister_init") (param i32)))"#,
+        "type",
+    );
 }
 
 #[test]
@@ -58,7 +86,10 @@ fn should_refuse_what_is_too_large() {
     // Each `i64.const` of this value takes twelve bytes with its `drop`.
     let code = "(drop (i64.const -9223372036854775808))".repeat(1_048_576);
     should_refuse(&format!("(module (func {code}))"), "12582912");
-    should_refuse(r#"(module (memory 1) (data (i32.const 65535) "ab"))"#, "outside the memory");
+    should_refuse(
+        r#"(module (memory 1) (data (i32.const 65535) "ab"))"#,
+        "outside the memory",
+    );
 }
 
 #[test]
@@ -66,8 +97,11 @@ fn should_publish_custom_sections_as_metadata() {
     let net = Net::new();
     let canister = net.create();
     let text = r#"(module (@custom "icp:public candid:service" "service : {}") (@custom "icp:private note" "x"))"#;
-    net.install_bytes(canister, INSTALL, wat::parse_str(text).unwrap()).reply();
-    let metadata = net.network.read_tree().canisters[&canister].metadata.clone();
+    net.install_bytes(canister, INSTALL, wat::parse_str(text).unwrap())
+        .reply();
+    let metadata = net.network.read_tree().canisters[&canister]
+        .metadata
+        .clone();
     assert_eq!(metadata["candid:service"].content, b"service : {}");
     assert!(metadata["candid:service"].public);
     assert!(!metadata["note"].public);
@@ -79,6 +113,7 @@ fn should_run_a_module_without_memory_or_tables() {
     let net = Net::new();
     let canister = net.create();
     let text = r#"(module (import "ic0" "msg_reply" (func $reply)) (func (export "canister_update go") (call $reply)))"#;
-    net.install_bytes(canister, INSTALL, wat::parse_str(text).unwrap()).reply();
+    net.install_bytes(canister, INSTALL, wat::parse_str(text).unwrap())
+        .reply();
     assert_eq!(net.call(canister, "go", &[]), Outcome::Replied(Vec::new()));
 }

@@ -52,9 +52,15 @@ fn should_let_a_composite_query_call_queries_and_see_its_own_writes() {
     let net = Net::new();
     let (asker, asked) = (net.canister(ASKER), net.canister(ASKER));
     net.call(asked, "change", &[]).reply();
-    assert_eq!(net.query(asker, "ask", &ask(asked, "counter")).numbers(), [1, 0, 1]);
+    assert_eq!(
+        net.query(asker, "ask", &ask(asked, "counter")).numbers(),
+        [1, 0, 1]
+    );
     assert_eq!(net.query(asker, "counter", &[]).number(), 0);
-    assert_eq!(net.query(asker, "ask", &ask(asker, "counter")).numbers(), [1, 0, 0]);
+    assert_eq!(
+        net.query(asker, "ask", &ask(asker, "counter")).numbers(),
+        [1, 0, 0]
+    );
 }
 
 #[test]
@@ -63,7 +69,11 @@ fn should_not_let_a_composite_query_call_updates() {
     let canister = net.canister(ASKER);
     let reply = net.query(canister, "ask", &ask(canister, "change")).reply();
     assert_eq!(reply[..8], 5u64.to_le_bytes());
-    assert!(reply[8..].starts_with(b"IC0536"), "{}", String::from_utf8_lossy(&reply));
+    assert!(
+        reply[8..].starts_with(b"IC0536"),
+        "{}",
+        String::from_utf8_lossy(&reply)
+    );
 }
 
 #[test]
@@ -77,14 +87,22 @@ fn should_refuse_a_composite_query_as_an_update() {
 fn should_end_a_composite_query_that_calls_itself_without_end() {
     let net = Net::new();
     let canister = net.canister(ASKER);
-    assert_eq!(net.query(canister, "ask", &ask(canister, "ask")).error_code(), "IC0525");
+    assert_eq!(
+        net.query(canister, "ask", &ask(canister, "ask"))
+            .error_code(),
+        "IC0525"
+    );
 }
 
 #[test]
 fn should_report_a_trap_in_a_composite_callback() {
     let net = Net::new();
     let canister = net.canister(ASKER);
-    assert_eq!(net.query(canister, "trap", &ask(canister, "counter")).error_code(), "IC0503");
+    assert_eq!(
+        net.query(canister, "trap", &ask(canister, "counter"))
+            .error_code(),
+        "IC0503"
+    );
 }
 
 #[test]
@@ -100,7 +118,10 @@ fn should_give_queries_a_data_certificate() {
     let net = Net::new();
     let canister = net.canister(ASKER);
     assert_eq!(net.query(canister, "certificate", &[]).number(), 1);
-    assert_eq!(net.call(canister, "certificate", &[]).error_code(), "IC0504");
+    assert_eq!(
+        net.call(canister, "certificate", &[]).error_code(),
+        "IC0504"
+    );
 }
 
 #[test]
@@ -118,6 +139,9 @@ fn should_answer_queries_while_an_update_runs() {
     let query = begun.elapsed();
     net.wait(request).reply();
     let update = begun.elapsed();
-    assert!(query < update / 2, "the query took {query:?} of the update's {update:?}");
+    assert!(
+        query < update / 2,
+        "the query took {query:?} of the update's {update:?}"
+    );
     assert_eq!(net.query(canister, "counter", &[]).number(), 1);
 }

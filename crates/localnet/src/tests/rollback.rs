@@ -23,10 +23,10 @@ const STATE: &str = r#"
         (drop (memory.grow (i32.const 2)))
         (i32.store (i32.const 140000) (i32.const 7))
         (drop (call $stable64_grow (i64.const 1)))
-        (call $stable64_write (i64.const 5) (i64.const 1024) (i64.const 8))
-        (call $certified_data_set (i32.const 16) (i32.const 4)))
-    (func (export "canister_update keep") (call $change) (call $answer (i64.const 0)))
-    (func (export "canister_update trap") (call $change) (call $boom))
+        (call $stable64_write (i64.const 5) (i64.const 1024) (i64.const 8)))
+    (func $certify (call $certified_data_set (i32.const 16) (i32.const 4)))
+    (func (export "canister_update keep") (call $change) (call $certify) (call $answer (i64.const 0)))
+    (func (export "canister_update trap") (call $change) (call $certify) (call $boom))
     (func (export "canister_update exhaust") (call $change) (loop $l (br $l)))
     (func (export "canister_query changed") (call $change) (call $all))
     (func (export "canister_query state") (call $all))
@@ -54,7 +54,9 @@ fn should_undo_every_kind_of_state_when_a_message_traps() {
     let canister = net.canister(STATE);
     assert_eq!(net.call(canister, "trap", &[]).error_code(), "IC0503");
     assert_eq!(net.query(canister, "state", &[]).numbers(), BEFORE);
-    let certified = net.network.read_tree().canisters[&canister].certified_data.clone();
+    let certified = net.network.read_tree().canisters[&canister]
+        .certified_data
+        .clone();
     assert_eq!(certified, Vec::<u8>::new());
 }
 
@@ -72,7 +74,9 @@ fn should_keep_every_kind_of_state_when_a_message_succeeds() {
     let canister = net.canister(STATE);
     net.call(canister, "keep", &[]).reply();
     assert_eq!(net.query(canister, "state", &[]).numbers(), AFTER);
-    let certified = net.network.read_tree().canisters[&canister].certified_data.clone();
+    let certified = net.network.read_tree().canisters[&canister]
+        .certified_data
+        .clone();
     assert_eq!(certified, b"boom");
 }
 
@@ -103,7 +107,10 @@ fn should_undo_a_reply_and_calls_when_a_message_traps_after_them() {
     assert_eq!(net.call(canister, "go", &[]).error_code(), "IC0503");
     assert_eq!(net.query(canister, "counter", &[]).number(), 0);
     let spent = before - net.cycles(canister);
-    assert!(spent < 1_000_000_000, "{spent} cycles are gone: what the call would have cost came back");
+    assert!(
+        spent < 1_000_000_000,
+        "{spent} cycles are gone: what the call would have cost came back"
+    );
 }
 
 /// Heap and stable memory against plain vectors, with traps and upgrades in between.
@@ -153,4 +160,38 @@ fn should_hold_what_successful_messages_wrote_and_nothing_else() {
             assert_eq!(found, Outcome::Replied(expected), "round {round}, at {at}");
         }
     }
+}
+
+/// A message on a heap of 1 GiB that touches a few pages costs about as much as
+/// one on a small heap, whether it succeeds, traps or is a query.
+#[test]
+fn should_cost_what_is_touched_whatever_the_size_of_the_heap() {
+    let net = Net::new();
+    let canister = net.create_with(1_000_000_000_000_000);
+    let text = String::from_utf8(super::frame(
+        r#"(func (export "canister_update fill") (local $at i32)
+            (local.set $at (i32.mul (i32.const 65536) (memory.grow (i32.const 16_300))))
+            (loop $l
+                (i32.store (local.get $at) (local.get $at))
+                (br_if $l (i32.lt_u
+                    (local.tee $at (i32.add (local.get $at) (i32.const 4096)))
+                    (i32.const 1_000_000_000))))
+            (call $answer (i64.const 0)))
+        (func (export "canister_update touch") (i32.store (i32.const 900_000_000) (i32.const 5)) (call $answer (i64.const 0)))
+        (func (export "canister_update trap") (i32.store (i32.const 900_000_000) (i32.const 6)) (call $boom))
+        (func (export "canister_query read") (call $answer (i64.load32_u (i32.const 900_000_000))))"#,
+    ))
+    .unwrap();
+    let module = wat::parse_str(text.replace("\"memory\") 2 64", "\"memory\") 2 17000")).unwrap();
+    net.install_bytes(canister, super::INSTALL, module).reply();
+    net.call(canister, "fill", &[]).reply();
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        net.call(canister, "touch", &[]).reply();
+        assert_eq!(net.call(canister, "trap", &[]).error_code(), "IC0503");
+        assert_eq!(net.query(canister, "read", &[]).number(), 5);
+    }
+    let each = begun.elapsed() / 20;
+    println!("{each:?} for an update, a trap and a query on 1 GiB");
+    assert!(each < std::time::Duration::from_millis(200), "{each:?}");
 }

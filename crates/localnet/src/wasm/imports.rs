@@ -12,7 +12,11 @@ pub struct Import {
 }
 
 const fn import(name: &'static str, params: &'static str, results: &'static str) -> Import {
-    Import { name, params, results }
+    Import {
+        name,
+        params,
+        results,
+    }
 }
 
 pub const IC0: &[Import] = &[
@@ -103,16 +107,24 @@ pub fn find(name: &str) -> Option<&'static Import> {
 /// Whether a function type is the one that the signature string describes.
 pub fn matches(signature: &str, types: &[ValType]) -> bool {
     signature.len() == types.len()
-        && signature.bytes().zip(types).all(|(letter, ty)| match letter {
-            b'i' => *ty == ValType::I32,
-            _ => *ty == ValType::I64,
-        })
+        && signature
+            .bytes()
+            .zip(types)
+            .all(|(letter, ty)| match letter {
+                b'i' => *ty == ValType::I32,
+                _ => *ty == ValType::I64,
+            })
 }
 
 /// Import declarations of everything, for test modules in WAT.
 #[cfg(test)]
 pub fn declarations() -> String {
-    let types = |letters: &str| letters.chars().map(|letter| if letter == 'i' { " i32" } else { " i64" }).collect::<String>();
+    let types = |letters: &str| {
+        letters
+            .chars()
+            .map(|letter| if letter == 'i' { " i32" } else { " i64" })
+            .collect::<String>()
+    };
     IC0.iter()
         .map(|import| {
             format!(

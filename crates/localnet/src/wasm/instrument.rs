@@ -19,8 +19,8 @@
 use std::ops::Range;
 
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, Encode, ExportKind, ExportSection, Function,
-    Instruction, Module, RawSection, SectionId, ValType,
+    CodeSection, ConstExpr, DataCountSection, DataSection, Encode, ExportKind, ExportSection,
+    Function, Instruction, Module, RawSection, SectionId, ValType,
 };
 use wasmparser::{DataKind, FunctionBody, Operator, Parser, Payload};
 
@@ -115,7 +115,12 @@ impl<'a> Sections<'a> {
         Ok(self.entries(id)?.0)
     }
 
-    fn append(&self, module: &mut Module, id: SectionId, added: &[Vec<u8>]) -> Result<(), ModuleError> {
+    fn append(
+        &self,
+        module: &mut Module,
+        id: SectionId,
+        added: &[Vec<u8>],
+    ) -> Result<(), ModuleError> {
         let (count, entries) = self.entries(id)?;
         let count = count + added.len() as u32;
         if count == 0 {
@@ -126,7 +131,10 @@ impl<'a> Sections<'a> {
         for entry in added {
             content.extend_from_slice(entry);
         }
-        module.section(&RawSection { id: id as u8, data: &content });
+        module.section(&RawSection {
+            id: id as u8,
+            data: &content,
+        });
         Ok(())
     }
 }
@@ -184,11 +192,21 @@ fn trap_below_zero(counter: u32) -> [Instruction<'static>; 6] {
 }
 
 fn changes_reference_globals(parsed: &ParsedModule) -> bool {
-    let is_reference = |global: &wasmparser::GlobalType| matches!(global.content_type, wasmparser::ValType::Ref(_));
-    parsed.globals.iter().any(|global| global.mutable && is_reference(global))
+    let is_reference = |global: &wasmparser::GlobalType| {
+        matches!(global.content_type, wasmparser::ValType::Ref(_))
+    };
+    parsed
+        .globals
+        .iter()
+        .any(|global| global.mutable && is_reference(global))
 }
 
-fn exports(parsed: &ParsedModule, counter: u32, instructions: u64, changes_references: bool) -> ExportSection {
+fn exports(
+    parsed: &ParsedModule,
+    counter: u32,
+    instructions: u64,
+    changes_references: bool,
+) -> ExportSection {
     let mut exports = ExportSection::new();
     for (name, function) in &parsed.entry_points {
         exports.export(name, ExportKind::Func, *function);
@@ -207,15 +225,27 @@ fn exports(parsed: &ParsedModule, counter: u32, instructions: u64, changes_refer
     }
     for (index, global) in parsed.globals.iter().enumerate() {
         if global.mutable {
-            exports.export(&format!("{}{index}", internal::GLOBAL), ExportKind::Global, index as u32);
+            exports.export(
+                &format!("{}{index}", internal::GLOBAL),
+                ExportKind::Global,
+                index as u32,
+            );
         }
     }
     if changes_references {
         for index in 0..parsed.tables {
-            exports.export(&format!("{}{index}", internal::TABLE), ExportKind::Table, index);
+            exports.export(
+                &format!("{}{index}", internal::TABLE),
+                ExportKind::Table,
+                index,
+            );
         }
         for index in &parsed.referenced_functions {
-            exports.export(&format!("{}{index}", internal::FUNCTION), ExportKind::Func, *index);
+            exports.export(
+                &format!("{}{index}", internal::FUNCTION),
+                ExportKind::Func,
+                *index,
+            );
         }
     }
     exports
@@ -235,10 +265,19 @@ struct Piece {
     reentrant: bool,
 }
 
-fn meter(plain: &[u8], body: &FunctionBody, counter: u32, charge: u32) -> Result<MeteredBody, ModuleError> {
+fn meter(
+    plain: &[u8],
+    body: &FunctionBody,
+    counter: u32,
+    charge: u32,
+) -> Result<MeteredBody, ModuleError> {
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let first = reader.original_position() as usize;
-    let mut pieces = vec![Piece { start: first, cost: cost::FUNCTION_ENTRY, reentrant: true }];
+    let mut pieces = vec![Piece {
+        start: first,
+        cost: cost::FUNCTION_ENTRY,
+        reentrant: true,
+    }];
     let mut bulk = Vec::new();
     let mut instructions = 0;
     let mut changes_tables = false;
@@ -261,8 +300,17 @@ fn meter(plain: &[u8], body: &FunctionBody, counter: u32, charge: u32) -> Result
         }
         let ends_piece = matches!(
             operator,
-            Loop { .. } | If { .. } | Else | End | Br { .. } | BrIf { .. } | BrTable { .. } | Return | Unreachable
-                | ReturnCall { .. } | ReturnCallIndirect { .. }
+            Loop { .. }
+                | If { .. }
+                | Else
+                | End
+                | Br { .. }
+                | BrIf { .. }
+                | BrTable { .. }
+                | Return
+                | Unreachable
+                | ReturnCall { .. }
+                | ReturnCallIndirect { .. }
         );
         if ends_piece {
             pieces.push(Piece {
@@ -277,7 +325,14 @@ fn meter(plain: &[u8], body: &FunctionBody, counter: u32, charge: u32) -> Result
     let mut copied = first;
     let mut bulk = bulk.into_iter().peekable();
     for piece in &pieces {
-        copy_with_charges(plain, &mut copied, piece.start, &mut bulk, charge, &mut metered);
+        copy_with_charges(
+            plain,
+            &mut copied,
+            piece.start,
+            &mut bulk,
+            charge,
+            &mut metered,
+        );
         if piece.cost == 0 && !piece.reentrant {
             continue;
         }
@@ -295,8 +350,19 @@ fn meter(plain: &[u8], body: &FunctionBody, counter: u32, charge: u32) -> Result
             }
         }
     }
-    copy_with_charges(plain, &mut copied, range.end, &mut bulk, charge, &mut metered);
-    Ok(MeteredBody { body: metered, instructions, changes_tables })
+    copy_with_charges(
+        plain,
+        &mut copied,
+        range.end,
+        &mut bulk,
+        charge,
+        &mut metered,
+    );
+    Ok(MeteredBody {
+        body: metered,
+        instructions,
+        changes_tables,
+    })
 }
 
 /// Copies code up to `end`, with a charge for the operand before each bulk instruction.

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
 use stoa_localnet_wire::Metadata;
 use wasmparser::{
     DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload, TypeRef,
@@ -84,8 +83,6 @@ const SYSTEM_METHODS: &[&str] = &[
 /// What is known of a module before it is compiled.
 #[derive(Debug)]
 pub struct ParsedModule {
-    /// Of the module as it was sent, gzipped or not.
-    pub hash: [u8; 32],
     pub methods: BTreeSet<(MethodKind, String)>,
     /// The exports behind `methods`: export name and function index.
     pub entry_points: Vec<(String, u32)>,
@@ -108,9 +105,8 @@ pub struct MemoryLimits {
     pub max_pages: Option<u64>,
 }
 
-pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
+pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
     let mut parsed = ParsedModule {
-        hash: Sha256::digest(sent).into(),
         methods: BTreeSet::new(),
         entry_points: Vec::new(),
         metadata: BTreeMap::new(),
@@ -132,7 +128,11 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
                     for sub in group.map_err(malformed)?.into_types() {
                         match sub.composite_type.inner {
                             wasmparser::CompositeInnerType::Func(ty) => types.push(ty),
-                            _ => return Err(ModuleError::Malformed("only function types are supported".into())),
+                            _ => {
+                                return Err(ModuleError::Malformed(
+                                    "only function types are supported".into(),
+                                ));
+                            }
                         }
                     }
                 }
@@ -150,7 +150,10 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
             Payload::FunctionSection(section) => {
                 let given = section.count() as usize;
                 if given > FUNCTIONS_MAX {
-                    return Err(ModuleError::TooManyFunctions { given, max: FUNCTIONS_MAX });
+                    return Err(ModuleError::TooManyFunctions {
+                        given,
+                        max: FUNCTIONS_MAX,
+                    });
                 }
                 parsed.functions_defined = section.count();
                 for ty in section {
@@ -162,13 +165,18 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
                 for table in section {
                     let given = table.map_err(malformed)?.ty.initial;
                     if given > TABLE_ELEMENTS_MAX as u64 {
-                        return Err(ModuleError::TableTooLarge { given, max: TABLE_ELEMENTS_MAX });
+                        return Err(ModuleError::TableTooLarge {
+                            given,
+                            max: TABLE_ELEMENTS_MAX,
+                        });
                     }
                 }
             }
             Payload::MemorySection(section) => {
                 if section.count() > 1 {
-                    return Err(ModuleError::TooManyMemories { given: section.count() });
+                    return Err(ModuleError::TooManyMemories {
+                        given: section.count(),
+                    });
                 }
                 for memory in section {
                     let memory = memory.map_err(malformed)?;
@@ -184,7 +192,10 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
             Payload::GlobalSection(section) => {
                 let given = section.count() as usize;
                 if given > GLOBALS_MAX {
-                    return Err(ModuleError::TooManyGlobals { given, max: GLOBALS_MAX });
+                    return Err(ModuleError::TooManyGlobals {
+                        given,
+                        max: GLOBALS_MAX,
+                    });
                 }
                 for global in section {
                     let global = global.map_err(malformed)?;
@@ -208,7 +219,9 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
                     match element.items {
                         ElementItems::Functions(functions) => {
                             for function in functions {
-                                parsed.referenced_functions.insert(function.map_err(malformed)?);
+                                parsed
+                                    .referenced_functions
+                                    .insert(function.map_err(malformed)?);
                             }
                         }
                         ElementItems::Expressions(_, expressions) => {
@@ -223,7 +236,10 @@ pub fn parse(sent: &[u8], plain: &[u8]) -> Result<ParsedModule, ModuleError> {
             Payload::CodeSectionStart { size, .. } => {
                 let given = size as usize;
                 if given > CODE_SECTION_BYTES_MAX {
-                    return Err(ModuleError::CodeTooLarge { given, max: CODE_SECTION_BYTES_MAX });
+                    return Err(ModuleError::CodeTooLarge {
+                        given,
+                        max: CODE_SECTION_BYTES_MAX,
+                    });
                 }
             }
             Payload::DataSection(section) => {
@@ -252,7 +268,10 @@ pub fn malformed(error: wasmparser::BinaryReaderError) -> ModuleError {
     ModuleError::Malformed(error.to_string())
 }
 
-fn check_import(import: &wasmparser::Import, types: &[wasmparser::FuncType]) -> Result<(), ModuleError> {
+fn check_import(
+    import: &wasmparser::Import,
+    types: &[wasmparser::FuncType],
+) -> Result<(), ModuleError> {
     let TypeRef::Func(ty) = import.ty else {
         return Err(ModuleError::NotAFunction {
             what: format!("{}.{}", import.module, import.name),
@@ -271,7 +290,9 @@ fn check_import(import: &wasmparser::Import, types: &[wasmparser::FuncType]) -> 
     let given = types
         .get(ty as usize)
         .ok_or_else(|| ModuleError::Malformed("an import names an unknown type".into()))?;
-    if imports::matches(known.params, given.params()) && imports::matches(known.results, given.results()) {
+    if imports::matches(known.params, given.params())
+        && imports::matches(known.results, given.results())
+    {
         return Ok(());
     }
     Err(ModuleError::WrongImportType {
@@ -280,11 +301,21 @@ fn check_import(import: &wasmparser::Import, types: &[wasmparser::FuncType]) -> 
     })
 }
 
-fn add_export(parsed: &mut ParsedModule, name: &str, kind: ExternalKind, index: u32) -> Result<(), ModuleError> {
-    if kind != ExternalKind::Func || !name.starts_with("canister_") && !name.starts_with("canister ") {
+fn add_export(
+    parsed: &mut ParsedModule,
+    name: &str,
+    kind: ExternalKind,
+    index: u32,
+) -> Result<(), ModuleError> {
+    if kind != ExternalKind::Func
+        || !name.starts_with("canister_") && !name.starts_with("canister ")
+    {
         return Ok(());
     }
-    let bad = |reason| ModuleError::BadExport { name: name.to_string(), reason };
+    let bad = |reason| ModuleError::BadExport {
+        name: name.to_string(),
+        reason,
+    };
     let (kind, method) = if let Some((prefix, method)) = name.split_once(' ') {
         let kind = match prefix {
             "canister_update" => MethodKind::Update,
@@ -302,9 +333,13 @@ fn add_export(parsed: &mut ParsedModule, name: &str, kind: ExternalKind, index: 
         return Err(bad("an imported function cannot be a method"));
     }
     let taken = kind != MethodKind::System
-        && [MethodKind::Update, MethodKind::Query, MethodKind::CompositeQuery]
-            .into_iter()
-            .any(|other| parsed.methods.contains(&(other, method.to_string())));
+        && [
+            MethodKind::Update,
+            MethodKind::Query,
+            MethodKind::CompositeQuery,
+        ]
+        .into_iter()
+        .any(|other| parsed.methods.contains(&(other, method.to_string())));
     if taken || !parsed.methods.insert((kind, method.to_string())) {
         return Err(ModuleError::DuplicateMethod(method.to_string()));
     }
@@ -312,17 +347,31 @@ fn add_export(parsed: &mut ParsedModule, name: &str, kind: ExternalKind, index: 
     Ok(())
 }
 
-fn add_custom_section(parsed: &mut ParsedModule, name: &str, content: &[u8]) -> Result<(), ModuleError> {
+fn add_custom_section(
+    parsed: &mut ParsedModule,
+    name: &str,
+    content: &[u8],
+) -> Result<(), ModuleError> {
     let Some(rest) = name.strip_prefix("icp:") else {
         return Ok(());
     };
-    let bad = |reason| ModuleError::BadCustomSection { name: name.to_string(), reason };
+    let bad = |reason| ModuleError::BadCustomSection {
+        name: name.to_string(),
+        reason,
+    };
     let (public, key) = match rest.split_once(' ') {
         Some(("public", key)) => (true, key),
         Some(("private", key)) => (false, key),
-        _ => return Err(bad("its name must begin with 'icp:public ' or 'icp:private '")),
+        _ => {
+            return Err(bad(
+                "its name must begin with 'icp:public ' or 'icp:private '",
+            ));
+        }
     };
-    let metadata = Metadata { public, content: content.to_vec() };
+    let metadata = Metadata {
+        public,
+        content: content.to_vec(),
+    };
     if parsed.metadata.insert(key.to_string(), metadata).is_some() {
         return Err(bad("there is another of that name"));
     }
@@ -333,25 +382,46 @@ fn add_custom_section(parsed: &mut ParsedModule, name: &str, content: &[u8]) -> 
 }
 
 fn check_names(parsed: &ParsedModule) -> Result<(), ModuleError> {
-    let methods = || parsed.methods.iter().filter(|(kind, _)| *kind != MethodKind::System);
+    let methods = || {
+        parsed
+            .methods
+            .iter()
+            .filter(|(kind, _)| *kind != MethodKind::System)
+    };
     let given = methods().count();
     if given > EXPORTED_METHODS_MAX {
-        return Err(ModuleError::TooManyMethods { given, max: EXPORTED_METHODS_MAX });
+        return Err(ModuleError::TooManyMethods {
+            given,
+            max: EXPORTED_METHODS_MAX,
+        });
     }
     let given = methods().map(|(_, name)| name.len()).sum();
     if given > EXPORTED_NAME_BYTES_MAX {
-        return Err(ModuleError::MethodNamesTooLong { given, max: EXPORTED_NAME_BYTES_MAX });
+        return Err(ModuleError::MethodNamesTooLong {
+            given,
+            max: EXPORTED_NAME_BYTES_MAX,
+        });
     }
-    let given = parsed.metadata.iter().map(|(name, section)| name.len() + section.content.len()).sum();
+    let given = parsed
+        .metadata
+        .iter()
+        .map(|(name, section)| name.len() + section.content.len())
+        .sum();
     if given > CUSTOM_SECTION_BYTES_MAX {
-        return Err(ModuleError::CustomSectionsTooLarge { given, max: CUSTOM_SECTION_BYTES_MAX });
+        return Err(ModuleError::CustomSectionsTooLarge {
+            given,
+            max: CUSTOM_SECTION_BYTES_MAX,
+        });
     }
     Ok(())
 }
 
 fn check_data(parsed: &ParsedModule) -> Result<(), ModuleError> {
-    let size = parsed.memory.map_or(0, |memory| memory.initial_pages * WASM_PAGE_BYTES);
-    let fits = |(offset, range): &(u32, Range<usize>)| u64::from(*offset) + range.len() as u64 <= size;
+    let size = parsed
+        .memory
+        .map_or(0, |memory| memory.initial_pages * WASM_PAGE_BYTES);
+    let fits =
+        |(offset, range): &(u32, Range<usize>)| u64::from(*offset) + range.len() as u64 <= size;
     match parsed.data.iter().all(fits) {
         true => Ok(()),
         false => Err(ModuleError::DataOutOfBounds),
@@ -368,7 +438,9 @@ fn check_entry_points(
         let ty = function_types
             .get(*index as usize)
             .and_then(|ty| types.get(*ty as usize))
-            .ok_or_else(|| ModuleError::Malformed(format!("the export '{name}' names no function")))?;
+            .ok_or_else(|| {
+                ModuleError::Malformed(format!("the export '{name}' names no function"))
+            })?;
         if !ty.params().is_empty() || !ty.results().is_empty() {
             return Err(ModuleError::BadEntryPointType(name.clone()));
         }
@@ -376,7 +448,10 @@ fn check_entry_points(
     Ok(())
 }
 
-fn note_references(mut reader: wasmparser::OperatorsReader, parsed: &mut ParsedModule) -> Result<(), ModuleError> {
+fn note_references(
+    mut reader: wasmparser::OperatorsReader,
+    parsed: &mut ParsedModule,
+) -> Result<(), ModuleError> {
     while !reader.eof() {
         if let Operator::RefFunc { function_index } = reader.read().map_err(malformed)? {
             parsed.referenced_functions.insert(function_index);
@@ -386,8 +461,14 @@ fn note_references(mut reader: wasmparser::OperatorsReader, parsed: &mut ParsedM
 }
 
 fn constant_offset(expression: &wasmparser::ConstExpr) -> Result<u32, ModuleError> {
-    match expression.get_operators_reader().read().map_err(malformed)? {
+    match expression
+        .get_operators_reader()
+        .read()
+        .map_err(malformed)?
+    {
         Operator::I32Const { value } => Ok(value as u32),
-        _ => Err(ModuleError::Malformed("a data segment is not placed by a constant".into())),
+        _ => Err(ModuleError::Malformed(
+            "a data segment is not placed by a constant".into(),
+        )),
     }
 }

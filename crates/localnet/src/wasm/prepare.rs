@@ -44,7 +44,9 @@ pub struct PreparedModule {
 impl PreparedModule {
     pub fn exports(&self, kind: MethodKind, name: &str) -> bool {
         // The set is small; a borrowed lookup in a set of pairs would need a key type of its own.
-        self.methods.iter().any(|(known, method)| *known == kind && method == name)
+        self.methods
+            .iter()
+            .any(|(known, method)| *known == kind && method == name)
     }
 
     /// Writes the data segments into a fresh heap.
@@ -66,7 +68,10 @@ pub struct ModuleStore {
 impl ModuleStore {
     /// Without a folder compiled code is kept in memory alone.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder, recent: Mutex::new(VecDeque::new()) }
+        Self {
+            folder,
+            recent: Mutex::new(VecDeque::new()),
+        }
     }
 
     pub fn prepare(&self, sent: &[u8]) -> Result<Arc<PreparedModule>, ModuleError> {
@@ -75,7 +80,7 @@ impl ModuleStore {
             return Ok(known);
         }
         let plain = decode::decode(sent)?;
-        let parsed = parse(sent, &plain)?;
+        let parsed = parse(&plain)?;
         let key = cache_key(&hash);
         let module = match self.load(&key) {
             Some(module) => module,
@@ -89,11 +94,20 @@ impl ModuleStore {
             }
         };
         let exported = |prefix: &str| -> Vec<u32> {
-            module.exports().filter_map(|export| export.name().strip_prefix(prefix)?.parse().ok()).collect()
+            module
+                .exports()
+                .filter_map(|export| export.name().strip_prefix(prefix)?.parse().ok())
+                .collect()
         };
         let instruction_count = module
             .exports()
-            .find_map(|export| export.name().strip_prefix(internal::INSTRUCTION_COUNT)?.parse().ok())
+            .find_map(|export| {
+                export
+                    .name()
+                    .strip_prefix(internal::INSTRUCTION_COUNT)?
+                    .parse()
+                    .ok()
+            })
             .unwrap_or(0);
         let instance = system_api::linker()
             .instantiate_pre(&module)
@@ -108,7 +122,11 @@ impl ModuleStore {
             globals: exported(internal::GLOBAL),
             tables: exported(internal::TABLE),
             functions: exported(internal::FUNCTION),
-            data: parsed.data.iter().map(|(offset, range)| (*offset, plain[range.clone()].to_vec())).collect(),
+            data: parsed
+                .data
+                .iter()
+                .map(|(offset, range)| (*offset, plain[range.clone()].to_vec()))
+                .collect(),
             metadata: parsed.metadata,
             methods: parsed.methods,
         });
@@ -117,12 +135,18 @@ impl ModuleStore {
     }
 
     fn recent(&self, hash: &[u8; 32]) -> Option<Arc<PreparedModule>> {
-        let recent = self.recent.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let recent = self
+            .recent
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         recent.iter().find(|module| module.hash == *hash).cloned()
     }
 
     fn remember(&self, module: Arc<PreparedModule>) {
-        let mut recent = self.recent.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut recent = self
+            .recent
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         recent.push_front(module);
         recent.truncate(RECENT_MAX);
     }
@@ -140,9 +164,14 @@ impl ModuleStore {
     /// Keeping compiled code is a convenience: failing to is not an error.
     fn save(&self, key: &str, module: &Module) {
         let Some(folder) = &self.folder else { return };
-        let Ok(bytes) = module.serialize() else { return };
+        let Ok(bytes) = module.serialize() else {
+            return;
+        };
         if let Err(error) = write_whole(folder, key, &bytes) {
-            eprintln!("stoa-localnet: compiled code was not kept in {}: {error}", folder.display());
+            eprintln!(
+                "stoa-localnet: compiled code was not kept in {}: {error}",
+                folder.display()
+            );
         }
     }
 }

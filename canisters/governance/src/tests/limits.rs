@@ -1,0 +1,134 @@
+//! Caps, and that nothing outgrows them.
+
+use super::*;
+
+#[test]
+fn should_bound_open_proposals_and_make_room_at_their_deadline() {
+    governance_with(NervousSystemParameters {
+        max_number_of_proposals_with_ballots: Some(2),
+        ..parameters()
+    });
+    let key = neuron(1, 1_000);
+    neuron(2, 5_000);
+    propose(1, key, motion());
+    propose(1, key, motion());
+    assert_eq!(error_of(command(user(1), key, motion())), ErrorType::ResourceExhausted);
+    set_time(START + PERIOD);
+    housekeep();
+    propose(1, key, motion());
+}
+
+#[test]
+fn should_drop_the_ballots_of_the_oldest_closed_proposals_and_keep_their_tally() {
+    governance_with(NervousSystemParameters {
+        max_number_of_proposals_with_ballots: Some(2),
+        ..parameters()
+    });
+    let key = neuron(1, 1_000);
+    for round in 1..=4 {
+        propose(1, key, motion());
+        set_time(START + round * PERIOD);
+        housekeep();
+    }
+    with_state(|state| {
+        let kept: Vec<u64> = state.ballots.keys().map(|(id, _)| id).collect();
+        assert_eq!(kept, [3, 4]);
+    });
+    assert!(read(1).latest_tally.unwrap().yes > 0);
+}
+
+#[test]
+fn should_refuse_texts_motions_and_payloads_past_their_limits() {
+    governance();
+    let key = neuron(1, 1_000);
+    let with = |change: fn(&mut Proposal)| {
+        let Command::MakeProposal(mut proposal) = motion() else {
+            panic!("a motion is a proposal");
+        };
+        change(&mut proposal);
+        error_of(command(user(1), key, Command::MakeProposal(proposal)))
+    };
+    assert_eq!(with(|p| p.title = "x".repeat(257)), ErrorType::InvalidProposal);
+    assert_eq!(with(|p| p.summary = "x".repeat(30_001)), ErrorType::InvalidProposal);
+    assert_eq!(with(|p| p.url = "x".repeat(2_049)), ErrorType::InvalidProposal);
+    assert_eq!(with(|p| p.action = None), ErrorType::InvalidCommand);
+    assert_eq!(
+        with(|p| {
+            p.action = Some(Action::Motion(Motion {
+                motion_text: "x".repeat(10_001),
+            }))
+        }),
+        ErrorType::InvalidProposal
+    );
+    assert_eq!(
+        error_of(command(user(1), key, execute_function(&[0; 65_537]))),
+        ErrorType::InvalidProposal
+    );
+}
+
+#[test]
+fn should_keep_few_past_states_of_a_neuron_that_changes_often() {
+    governance();
+    let key = neuron(1, 1_000);
+    neuron(2, 5_000);
+    for round in 0..50 {
+        set_time(START + round * PERIOD);
+        housekeep();
+        propose(1, key, motion());
+        propose(1, key, motion());
+    }
+    with_state(|state| assert!(state.history.len() <= 6, "{}", state.history.len()));
+    check_invariants();
+}
+
+#[test]
+fn should_write_no_past_state_while_no_proposal_is_open() {
+    governance();
+    let key = neuron(1, 1_000);
+    for _ in 0..5 {
+        delay(user(1), key, 1);
+    }
+    with_state(|state| assert!(state.history.is_empty()));
+}
+
+#[test]
+fn should_keep_everything_across_upgrades() {
+    let stable = governance();
+    let keys: Vec<_> = (1..=3).map(|id| neuron(id, 1_000)).collect();
+    let id = propose(1, keys[0], motion());
+    claim(user(2), 0, 9_000);
+    let before = (read(id), read_neuron(keys[1]));
+    upgrade(stable.clone());
+    upgrade(stable);
+    assert!(run_jobs().is_empty());
+    assert_eq!((read(id), read_neuron(keys[1])), before);
+    vote(2, keys[1], id, Vote::No);
+    assert_eq!(read(id).latest_tally.unwrap().no, 1_100, "as of creation");
+    check_invariants();
+}
+
+#[test]
+#[should_panic(expected = "stable memory has layout 0")]
+fn should_refuse_an_upgrade_over_an_unknown_layout() {
+    upgrade(DefaultMemoryImpl::default());
+}
+
+#[test]
+fn should_work_off_due_recounts_in_bounded_rounds() {
+    governance_with(NervousSystemParameters {
+        neuron_minimum_stake_e8s: Some(2),
+        ..parameters()
+    });
+    for memo in 0..600u64 {
+        let mut running = begin(user(1), [0; 32], claim_command(user(1), memo));
+        assert!(poll(&mut running).is_none());
+        reply(one_call("icrc1_balance_of"), Nat::from(1_000u64));
+        assert!(poll(&mut running).is_some());
+        delay(user(1), key_of(user(1), memo), MIN_DELAY as u32);
+    }
+    set_time(START + MAX_AGE);
+    let key = key_of(user(1), 0);
+    assert_eq!(error_of(command(user(1), key, motion())), ErrorType::ResourceExhausted);
+    propose(1, key, motion());
+    check_invariants();
+}

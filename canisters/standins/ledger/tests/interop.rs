@@ -1,0 +1,70 @@
+//! Every exposed method can be used by a client of the official ledgers, whose
+//! interfaces the npm package `@icp-sdk/canisters` ships (`scripts/setup` installs it).
+
+use std::path::PathBuf;
+
+use candid::TypeEnv;
+use candid::types::Type;
+use candid::types::subtype::{OptReport, subtype_with_config};
+use candid_parser::utils::CandidSource;
+
+fn methods(env: &TypeEnv, service: &Type) -> Vec<(String, Type)> {
+    env.as_service(service)
+        .unwrap()
+        .iter()
+        .map(|(name, method)| (name.to_string(), method.clone()))
+        .collect()
+}
+
+/// The methods that the official interface has too, each shown to serve its clients.
+fn served(official: &str) -> Vec<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../governance/tests/interop/node_modules/@icp-sdk/canisters/declarations")
+        .join(official);
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/setup, or `npm ci --omit=peer` in governance/tests/interop",
+        path.display()
+    );
+    let (mut env, ours) = CandidSource::Text(include_str!("../ledger.did"))
+        .load()
+        .unwrap();
+    let (official_env, official) = CandidSource::File(&path).load().unwrap();
+    let official = env.merge_type(official_env, official.unwrap());
+    let official = methods(&env, &official);
+    methods(&env, &ours.unwrap())
+        .into_iter()
+        // The two official ledgers answer this with different types; ours is ICP's.
+        .filter(|(name, _)| !(path.ends_with("icrc_ledger.did") && name == "archives"))
+        .filter_map(|(name, method)| {
+            let (_, expected) = official.iter().find(|(other, _)| *other == name)?;
+            subtype_with_config(
+                OptReport::Error,
+                &mut Default::default(),
+                &env,
+                &method,
+                expected,
+            )
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+            Some(name)
+        })
+        .collect()
+}
+
+#[test]
+fn should_serve_clients_of_the_icp_ledger() {
+    let served = served("ledger-icp/ledger.did");
+    for method in ["transfer", "account_balance", "query_blocks", "icrc1_transfer"] {
+        assert!(served.iter().any(|name| name == method), "{method}");
+    }
+    assert_eq!(served.len(), 23, "every method is one of the ICP ledger's");
+}
+
+#[test]
+fn should_serve_clients_of_the_icrc_ledger() {
+    let served = served("ledger-icrc/icrc_ledger.did");
+    for method in ["icrc1_transfer", "icrc2_approve", "icrc2_transfer_from"] {
+        assert!(served.iter().any(|name| name == method), "{method}");
+    }
+    assert_eq!(served.len(), 14, "{served:?}");
+}
