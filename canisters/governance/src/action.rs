@@ -104,12 +104,12 @@ impl From<Action> for api::Action {
                 Self::AddGenericNervousSystemFunction(function.into())
             }
             Action::RemoveFunction { id } => Self::RemoveGenericNervousSystemFunction(id),
-            Action::ExecuteFunction { id, payload } => {
-                Self::ExecuteGenericNervousSystemFunction(api::ExecuteGenericNervousSystemFunction {
+            Action::ExecuteFunction { id, payload } => Self::ExecuteGenericNervousSystemFunction(
+                api::ExecuteGenericNervousSystemFunction {
                     function_id: id,
                     payload,
-                })
-            }
+                },
+            ),
         }
     }
 }

@@ -17,7 +17,10 @@ const BALANCE_DECODING_QUOTA: usize = 10_000;
 
 pub enum Which {
     /// Claimed by anybody for its controller, whose neuron it becomes.
-    OfController { controller: Principal, memo: u64 },
+    OfController {
+        controller: Principal,
+        memo: u64,
+    },
     Existing(NeuronKey),
 }
 
@@ -27,7 +30,10 @@ pub async fn claim_or_refresh(which: Which) -> Result<CommandResponse, Refusal> 
             if controller == Principal::anonymous() {
                 return Err(Refusal::AnonymousCaller);
             }
-            (neuron_staking_subaccount(controller, memo), Some(controller))
+            (
+                neuron_staking_subaccount(controller, memo),
+                Some(controller),
+            )
         }
         Which::Existing(key) => (key, None),
     };
@@ -104,9 +110,14 @@ async fn balance_of(key: NeuronKey) -> Result<u64, Refusal> {
         subaccount: Some(key),
     };
     let arguments = candid::encode_one(account).expect("BUG: an account encodes");
-    let answer = runtime::call(ledger, "icrc1_balance_of", &arguments, BALANCE_TIMEOUT_SECONDS)
-        .await
-        .map_err(|failure| failed(failure.message))?;
+    let answer = runtime::call(
+        ledger,
+        "icrc1_balance_of",
+        &arguments,
+        BALANCE_TIMEOUT_SECONDS,
+    )
+    .await
+    .map_err(|failure| failed(failure.message))?;
     let mut config = candid::DecoderConfig::new();
     config.set_decoding_quota(BALANCE_DECODING_QUOTA);
     let balance: Nat = candid::utils::decode_one_with_config(&answer, &config)

@@ -94,8 +94,18 @@ impl TryFrom<api::NervousSystemFunction> for GenericFunction {
         };
         let validator_method = required(generic.validator_method_name, "validator_method_name")?;
         let target_method = required(generic.target_method_name, "target_method_name")?;
-        short(&validator_method, "validator_method_name", 1, METHOD_NAME_LENGTH_BYTES_MAX)?;
-        short(&target_method, "target_method_name", 1, METHOD_NAME_LENGTH_BYTES_MAX)?;
+        short(
+            &validator_method,
+            "validator_method_name",
+            1,
+            METHOD_NAME_LENGTH_BYTES_MAX,
+        )?;
+        short(
+            &target_method,
+            "target_method_name",
+            1,
+            METHOD_NAME_LENGTH_BYTES_MAX,
+        )?;
         Ok(Self {
             id: wire.id,
             name: wire.name,
@@ -137,23 +147,31 @@ impl State {
     }
 
     pub fn present_functions(&self) -> impl Iterator<Item = GenericFunction> {
-        self.functions.values().filter_map(|Cbor(stored)| match stored {
-            StoredFunction::Present(function) => Some(function),
-            StoredFunction::Removed => None,
-        })
+        self.functions
+            .values()
+            .filter_map(|Cbor(stored)| match stored {
+                StoredFunction::Present(function) => Some(function),
+                StoredFunction::Removed => None,
+            })
     }
 
     pub fn reserved_ids(&self) -> impl Iterator<Item = u64> {
-        self.functions.iter().filter_map(|entry| match entry.value().0 {
-            StoredFunction::Present(_) => None,
-            StoredFunction::Removed => Some(*entry.key()),
-        })
+        self.functions
+            .iter()
+            .filter_map(|entry| match entry.value().0 {
+                StoredFunction::Present(_) => None,
+                StoredFunction::Removed => Some(*entry.key()),
+            })
     }
 
     /// Whether the function could be added now. Governance as the caller has rights
     /// that a generic call must not lend out, so canisters that obey its bare word
     /// (as the SNS has it) cannot be targets.
-    pub fn check_addable(&self, function: &GenericFunction, itself: Principal) -> Result<(), Refusal> {
+    pub fn check_addable(
+        &self,
+        function: &GenericFunction,
+        itself: Principal,
+    ) -> Result<(), Refusal> {
         if self.functions.contains_key(&function.id) {
             return invalid(format!("the id {} has been given", function.id));
         }
@@ -182,7 +200,11 @@ impl State {
         Ok(())
     }
 
-    pub fn add_function(&mut self, function: GenericFunction, itself: Principal) -> Result<(), Refusal> {
+    pub fn add_function(
+        &mut self,
+        function: GenericFunction,
+        itself: Principal,
+    ) -> Result<(), Refusal> {
         self.check_addable(&function, itself)?;
         self.functions
             .insert(function.id, Cbor(StoredFunction::Present(function)));

@@ -2,6 +2,7 @@
 //! were interrupted, ballots that nobody needs. Each piece is bounded; what is left
 //! over is done the next time.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use crate::decide::decide_if_due;
@@ -16,16 +17,36 @@ const STRAYS_AT_ONCE_MAX: usize = 50;
 /// About 0.1 M instructions each.
 const BALLOTS_DROPPED_AT_ONCE_MAX: usize = 1_000;
 
+thread_local! {
+    /// When the earliest timer that was set for a deadline fires; 0 for none.
+    static UNSTABLE_ARMED_AT_SECONDS: Cell<u64> = const { Cell::new(0) };
+}
+
 /// To be called after install and upgrade: timers do not survive either.
 pub fn start() {
+    UNSTABLE_ARMED_AT_SECONDS.set(0);
     runtime::run_every(INTERVAL, run);
     runtime::run_after(Duration::ZERO, run());
 }
 
-/// Besides the regular rounds, one at this time: a deadline should not wait a minute.
-pub fn wake_at(time_seconds: u64, now: u64) {
-    let delay = Duration::from_secs(time_seconds.saturating_sub(now));
-    runtime::run_after(delay, run());
+/// Besides the regular rounds, one at the next deadline, which should not wait a
+/// minute. One timer at a time is enough: its round sets the next.
+pub fn wake_at_next_deadline(state: &State, now: u64) {
+    let Some(((deadline, _), ())) = state.deadlines.first_key_value() else {
+        return;
+    };
+    let armed = UNSTABLE_ARMED_AT_SECONDS.get();
+    if armed > now && armed <= deadline {
+        return;
+    }
+    UNSTABLE_ARMED_AT_SECONDS.set(deadline);
+    let delay = Duration::from_secs(deadline.saturating_sub(now));
+    runtime::run_after(delay, again());
+}
+
+#[cfg(test)]
+pub fn forget_armed() {
+    UNSTABLE_ARMED_AT_SECONDS.set(0);
 }
 
 pub async fn run() {
@@ -33,6 +54,7 @@ pub async fn run() {
     let slicing = with_state(|state| {
         close_voting(state, now);
         drop_ballots(state);
+        wake_at_next_deadline(state, now);
         state.work_off_recounts(now)
     });
     for stray in execution::strays(STRAYS_AT_ONCE_MAX) {
@@ -63,8 +85,7 @@ fn close_voting(state: &mut State, now: u64) {
         .take(CLOSED_AT_ONCE_MAX)
         .collect();
     for (deadline, proposal) in due {
-        let (Ok(mut progress), Ok(terms)) =
-            (state.progress_of(proposal), state.terms_of(proposal))
+        let (Ok(mut progress), Ok(terms)) = (state.progress_of(proposal), state.terms_of(proposal))
         else {
             panic!("BUG: proposal {proposal} has a deadline and no terms");
         };

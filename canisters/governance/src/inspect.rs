@@ -35,9 +35,17 @@ mod tests {
         let somebody = Principal::from_slice(&[1]);
         assert!(is_accepted("manage_neuron", somebody, 100));
         assert!(!is_accepted("manage_neuron", Principal::anonymous(), 100));
-        assert!(!is_accepted("manage_neuron", somebody, COMMAND_LENGTH_BYTES_MAX + 1));
+        assert!(!is_accepted(
+            "manage_neuron",
+            somebody,
+            COMMAND_LENGTH_BYTES_MAX + 1
+        ));
         assert!(is_accepted("get_neuron", Principal::anonymous(), 100));
-        assert!(!is_accepted("get_neuron", somebody, QUESTION_LENGTH_BYTES_MAX + 1));
+        assert!(!is_accepted(
+            "get_neuron",
+            somebody,
+            QUESTION_LENGTH_BYTES_MAX + 1
+        ));
         assert!(!is_accepted("set_mode", somebody, 0));
     }
 }

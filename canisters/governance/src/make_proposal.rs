@@ -74,7 +74,10 @@ fn check_texts(proposal: &api::Proposal) -> Result<(), Refusal> {
     ] {
         if text.len() > max {
             return Err(Refusal::InvalidProposal {
-                reason: format!("the {name} has {} bytes, at most {max} are allowed", text.len()),
+                reason: format!(
+                    "the {name} has {} bytes, at most {max} are allowed",
+                    text.len()
+                ),
             });
         }
     }
@@ -121,7 +124,10 @@ async fn render(action: &Action) -> Result<String, Refusal> {
     };
     let function = with_state(|state| state.generic_function(*id))?;
     let invalid = |reason: String| Err(Refusal::InvalidProposal { reason });
-    let who = format!("`{}` of {}", function.validator_method, function.validator_canister);
+    let who = format!(
+        "`{}` of {}",
+        function.validator_method, function.validator_canister
+    );
     let answer = runtime::call(
         function.validator_canister,
         &function.validator_method,
@@ -132,7 +138,10 @@ async fn render(action: &Action) -> Result<String, Refusal> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(failure) => {
-            return invalid(format!("the validator {who} did not answer: {}", failure.message));
+            return invalid(format!(
+                "the validator {who} did not answer: {}",
+                failure.message
+            ));
         }
     };
     let mut config = candid::DecoderConfig::new();
@@ -221,6 +230,6 @@ fn open(
         })
         .expect("BUG: the proposer was just read");
     cast(state, proposer, id, Vote::Yes, now).expect("BUG: the proposer may vote");
-    housekeeping::wake_at(deadline_seconds, now);
+    housekeeping::wake_at_next_deadline(state, now);
     Ok(id)
 }

@@ -27,7 +27,9 @@ async fn execute(request: ManageNeuron) -> Result<CommandResponse, Refusal> {
         return Err(Refusal::AnonymousCaller);
     }
     let unsupported = |what| Err(Refusal::Unsupported { what });
-    let command = request.command.ok_or(Refusal::MissingField { field: "command" })?;
+    let command = request
+        .command
+        .ok_or(Refusal::MissingField { field: "command" })?;
     match command {
         Command::ClaimOrRefresh(claim) => {
             let which = match claim.by.ok_or(Refusal::MissingField { field: "by" })? {

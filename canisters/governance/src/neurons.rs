@@ -59,7 +59,12 @@ impl Storable for PrincipalKey {
     }
 
     fn from_bytes(bytes: Cow<[u8]>) -> Self {
-        Self(bytes.as_ref().try_into().expect("BUG: a principal key has 30 bytes"))
+        Self(
+            bytes
+                .as_ref()
+                .try_into()
+                .expect("BUG: a principal key has 30 bytes"),
+        )
     }
 
     const BOUND: Bound = Bound::Bounded {
@@ -115,8 +120,7 @@ impl State {
     /// Keeps `before` for the proposals that were made under it.
     fn remember(&mut self, key: &NeuronKey, neuron: &mut Neuron, before: VotingState) {
         let newest = self.newest_proposal();
-        let Some(oldest_open) = self.voting.first_key_value().map(|(proposal, ())| proposal)
-        else {
+        let Some(oldest_open) = self.voting.first_key_value().map(|(proposal, ())| proposal) else {
             neuron.state_after_proposal = newest;
             return;
         };
@@ -160,7 +164,12 @@ impl State {
     /// Brings the sums and the queue up to the neuron's state at `now`.
     fn recount(&mut self, key: &NeuronKey, neuron: &mut Neuron, now: u64) {
         let genesis = self.settings().genesis_seconds;
-        let new = Count::of(&neuron.voting_state(), now, &self.parameters().power, genesis);
+        let new = Count::of(
+            &neuron.voting_state(),
+            now,
+            &self.parameters().power,
+            genesis,
+        );
         let old = std::mem::replace(&mut neuron.count, new);
         if old == new {
             return;
@@ -186,7 +195,9 @@ impl State {
             if due > now {
                 return Slicing::Done;
             }
-            let mut neuron = self.neuron(&key).expect("BUG: a recount without its neuron");
+            let mut neuron = self
+                .neuron(&key)
+                .expect("BUG: a recount without its neuron");
             self.recount(&key, &mut neuron, now);
             self.neurons.insert(key, Cbor(neuron));
         }
@@ -198,7 +209,10 @@ impl State {
             return Err(Refusal::VotingPowerNotCurrent);
         }
         let genesis = self.settings().genesis_seconds;
-        self.sums.get().0.total(now, &self.parameters().power, genesis)
+        self.sums
+            .get()
+            .0
+            .total(now, &self.parameters().power, genesis)
     }
 
     /// Neurons on which the principal has a permission, in the order of their ids.

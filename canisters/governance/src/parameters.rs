@@ -115,9 +115,7 @@ pub enum ParameterError {
         number: i32,
     },
     /// Nothing here follows by default, pays rewards or advances versions yet.
-    Unsupported {
-        parameter: &'static str,
-    },
+    Unsupported { parameter: &'static str },
 }
 
 impl std::fmt::Display for ParameterError {
@@ -144,18 +142,36 @@ impl Parameters {
     pub fn changed_by(&self, wire: &NervousSystemParameters) -> Result<Self, ParameterError> {
         let mut new = self.clone();
         let power = &mut new.power;
-        set(&mut power.min_dissolve_delay_seconds, wire.neuron_minimum_dissolve_delay_to_vote_seconds);
-        set(&mut power.max_dissolve_delay_seconds, wire.max_dissolve_delay_seconds);
+        set(
+            &mut power.min_dissolve_delay_seconds,
+            wire.neuron_minimum_dissolve_delay_to_vote_seconds,
+        );
+        set(
+            &mut power.max_dissolve_delay_seconds,
+            wire.max_dissolve_delay_seconds,
+        );
         set(
             &mut power.max_dissolve_delay_bonus_percentage,
             wire.max_dissolve_delay_bonus_percentage,
         );
-        set(&mut power.max_age_seconds, wire.max_neuron_age_for_age_bonus);
-        set(&mut power.max_age_bonus_percentage, wire.max_age_bonus_percentage);
-        set(&mut new.neuron_minimum_stake_e8s, wire.neuron_minimum_stake_e8s);
+        set(
+            &mut power.max_age_seconds,
+            wire.max_neuron_age_for_age_bonus,
+        );
+        set(
+            &mut power.max_age_bonus_percentage,
+            wire.max_age_bonus_percentage,
+        );
+        set(
+            &mut new.neuron_minimum_stake_e8s,
+            wire.neuron_minimum_stake_e8s,
+        );
         set(&mut new.transaction_fee_e8s, wire.transaction_fee_e8s);
         set(&mut new.reject_cost_e8s, wire.reject_cost_e8s);
-        set(&mut new.initial_voting_period_seconds, wire.initial_voting_period_seconds);
+        set(
+            &mut new.initial_voting_period_seconds,
+            wire.initial_voting_period_seconds,
+        );
         set(
             &mut new.wait_for_quiet_deadline_increase_seconds,
             wire.wait_for_quiet_deadline_increase_seconds,
@@ -169,7 +185,10 @@ impl Parameters {
             &mut new.max_number_of_principals_per_neuron,
             wire.max_number_of_principals_per_neuron,
         );
-        set(&mut new.max_followees_per_function, wire.max_followees_per_function);
+        set(
+            &mut new.max_followees_per_function,
+            wire.max_followees_per_function,
+        );
         set(
             &mut new.max_proposals_to_keep_per_action,
             wire.max_proposals_to_keep_per_action,
@@ -205,7 +224,12 @@ impl Parameters {
             0,
             BONUS_PERCENTAGE_MAX,
         )?;
-        within("max_neuron_age_for_age_bonus", power.max_age_seconds, 0, DURATION_SECONDS_MAX)?;
+        within(
+            "max_neuron_age_for_age_bonus",
+            power.max_age_seconds,
+            0,
+            DURATION_SECONDS_MAX,
+        )?;
         within(
             "max_age_bonus_percentage",
             power.max_age_bonus_percentage,
@@ -230,7 +254,12 @@ impl Parameters {
             0,
             VOTING_PERIOD_SECONDS_MAX,
         )?;
-        within("max_number_of_neurons", self.max_number_of_neurons, 1, NEURONS_MAX)?;
+        within(
+            "max_number_of_neurons",
+            self.max_number_of_neurons,
+            1,
+            NEURONS_MAX,
+        )?;
         within(
             "max_number_of_proposals_with_ballots",
             self.max_number_of_proposals_with_ballots,
@@ -243,7 +272,12 @@ impl Parameters {
             1,
             PRINCIPALS_PER_NEURON_MAX,
         )?;
-        within("max_followees_per_function", self.max_followees_per_function, 0, 15)
+        within(
+            "max_followees_per_function",
+            self.max_followees_per_function,
+            0,
+            15,
+        )
     }
 }
 
@@ -282,10 +316,14 @@ fn refuse_unsupported(wire: &NervousSystemParameters) -> Result<(), ParameterErr
     {
         return unsupported("default_followees");
     }
-    if wire.voting_rewards_parameters.as_ref().is_some_and(|rewards| {
-        rewards.initial_reward_rate_basis_points.unwrap_or(0) > 0
-            || rewards.final_reward_rate_basis_points.unwrap_or(0) > 0
-    }) {
+    if wire
+        .voting_rewards_parameters
+        .as_ref()
+        .is_some_and(|rewards| {
+            rewards.initial_reward_rate_basis_points.unwrap_or(0) > 0
+                || rewards.final_reward_rate_basis_points.unwrap_or(0) > 0
+        })
+    {
         return unsupported("voting_rewards_parameters");
     }
     if wire.automatically_advance_target_version == Some(true) {
@@ -304,7 +342,10 @@ fn refuse_unsupported(wire: &NervousSystemParameters) -> Result<(), ParameterErr
 impl From<&Permissions> for NeuronPermissionList {
     fn from(permissions: &Permissions) -> Self {
         Self {
-            permissions: permissions.iter().map(NeuronPermissionType::number).collect(),
+            permissions: permissions
+                .iter()
+                .map(NeuronPermissionType::number)
+                .collect(),
         }
     }
 }

@@ -85,11 +85,16 @@ impl Count {
         if delay < rules.min_dissolve_delay_seconds {
             return Self::default();
         }
-        let (min, max) = (rules.min_dissolve_delay_seconds, rules.max_dissolve_delay_seconds);
+        let (min, max) = (
+            rules.min_dissolve_delay_seconds,
+            rules.max_dissolve_delay_seconds,
+        );
         match state.dissolve {
             Dissolve::Delay(delay) => {
                 let delay = delay.min(max);
-                let aged_at = state.aging_since_seconds.saturating_add(rules.max_age_seconds);
+                let aged_at = state
+                    .aging_since_seconds
+                    .saturating_add(rules.max_age_seconds);
                 if aged_at <= now {
                     return counted(Kind::Aged { delay }, None);
                 }
@@ -169,7 +174,9 @@ impl Change {
     fn wide(self, sum: &mut u128, factors: [u64; 3]) {
         let product = factors
             .iter()
-            .try_fold(1u128, |product, factor| product.checked_mul(u128::from(*factor)))
+            .try_fold(1u128, |product, factor| {
+                product.checked_mul(u128::from(*factor))
+            })
             .expect("BUG: a summand of voting power leaves its range");
         *sum = match self {
             Self::Add => sum.checked_add(product),
@@ -224,10 +231,9 @@ impl Sums {
         let stake_delay = big(self.still_stake_delay)
             + (big(self.dissolving_stake_end) - &t * self.dissolving_stake)
             + &max_delay * self.afar_stake;
-        let stake_age = &t * self.aging_stake - big(self.aging_stake_birth)
-            + &max_age * self.aged_stake;
-        let stake_delay_age = &t * big(self.aging_stake_delay)
-            - big(self.aging_stake_delay_birth)
+        let stake_age =
+            &t * self.aging_stake - big(self.aging_stake_birth) + &max_age * self.aged_stake;
+        let stake_delay_age = &t * big(self.aging_stake_delay) - big(self.aging_stake_delay_birth)
             + &max_age * big(self.aged_stake_delay);
         // Over the common denominator 100·D · 100·A; without a longest time there is
         // no bonus for it, and it stays out of the fraction.

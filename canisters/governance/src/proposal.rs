@@ -218,9 +218,9 @@ impl Storable for Progress {
             bytes.len() == PROGRESS_SIZE_BYTES && bytes[0] == PROGRESS_VERSION,
             "BUG: a proposal's progress of an unknown form"
         );
-        let mut numbers = bytes[3..].chunks_exact(8).map(|number| {
-            u64::from_be_bytes(number.try_into().expect("BUG: chunks have 8 bytes"))
-        });
+        let mut numbers = bytes[3..]
+            .chunks_exact(8)
+            .map(|number| u64::from_be_bytes(number.try_into().expect("BUG: chunks have 8 bytes")));
         let mut next = || numbers.next().expect("BUG: the size was checked");
         Self {
             decision: match bytes[1] {
@@ -231,7 +231,9 @@ impl Storable for Progress {
             },
             topic: match bytes[2] {
                 0 => None,
-                number => Some(Topic::from_number(number).expect("BUG: an unknown topic is stored")),
+                number => {
+                    Some(Topic::from_number(number).expect("BUG: an unknown topic is stored"))
+                }
             },
             action_id: next(),
             deadline_seconds: next(),
@@ -281,7 +283,11 @@ impl Storable for Cast {
 
     fn from_bytes(bytes: Cow<[u8]>) -> Self {
         let number = |at: usize| {
-            u64::from_be_bytes(bytes[at..at + 8].try_into().expect("BUG: a slice of 8 bytes"))
+            u64::from_be_bytes(
+                bytes[at..at + 8]
+                    .try_into()
+                    .expect("BUG: a slice of 8 bytes"),
+            )
         };
         Self {
             vote: Vote::try_from(i32::from(bytes[0])).expect("BUG: an unknown vote is stored"),

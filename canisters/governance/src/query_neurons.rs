@@ -34,9 +34,7 @@ pub fn list_neurons(request: ListNeurons) -> ListNeuronsResponse {
         0 => NEURONS_IN_ANSWER_MAX,
         given => given.min(NEURONS_IN_ANSWER_MAX),
     };
-    let after = request
-        .start_page_at
-        .and_then(|id| neuron_key(&id.id).ok());
+    let after = request.start_page_at.and_then(|id| neuron_key(&id.id).ok());
     with_state(|state| {
         let keys = match &request.of_principal {
             Some(principal) => state.neurons_of(principal, after, limit),

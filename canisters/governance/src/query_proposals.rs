@@ -161,11 +161,7 @@ fn percentage(basis_points: u64) -> Option<Percentage> {
     })
 }
 
-fn wire(
-    state: &State,
-    id: u64,
-    own: &[(NeuronKey, Neuron)],
-) -> Result<ProposalData, Refusal> {
+fn wire(state: &State, id: u64, own: &[(NeuronKey, Neuron)]) -> Result<ProposalData, Refusal> {
     let progress = state.progress_of(id)?;
     let content = state.content_of(id)?;
     let terms = state.terms_of(id)?;
@@ -235,7 +231,10 @@ fn text_length(proposal: &ProposalData) -> usize {
         };
         inner.title.len() + inner.summary.len() + inner.url.len() + action
     });
-    let rendering = proposal.payload_text_rendering.as_ref().map_or(0, String::len);
+    let rendering = proposal
+        .payload_text_rendering
+        .as_ref()
+        .map_or(0, String::len);
     let failure = proposal
         .failure_reason
         .as_ref()

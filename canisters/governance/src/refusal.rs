@@ -127,18 +127,26 @@ impl std::fmt::Display for Refusal {
             Self::InvalidNeuronId { length } => {
                 write!(f, "a neuron id has 32 bytes, not {length}")
             }
-            Self::NeuronNotFound => write!(f, "there is no such neuron"),
+            // The stock SNS client tells a missing neuron by this very text, and looks for a
+            // free memo by it.
+            Self::NeuronNotFound => write!(f, "No neuron for given NeuronId."),
             Self::ProposalNotFound { proposal } => write!(f, "there is no proposal {proposal}"),
             Self::MissingField { field } => write!(f, "`{field}` is missing or not known here"),
             Self::Unsupported { what } => write!(f, "{what} is not supported by this governance"),
             Self::NotPermitted { caller, permission } => {
-                write!(f, "{caller} has not the permission {permission:?} on this neuron")
+                write!(
+                    f,
+                    "{caller} has not the permission {permission:?} on this neuron"
+                )
             }
             Self::NeuronLocked => {
                 write!(f, "another command of this neuron is in flight; try again")
             }
             Self::TooManyInFlight { max } => {
-                write!(f, "{max} commands are in flight, which is the limit; try again")
+                write!(
+                    f,
+                    "{max} commands are in flight, which is the limit; try again"
+                )
             }
             Self::TooManyNeurons { max } => write!(f, "there are {max} neurons, the limit"),
             Self::StakeTooSmall {

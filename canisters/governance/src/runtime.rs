@@ -61,7 +61,9 @@ mod system {
             }
             CallFailed::CallRejected(rejection) => matches!(
                 rejection.reject_code(),
-                Ok(RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid)
+                Ok(RejectCode::SysFatal
+                    | RejectCode::SysTransient
+                    | RejectCode::DestinationInvalid)
             ),
         }
     }

@@ -102,6 +102,7 @@ pub fn governance() -> DefaultMemoryImpl {
 fn lose_heap() {
     lock::forget_all();
     executing::forget_executing();
+    crate::housekeeping::forget_armed();
     runtime::take_sent();
     runtime::take_jobs();
 }
@@ -120,7 +121,10 @@ pub fn set_time(seconds: u64) {
 pub type Running<T> = Pin<Box<dyn Future<Output = T>>>;
 
 pub fn poll<T>(running: &mut Running<T>) -> Option<T> {
-    match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match running
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
     }
@@ -208,7 +212,10 @@ pub fn delay(owner: Principal, key: NeuronKey, seconds: u32) {
 /// A neuron of the user that may vote.
 pub fn neuron(id: u8, stake: u64) -> NeuronKey {
     let response = claim(user(id), 0, stake);
-    assert!(matches!(response, CommandResponse::ClaimOrRefresh(_)), "{response:?}");
+    assert!(
+        matches!(response, CommandResponse::ClaimOrRefresh(_)),
+        "{response:?}"
+    );
     let key = key_of(user(id), 0);
     delay(user(id), key, MIN_DELAY as u32);
     key
@@ -333,10 +340,7 @@ pub fn check_invariants() {
         for id in 1..=state.newest_proposal() {
             let progress = state.progress_of(id).unwrap();
             let (mut yes, mut no) = (0, 0);
-            for entry in state
-                .ballots
-                .range((id, [0; 32])..=(id, [u8::MAX; 32]))
-            {
+            for entry in state.ballots.range((id, [0; 32])..=(id, [u8::MAX; 32])) {
                 let cast = entry.value();
                 match cast.vote {
                     Vote::Yes => yes += cast.voting_power,

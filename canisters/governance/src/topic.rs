@@ -52,7 +52,9 @@ impl Topic {
     pub fn is_critical(self) -> bool {
         matches!(
             self,
-            Self::DaoCommunitySettings | Self::TreasuryAssetManagement | Self::CriticalDappOperations
+            Self::DaoCommunitySettings
+                | Self::TreasuryAssetManagement
+                | Self::CriticalDappOperations
         )
     }
 

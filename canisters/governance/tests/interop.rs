@@ -72,8 +72,14 @@ fn should_serve_clients_of_the_reference_in_every_method() {
         } else {
             OptReport::Error
         };
-        subtype_with_config(report, &mut Default::default(), &both.env, &method, expected)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        subtype_with_config(
+            report,
+            &mut Default::default(),
+            &both.env,
+            &method,
+            expected,
+        )
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 
@@ -100,8 +106,8 @@ fn should_define_the_types_of_the_reference_under_their_names() {
         if ours_alone.contains(name.as_str()) {
             continue;
         }
-        let left: Type = TypeInner::Var(name.clone().into()).into();
-        let right: Type = TypeInner::Var(format!("{name}/1").into()).into();
+        let left: Type = TypeInner::Var(name.clone()).into();
+        let right: Type = TypeInner::Var(format!("{name}/1")).into();
         equal(&mut Default::default(), &both.env, &left, &right)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         compared += 1;

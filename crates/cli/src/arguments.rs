@@ -20,8 +20,8 @@ pub struct Arguments {
 #[derive(Args, Clone)]
 pub struct Global {
     /// URL of the network; the deployment's own where absent
-    #[arg(long, global = true, env = "STOA_ENDPOINT")]
-    pub endpoint: Option<String>,
+    #[arg(long, global = true, env = "STOA_ENDPOINT", value_name = "URL")]
+    pub network: Option<String>,
     /// Whose key signs: a name (made on first use), dev:<name> on local networks, or anonymous
     #[arg(long, global = true, env = "STOA_IDENTITY", default_value = "default")]
     pub identity: String,

@@ -47,7 +47,7 @@ impl Context {
 
     /// What was named, else where the deployment is, else the local network's usual place.
     pub fn endpoint(&self) -> String {
-        if let Some(endpoint) = &self.global.endpoint {
+        if let Some(endpoint) = &self.global.network {
             return endpoint.clone();
         }
         match Deployment::read(&self.deployment_path()) {

@@ -11,7 +11,7 @@ use crate::explain::Explain;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error(
-        "no Internet Computer endpoint answers at {endpoint}: {source}. Start a local network with `stoa network start`, or name another with --endpoint"
+        "no Internet Computer endpoint answers at {endpoint}: {source}. Start a local network with `stoa network start`, or name another with --network"
     )]
     Unreachable {
         endpoint: String,

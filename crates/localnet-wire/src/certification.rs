@@ -17,7 +17,6 @@ use ciborium::value::Value;
 use ic_certification::{Certificate, Hash, HashTree, pruned};
 
 use crate::keys::Keys;
-use crate::representation_independent_hash::leb128;
 use crate::request_tree::{RequestBranch, RequestDigests};
 use crate::state_tree::{CanisterEntry, StateTree};
 use crate::witness::{self, Branch, Node};
@@ -26,6 +25,13 @@ pub(crate) use crate::witness::Reveal;
 
 /// CBOR's self-describing tag (55799), which the interface asks for everywhere.
 pub(crate) const SELF_DESCRIBING_TAG: [u8; 3] = [0xd9, 0xd9, 0xf7];
+
+/// A natural number as the state tree holds it: the shortest unsigned LEB128.
+pub(crate) fn natural(number: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(10);
+    leb128::write::unsigned(&mut bytes, number).expect("BUG: a vector refused a byte");
+    bytes
+}
 
 /// What the root key signs: this, then the root hash.
 pub(crate) const STATE_ROOT_DOMAIN: &[u8; 14] = b"\x0Dic-state-root";
@@ -82,7 +88,7 @@ fn pruned_state_tree(keys: &Keys, state: &StateTree, time: u64, mut reveal: Reve
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     digests.refresh(state);
     let root = Root {
-        time: Node::leaf(leb128(time)),
+        time: Node::leaf(natural(time)),
         subnet: subnet_node(keys),
         ranges: canister_ranges_node(keys),
         canisters: CanisterBranch::new(&digests, state),

@@ -5,9 +5,9 @@ use candid::Principal;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_bytes::ByteBuf;
+use stoa_types::rih::{self, Value};
 
 use crate::replica::RequestId;
-use crate::representation_independent_hash::{Value, hash_of_map};
 
 pub(crate) const NONCE_BYTES_MAX: usize = 32;
 pub(crate) const PATHS_MAX: usize = 1_000;
@@ -273,8 +273,8 @@ fn principal(field: &'static str, bytes: &[u8]) -> Result<Principal, EnvelopeErr
 fn request_id(content: &WireContent) -> RequestId {
     let mut fields = vec![
         ("request_type", Value::Text(&content.request_type)),
-        ("sender", Value::Bytes(&content.sender)),
-        ("ingress_expiry", Value::Nat(content.ingress_expiry)),
+        ("sender", Value::Blob(&content.sender)),
+        ("ingress_expiry", content.ingress_expiry.into()),
     ];
     let blobs = [
         ("nonce", &content.nonce),
@@ -282,7 +282,7 @@ fn request_id(content: &WireContent) -> RequestId {
         ("arg", &content.arg),
     ];
     for (name, blob) in blobs {
-        fields.extend(blob.as_ref().map(|bytes| (name, Value::Bytes(bytes))));
+        fields.extend(blob.as_ref().map(|bytes| (name, Value::Blob(bytes))));
     }
     if let Some(method_name) = &content.method_name {
         fields.push(("method_name", Value::Text(method_name)));
@@ -291,31 +291,31 @@ fn request_id(content: &WireContent) -> RequestId {
         let paths = paths.iter().map(|path| path_value(path)).collect();
         fields.push(("paths", Value::Array(paths)));
     }
-    RequestId(hash_of_map(&fields))
+    RequestId(rih::hash(&Value::Map(fields)).0)
 }
 
 fn path_value(labels: &[ByteBuf]) -> Value<'_> {
-    Value::Array(labels.iter().map(|label| Value::Bytes(label)).collect())
+    Value::Array(labels.iter().map(|label| Value::Blob(label)).collect())
 }
 
 impl SignedDelegation {
     /// The representation-independent hash of the delegation, which is signed.
     pub(crate) fn hash(&self) -> [u8; 32] {
         let mut fields = vec![
-            ("pubkey", Value::Bytes(&self.public_key)),
-            ("expiration", Value::Nat(self.expiration)),
+            ("pubkey", Value::Blob(&self.public_key)),
+            ("expiration", self.expiration.into()),
         ];
         if let Some(targets) = &self.targets {
             let targets = targets
                 .iter()
-                .map(|target| Value::Bytes(target.as_slice()))
+                .map(|target| Value::Blob(target.as_slice()))
                 .collect();
             fields.push(("targets", Value::Array(targets)));
         }
         if let Some(permissions) = self.permissions {
             fields.push(("permissions", Value::Text(permissions.as_text())));
         }
-        hash_of_map(&fields)
+        rih::hash(&Value::Map(fields)).0
     }
 }
 

@@ -13,7 +13,6 @@ mod http;
 mod keys;
 mod readable_paths;
 mod received_tree;
-mod representation_independent_hash;
 mod request_tree;
 mod routing;
 mod signature;

@@ -9,6 +9,7 @@ use ic_certification::{Hash, HashTree, labeled_hash, pruned};
 
 use crate::replica::RequestId;
 use crate::state_tree::{RequestEntry, RequestStatus, StateTree};
+use crate::certification::natural;
 use crate::witness::{Branch, Node, Reveal, computed_range_digest};
 
 /// Digests of the requests of the last certificate, by first byte of the id.
@@ -53,9 +54,7 @@ fn request_node(status: &RequestStatus) -> Node {
             ("error_code", Node::leaf(rejection.error_code.as_bytes())),
             (
                 "reject_code",
-                Node::leaf(crate::representation_independent_hash::leb128(
-                    rejection.code,
-                )),
+                Node::leaf(natural(rejection.code)),
             ),
             ("reject_message", Node::leaf(rejection.message.as_bytes())),
             ("status", Node::leaf("rejected")),

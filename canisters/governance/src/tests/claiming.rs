@@ -21,9 +21,15 @@ fn should_claim_a_neuron_with_all_permissions_for_its_controller() {
     );
     let neuron = read_neuron(key);
     assert_eq!(neuron.cached_neuron_stake_e8s, 500);
-    assert_eq!(neuron.dissolve_state, Some(DissolveState::DissolveDelaySeconds(0)));
+    assert_eq!(
+        neuron.dissolve_state,
+        Some(DissolveState::DissolveDelaySeconds(0))
+    );
     assert_eq!(neuron.permissions[0].principal, Some(owner));
-    assert_eq!(neuron.permissions[0].permission_type, (1..=10).collect::<Vec<i32>>());
+    assert_eq!(
+        neuron.permissions[0].permission_type,
+        (1..=10).collect::<Vec<i32>>()
+    );
     check_invariants();
 }
 
@@ -171,6 +177,9 @@ fn should_refresh_by_neuron_id_and_spread_the_age_over_the_larger_stake() {
         error_of(command(user(2), [5; 32], refresh())),
         ErrorType::NotFound
     );
-    assert_eq!(error_of(claim(user(1), 0, 800)), ErrorType::PreconditionFailed);
+    assert_eq!(
+        error_of(claim(user(1), 0, 800)),
+        ErrorType::PreconditionFailed
+    );
     check_invariants();
 }

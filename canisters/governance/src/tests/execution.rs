@@ -78,7 +78,12 @@ fn should_record_an_unknown_outcome_when_governance_was_upgraded_in_the_middle()
     assert!(runtime::take_sent().is_empty(), "the call is not repeated");
     let data = read(id);
     assert_eq!(data.failed_timestamp_seconds, START);
-    assert!(data.failure_reason.unwrap().error_message.contains("not known"));
+    assert!(
+        data.failure_reason
+            .unwrap()
+            .error_message
+            .contains("not known")
+    );
     upgrade(stable);
     assert!(run_jobs().is_empty() && runtime::take_sent().is_empty());
 }
@@ -120,11 +125,17 @@ fn should_refuse_a_proposal_whose_validator_refuses_or_is_silent_or_nonsensical(
         refused: true,
         message: "no such method".to_string(),
     };
-    assert_eq!(answered(Ok(Encode!(&refusal).unwrap())), ErrorType::InvalidProposal);
+    assert_eq!(
+        answered(Ok(Encode!(&refusal).unwrap())),
+        ErrorType::InvalidProposal
+    );
     assert_eq!(answered(Err(failure)), ErrorType::InvalidProposal);
     assert_eq!(answered(Ok(vec![1, 2, 3])), ErrorType::InvalidProposal);
     let long: Result<String, String> = Ok("x".repeat(30_001));
-    assert_eq!(answered(Ok(Encode!(&long).unwrap())), ErrorType::InvalidProposal);
+    assert_eq!(
+        answered(Ok(Encode!(&long).unwrap())),
+        ErrorType::InvalidProposal
+    );
     assert_eq!(with_state(|state| state.newest_proposal()), 0);
     assert_eq!(read_neuron(key).neuron_fees_e8s, 0);
 }
@@ -155,7 +166,10 @@ fn should_hold_the_neuron_while_the_validator_is_asked() {
         error_of(configure(user(1), key, Operation::StartDissolving {})),
         ErrorType::NeuronLocked
     );
-    assert_eq!(error_of(command(user(1), key, motion())), ErrorType::NeuronLocked);
+    assert_eq!(
+        error_of(command(user(1), key, motion())),
+        ErrorType::NeuronLocked
+    );
 }
 
 #[test]
@@ -168,11 +182,18 @@ fn should_add_a_function_use_it_and_remove_it_for_good() {
     assert_eq!(read(added).executed_timestamp_seconds, START);
     let ids = || {
         let listed = crate::query_system::list_nervous_system_functions();
-        let ids: Vec<u64> = listed.functions.iter().map(|function| function.id).collect();
+        let ids: Vec<u64> = listed
+            .functions
+            .iter()
+            .map(|function| function.id)
+            .collect();
         (ids, listed.reserved_ids)
     };
     assert_eq!(ids(), (vec![1, 4, 5, 1_000, 1_001], vec![]));
-    assert_eq!(error_of(command(user(1), key, add())), ErrorType::InvalidProposal);
+    assert_eq!(
+        error_of(command(user(1), key, add())),
+        ErrorType::InvalidProposal
+    );
     let removed = propose(
         1,
         key,
@@ -181,7 +202,10 @@ fn should_add_a_function_use_it_and_remove_it_for_good() {
     assert!(run_jobs().is_empty());
     assert_eq!(read(removed).executed_timestamp_seconds, START);
     assert_eq!(ids(), (vec![1, 4, 5, 1_000], vec![1_001]));
-    assert_eq!(error_of(command(user(1), key, add())), ErrorType::InvalidProposal);
+    assert_eq!(
+        error_of(command(user(1), key, add())),
+        ErrorType::InvalidProposal
+    );
 }
 
 #[test]
@@ -218,8 +242,14 @@ fn should_refuse_generic_functions_on_canisters_that_obey_governances_bare_word(
             generic.target_canister_id = Some(canister);
         }
         let add = proposal(Action::AddGenericNervousSystemFunction(reserved));
-        assert_eq!(error_of(command(user(1), key, add)), ErrorType::InvalidProposal);
+        assert_eq!(
+            error_of(command(user(1), key, add)),
+            ErrorType::InvalidProposal
+        );
     }
     let native = proposal(Action::AddGenericNervousSystemFunction(function(999)));
-    assert_eq!(error_of(command(user(1), key, native)), ErrorType::InvalidProposal);
+    assert_eq!(
+        error_of(command(user(1), key, native)),
+        ErrorType::InvalidProposal
+    );
 }

@@ -12,7 +12,10 @@ fn should_bound_open_proposals_and_make_room_at_their_deadline() {
     neuron(2, 5_000);
     propose(1, key, motion());
     propose(1, key, motion());
-    assert_eq!(error_of(command(user(1), key, motion())), ErrorType::ResourceExhausted);
+    assert_eq!(
+        error_of(command(user(1), key, motion())),
+        ErrorType::ResourceExhausted
+    );
     set_time(START + PERIOD);
     housekeep();
     propose(1, key, motion());
@@ -48,9 +51,18 @@ fn should_refuse_texts_motions_and_payloads_past_their_limits() {
         change(&mut proposal);
         error_of(command(user(1), key, Command::MakeProposal(proposal)))
     };
-    assert_eq!(with(|p| p.title = "x".repeat(257)), ErrorType::InvalidProposal);
-    assert_eq!(with(|p| p.summary = "x".repeat(30_001)), ErrorType::InvalidProposal);
-    assert_eq!(with(|p| p.url = "x".repeat(2_049)), ErrorType::InvalidProposal);
+    assert_eq!(
+        with(|p| p.title = "x".repeat(257)),
+        ErrorType::InvalidProposal
+    );
+    assert_eq!(
+        with(|p| p.summary = "x".repeat(30_001)),
+        ErrorType::InvalidProposal
+    );
+    assert_eq!(
+        with(|p| p.url = "x".repeat(2_049)),
+        ErrorType::InvalidProposal
+    );
     assert_eq!(with(|p| p.action = None), ErrorType::InvalidCommand);
     assert_eq!(
         with(|p| {
@@ -128,7 +140,10 @@ fn should_work_off_due_recounts_in_bounded_rounds() {
     }
     set_time(START + MAX_AGE);
     let key = key_of(user(1), 0);
-    assert_eq!(error_of(command(user(1), key, motion())), ErrorType::ResourceExhausted);
+    assert_eq!(
+        error_of(command(user(1), key, motion())),
+        ErrorType::ResourceExhausted
+    );
     propose(1, key, motion());
     check_invariants();
 }

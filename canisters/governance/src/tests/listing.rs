@@ -173,21 +173,37 @@ fn should_page_neurons_of_all_and_of_a_principal() {
 #[test]
 fn should_answer_not_found_for_unknown_neurons_and_proposals() {
     governance();
-    let neuron = |id: Option<NeuronId>| {
-        match crate::query_neurons::get_neuron(GetNeuron { neuron_id: id }).result {
+    let neuron =
+        |id: Option<NeuronId>| match crate::query_neurons::get_neuron(GetNeuron { neuron_id: id })
+            .result
+        {
             Some(GetNeuronResult::Error(error)) => ErrorType::try_from(error.error_type).unwrap(),
             other => panic!("{other:?}"),
-        }
-    };
+        };
     assert_eq!(neuron(None), ErrorType::InvalidCommand);
     assert_eq!(neuron(Some([1; 32].into())), ErrorType::NotFound);
-    assert_eq!(neuron(Some(NeuronId { id: vec![1] })), ErrorType::InvalidNeuronId);
+    assert_eq!(
+        neuron(Some(NeuronId { id: vec![1] })),
+        ErrorType::InvalidNeuronId
+    );
     for id in [0, 1, u64::MAX] {
         let answer = crate::query_proposals::get_proposal(GetProposal {
             proposal_id: Some(ProposalId { id }),
         });
         assert!(matches!(answer.result, Some(GetProposalResult::Error(_))));
     }
+}
+
+#[test]
+fn should_name_a_missing_neuron_in_the_words_that_the_stock_client_looks_for() {
+    governance();
+    let answer = crate::query_neurons::get_neuron(GetNeuron {
+        neuron_id: Some([1; 32].into()),
+    });
+    let Some(GetNeuronResult::Error(error)) = answer.result else {
+        panic!("{answer:?}");
+    };
+    assert!(error.error_message.contains("No neuron for given NeuronId"));
 }
 
 #[test]
@@ -201,7 +217,13 @@ fn should_list_topics_with_their_functions() {
             .unwrap()
             .clone()
     };
-    assert_eq!(of(Topic::ApplicationBusinessLogic).custom_functions.unwrap()[0].id, FUNCTION);
+    assert_eq!(
+        of(Topic::ApplicationBusinessLogic)
+            .custom_functions
+            .unwrap()[0]
+            .id,
+        FUNCTION
+    );
     assert_eq!(of(Topic::Governance).native_functions.unwrap()[0].id, 1);
     assert_eq!(of(Topic::CriticalDappOperations).is_critical, Some(true));
 }

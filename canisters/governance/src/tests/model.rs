@@ -57,7 +57,10 @@ fn check_total() {
     assert!(floor <= total, "{floor} of ballots and a total of {total}");
     // Each neuron loses less than 1 to the rounding of each bonus, the first of which
     // the second may multiply by 1.25; the total is rounded up.
-    assert!(total <= floor + 3 * neurons + 1, "{total} is far above {floor}");
+    assert!(
+        total <= floor + 3 * neurons + 1,
+        "{total} is far above {floor}"
+    );
 }
 
 fn perform(step: &Step, stable: &DefaultMemoryImpl) {
@@ -82,7 +85,12 @@ fn perform(step: &Step, stable: &DefaultMemoryImpl) {
         Step::Vote(id, back, yes) => {
             let newest = with_state(|state| state.newest_proposal());
             let choice = if *yes { Vote::Yes } else { Vote::No };
-            vote(*id, key_of(user(*id), 0), newest.saturating_sub(*back), choice);
+            vote(
+                *id,
+                key_of(user(*id), 0),
+                newest.saturating_sub(*back),
+                choice,
+            );
         }
         Step::Wait(seconds) => set_time(now() + seconds),
         Step::Housekeep => {

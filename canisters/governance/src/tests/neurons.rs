@@ -29,10 +29,16 @@ fn should_weigh_stake_with_both_bonuses_as_the_sns_does() {
     assert_eq!(still(2 * MAX_DELAY, 0).voting_power(START, &RULES), 2_000);
     // The age bonus is on top of the delay bonus.
     assert_eq!(still(MAX_DELAY, MAX_AGE).voting_power(START, &RULES), 2_500);
-    assert_eq!(still(MAX_DELAY, 9 * MAX_AGE).voting_power(START, &RULES), 2_500);
+    assert_eq!(
+        still(MAX_DELAY, 9 * MAX_AGE).voting_power(START, &RULES),
+        2_500
+    );
     assert_eq!(still(500, MAX_AGE / 2).voting_power(START, &RULES), 1_687);
     // Roundings go down, after each bonus.
-    assert_eq!(state(3, Dissolve::Delay(150), START).voting_power(START, &RULES), 3);
+    assert_eq!(
+        state(3, Dissolve::Delay(150), START).voting_power(START, &RULES),
+        3
+    );
 }
 
 #[test]
@@ -71,7 +77,9 @@ fn should_dissolve_and_stop_and_lose_its_age() {
     let dissolving = read_neuron(key);
     assert_eq!(
         dissolving.dissolve_state,
-        Some(DissolveState::WhenDissolvedTimestampSeconds(START + 50 + MIN_DELAY))
+        Some(DissolveState::WhenDissolvedTimestampSeconds(
+            START + 50 + MIN_DELAY
+        ))
     );
     assert_eq!(dissolving.aging_since_timestamp_seconds, u64::MAX);
     assert_eq!(
@@ -111,15 +119,18 @@ fn should_raise_the_delay_up_to_the_longest_and_begin_anew_when_dissolved() {
             additional_dissolve_delay_seconds: 1,
         })
     };
-    assert_eq!(error_of(configure(owner, key, more())), ErrorType::InvalidCommand);
+    assert_eq!(
+        error_of(configure(owner, key, more())),
+        ErrorType::InvalidCommand
+    );
     configure(owner, key, Operation::StartDissolving {});
     set_time(START + MAX_DELAY + 5);
-    assert_eq!(
-        configure(owner, key, more()),
-        CommandResponse::Configure {}
-    );
+    assert_eq!(configure(owner, key, more()), CommandResponse::Configure {});
     let again = read_neuron(key);
-    assert_eq!(again.dissolve_state, Some(DissolveState::DissolveDelaySeconds(1)));
+    assert_eq!(
+        again.dissolve_state,
+        Some(DissolveState::DissolveDelaySeconds(1))
+    );
     assert_eq!(again.aging_since_timestamp_seconds, START + MAX_DELAY + 5);
     check_invariants();
 }
@@ -155,8 +166,14 @@ fn should_refuse_a_stranger_every_command_on_a_neuron() {
         error_of(configure(user(2), key, Operation::StartDissolving {})),
         ErrorType::NotAuthorized
     );
-    assert_eq!(error_of(command(user(2), key, motion())), ErrorType::NotAuthorized);
-    assert_eq!(error_of(vote(2, key, id, Vote::No)), ErrorType::NotAuthorized);
+    assert_eq!(
+        error_of(command(user(2), key, motion())),
+        ErrorType::NotAuthorized
+    );
+    assert_eq!(
+        error_of(vote(2, key, id, Vote::No)),
+        ErrorType::NotAuthorized
+    );
 }
 
 #[test]
@@ -167,22 +184,31 @@ fn should_name_what_it_does_not_support() {
         memo: 1,
         amount_e8s: 100,
     });
-    assert_eq!(error_of(command(user(1), key, split)), ErrorType::Unavailable);
+    assert_eq!(
+        error_of(command(user(1), key, split)),
+        ErrorType::Unavailable
+    );
     let parameters = proposal(Action::ManageNervousSystemParameters(Default::default()));
-    assert_eq!(error_of(command(user(1), key, parameters)), ErrorType::Unavailable);
+    assert_eq!(
+        error_of(command(user(1), key, parameters)),
+        ErrorType::Unavailable
+    );
 }
 
 #[test]
 fn should_refuse_parameters_that_would_break_an_invariant() {
-    let refused = |wire: NervousSystemParameters| {
-        Parameters::default().changed_by(&wire).unwrap_err()
-    };
+    let refused =
+        |wire: NervousSystemParameters| Parameters::default().changed_by(&wire).unwrap_err();
     assert!(matches!(
         refused(NervousSystemParameters {
             initial_voting_period_seconds: Some(0),
             ..Default::default()
         }),
-        ParameterError::OutOfRange { given: 0, min: 1, .. }
+        ParameterError::OutOfRange {
+            given: 0,
+            min: 1,
+            ..
+        }
     ));
     assert!(matches!(
         refused(NervousSystemParameters {

@@ -13,7 +13,10 @@ fn should_cast_the_proposers_yes_and_count_every_ballot_once() {
     let keys: Vec<_> = (1..=4).map(|id| neuron(id, 1_000)).collect();
     let id = propose(1, keys[0], motion());
     assert_eq!(tally(id), (1_100, 0, 4_400));
-    assert_eq!(vote(2, keys[1], id, Vote::No), CommandResponse::RegisterVote {});
+    assert_eq!(
+        vote(2, keys[1], id, Vote::No),
+        CommandResponse::RegisterVote {}
+    );
     assert_eq!(tally(id), (1_100, 1_100, 4_400));
     assert_eq!(
         error_of(vote(2, keys[1], id, Vote::No)),
@@ -33,12 +36,20 @@ fn should_adopt_at_once_with_more_than_half_of_all_power() {
     let keys: Vec<_> = (1..=4).map(|id| neuron(id, 1_000)).collect();
     let id = propose(1, keys[0], motion());
     vote(2, keys[1], id, Vote::Yes);
-    assert_eq!(read(id).decided_timestamp_seconds, 0, "half is not more than half");
+    assert_eq!(
+        read(id).decided_timestamp_seconds,
+        0,
+        "half is not more than half"
+    );
     set_time(START + 7);
     vote(3, keys[2], id, Vote::Yes);
     let decided = read(id);
     assert_eq!(decided.decided_timestamp_seconds, START + 7);
-    assert_eq!(read_neuron(keys[0]).neuron_fees_e8s, 0, "the cost is given back");
+    assert_eq!(
+        read_neuron(keys[0]).neuron_fees_e8s,
+        0,
+        "the cost is given back"
+    );
     assert!(run_jobs().is_empty());
     assert_eq!(read(id).executed_timestamp_seconds, START + 7);
     check_invariants();
@@ -83,6 +94,24 @@ fn should_decide_by_the_votes_cast_at_the_deadline() {
 }
 
 #[test]
+fn should_set_one_timer_for_the_next_deadline() {
+    governance();
+    let key = neuron(1, 1_000);
+    neuron(2, 9_000);
+    propose(1, key, motion());
+    assert_eq!(runtime::take_jobs().len(), 1);
+    set_time(START + 1);
+    propose(1, key, motion());
+    assert!(runtime::take_jobs().is_empty(), "the earlier one will set it");
+    set_time(START + PERIOD);
+    let mut round: Running<()> = Box::pin(crate::housekeeping::run());
+    assert!(poll(&mut round).is_some());
+    assert_eq!(read(1).decided_timestamp_seconds, START + PERIOD);
+    let jobs = runtime::take_jobs().len();
+    assert_eq!(jobs, 2, "the execution, and the timer for the second");
+}
+
+#[test]
 fn should_reject_at_the_deadline_without_the_quorum() {
     governance();
     let small = neuron(1, 200);
@@ -103,14 +132,17 @@ fn should_ask_more_votes_for_a_critical_proposal() {
         keys[0],
         proposal(Action::AddGenericNervousSystemFunction(function(1_001))),
     );
-    for index in 1..6 {
-        vote(index as u8 + 1, keys[index], id, Vote::Yes);
+    for (voter, key) in (2..=6).zip(&keys[1..6]) {
+        vote(voter, *key, id, Vote::Yes);
     }
     assert_eq!(read(id).decided_timestamp_seconds, 0, "60 % are not 67 %");
     vote(7, keys[6], id, Vote::Yes);
     assert_eq!(read(id).decided_timestamp_seconds, START);
     assert_eq!(
-        read(id).minimum_yes_proportion_of_total.unwrap().basis_points,
+        read(id)
+            .minimum_yes_proportion_of_total
+            .unwrap()
+            .basis_points,
         Some(2_000)
     );
 }
@@ -123,7 +155,10 @@ fn should_accept_votes_after_an_early_decision_without_changing_it() {
     let id = propose(1, large, motion());
     let decided = read(id);
     assert_eq!(decided.decided_timestamp_seconds, START);
-    assert_eq!(vote(2, small, id, Vote::No), CommandResponse::RegisterVote {});
+    assert_eq!(
+        vote(2, small, id, Vote::No),
+        CommandResponse::RegisterVote {}
+    );
     assert_eq!(tally(id).1, 1_100);
     run_jobs();
     assert_eq!(read(id).executed_timestamp_seconds, START);
@@ -163,9 +198,15 @@ fn should_give_no_vote_to_a_neuron_that_came_after_the_proposal() {
     neuron(2, 5_000);
     let id = propose(1, first, motion());
     let late = neuron(3, 100_000);
-    assert_eq!(error_of(vote(3, late, id, Vote::No)), ErrorType::NotAuthorized);
+    assert_eq!(
+        error_of(vote(3, late, id, Vote::No)),
+        ErrorType::NotAuthorized
+    );
     let next = propose(1, first, motion());
-    assert_eq!(vote(3, late, next, Vote::No), CommandResponse::RegisterVote {});
+    assert_eq!(
+        vote(3, late, next, Vote::No),
+        CommandResponse::RegisterVote {}
+    );
     check_invariants();
 }
 
@@ -179,7 +220,10 @@ fn should_give_no_vote_to_a_neuron_that_could_not_vote_at_creation() {
     let id = propose(1, first, motion());
     assert_eq!(read(id).latest_tally.unwrap().total, 6_600);
     delay(user(3), key, 500);
-    assert_eq!(error_of(vote(3, key, id, Vote::No)), ErrorType::NotAuthorized);
+    assert_eq!(
+        error_of(vote(3, key, id, Vote::No)),
+        ErrorType::NotAuthorized
+    );
     check_invariants();
 }
 
@@ -204,11 +248,17 @@ fn should_refuse_a_proposer_without_delay_or_stake_for_the_cost() {
     });
     claim(user(1), 0, 1_000);
     let key = key_of(user(1), 0);
-    assert_eq!(error_of(command(user(1), key, motion())), ErrorType::PreconditionFailed);
+    assert_eq!(
+        error_of(command(user(1), key, motion())),
+        ErrorType::PreconditionFailed
+    );
     delay(user(1), key, MIN_DELAY as u32);
     neuron(2, 9_000);
     propose(1, key, motion());
-    assert_eq!(error_of(command(user(1), key, motion())), ErrorType::InsufficientFunds);
+    assert_eq!(
+        error_of(command(user(1), key, motion())),
+        ErrorType::InsufficientFunds
+    );
 }
 
 #[test]

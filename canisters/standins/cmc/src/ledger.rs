@@ -197,7 +197,10 @@ pub async fn refund(
     amount_e8s: u64,
     created_at_nanos: u64,
 ) -> Transferred {
-    let Some(left) = amount_e8s.checked_sub(TRANSFER_FEE_E8S).filter(|left| *left > 0) else {
+    let Some(left) = amount_e8s
+        .checked_sub(TRANSFER_FEE_E8S)
+        .filter(|left| *left > 0)
+    else {
         return Transferred::Refused {
             reason: format!("{amount_e8s} e8s do not cover the fee of a refund"),
         };
@@ -224,11 +227,10 @@ pub async fn burn(canister: Principal, amount_e8s: u64, created_at_nanos: u64) -
             reason: format!("{amount_e8s} e8s are too few to burn"),
         };
     }
-    let minting: Option<Icrc1Account> =
-        match ask(ledger(), "icrc1_minting_account", &()).await {
-            Ok(minting) => minting,
-            Err(_) => return Transferred::Unknown,
-        };
+    let minting: Option<Icrc1Account> = match ask(ledger(), "icrc1_minting_account", &()).await {
+        Ok(minting) => minting,
+        Err(_) => return Transferred::Unknown,
+    };
     let Some(minting) = minting else {
         return Transferred::Refused {
             reason: "the ledger has no minting account".to_string(),

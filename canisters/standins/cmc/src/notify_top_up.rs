@@ -69,7 +69,10 @@ fn check_payment(block: &Block, canister_id: Principal) -> Result<([u8; 32], u64
     let Some(Operation::Transfer { from, to, amount }) = &transaction.operation else {
         return invalid("the transaction is not a transfer".to_string());
     };
-    let memo = memo(transaction.memo, transaction.icrc1_memo.as_ref().map(|memo| memo.as_slice()));
+    let memo = memo(
+        transaction.memo,
+        transaction.icrc1_memo.as_ref().map(|memo| memo.as_slice()),
+    );
     if memo != MEMO_TOP_UP_CANISTER {
         return invalid(format!(
             "the memo is {memo:#x}, that of a top-up is {MEMO_TOP_UP_CANISTER:#x}"

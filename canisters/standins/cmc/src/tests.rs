@@ -53,7 +53,10 @@ fn install() -> DefaultMemoryImpl {
 type Running<T> = Pin<Box<dyn Future<Output = T>>>;
 
 fn poll<T>(running: &mut Running<T>) -> Option<T> {
-    match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match running
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
     }
@@ -152,6 +155,7 @@ fn should_credit_a_payment_once_and_answer_the_same_again() {
     reply_minting_account();
     assert!(poll(&mut running).is_none());
     let burn = one_call("transfer");
+    assert_eq!(burn.canister, Principal::from_slice(&[2]));
     let arguments = Decode!(&burn.arguments, TransferArgs).unwrap();
     assert_eq!(arguments.amount.e8s, AMOUNT);
     assert_eq!(arguments.fee.e8s, 0);
@@ -163,7 +167,10 @@ fn should_credit_a_payment_once_and_answer_the_same_again() {
     assert!(poll(&mut again).is_none());
     reply_block(payment_block());
     assert_eq!(answer_now(poll(&mut again)), Ok(cycles()));
-    assert!(runtime::take_sent().is_empty(), "nothing is deposited again");
+    assert!(
+        runtime::take_sent().is_empty(),
+        "nothing is deposited again"
+    );
 }
 
 #[test]
@@ -173,10 +180,7 @@ fn should_answer_processing_to_a_rival_while_the_deposit_is_in_flight() {
     let mut rival = notify();
     assert!(poll(&mut rival).is_none());
     reply_block(payment_block());
-    assert_eq!(
-        answer_now(poll(&mut rival)),
-        Err(NotifyError::Processing)
-    );
+    assert_eq!(answer_now(poll(&mut rival)), Err(NotifyError::Processing));
     reply(deposit, ());
     assert!(poll(&mut first).is_none());
 }
@@ -200,10 +204,7 @@ fn should_credit_once_when_two_rivals_read_the_block_at_the_same_time() {
     }
     assert!(poll(&mut second).is_none());
     let deposit = one_call("deposit_cycles");
-    assert_eq!(
-        answer_now(poll(&mut first)),
-        Err(NotifyError::Processing)
-    );
+    assert_eq!(answer_now(poll(&mut first)), Err(NotifyError::Processing));
     reply(deposit, ());
     assert!(poll(&mut second).is_none());
     assert!(matches!(stage(), Stage::Burning { .. }));
@@ -242,10 +243,7 @@ fn should_repeat_a_refund_of_unknown_outcome_with_the_same_arguments() {
     let first = one_call("transfer");
     let first_arguments = first.arguments.clone();
     first.answer(Err(CallFailure::new("lost")));
-    assert_eq!(
-        answer_now(poll(&mut running)),
-        Err(NotifyError::Processing)
-    );
+    assert_eq!(answer_now(poll(&mut running)), Err(NotifyError::Processing));
     runtime::set_time_nanos(NOW + 60_000_000_000);
     let mut timer: Running<()> = Box::pin(recovery::finish_open_payments());
     assert!(poll(&mut timer).is_none());
@@ -342,8 +340,7 @@ fn should_read_the_memo_of_an_icrc1_transfer() {
     install();
     let mut block = payment_block();
     block.transaction.memo = 0;
-    block.transaction.icrc1_memo =
-        Some(ByteBuf::from(MEMO_TOP_UP_CANISTER.to_le_bytes().to_vec()));
+    block.transaction.icrc1_memo = Some(ByteBuf::from(MEMO_TOP_UP_CANISTER.to_le_bytes().to_vec()));
     let mut running = notify();
     assert!(poll(&mut running).is_none());
     reply_block(block);

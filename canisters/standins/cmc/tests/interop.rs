@@ -16,7 +16,9 @@ fn should_serve_clients_of_the_official_canister_in_every_method() {
         "{} is missing: run scripts/setup, or `npm ci --omit=peer` in governance/tests/interop",
         path.display()
     );
-    let (mut env, ours) = CandidSource::Text(include_str!("../cmc.did")).load().unwrap();
+    let (mut env, ours) = CandidSource::Text(include_str!("../cmc.did"))
+        .load()
+        .unwrap();
     let ours = ours.unwrap();
     let (official_env, official) = CandidSource::File(&path).load().unwrap();
     let official = env.merge_type(official_env, official.unwrap());

@@ -77,11 +77,7 @@ fn official_transfer(to: u8, amount: u64, fee: u64) -> ic_ledger_types::Transfer
 fn send(arguments: &ic_ledger_types::TransferArgs) -> ic_ledger_types::TransferResult {
     let bytes = Encode!(arguments).unwrap();
     let answer = crate::transfer(Decode!(&bytes, icp::TransferArgs).unwrap());
-    Decode!(
-        &Encode!(&answer).unwrap(),
-        ic_ledger_types::TransferResult
-    )
-    .unwrap()
+    Decode!(&Encode!(&answer).unwrap(), ic_ledger_types::TransferResult).unwrap()
 }
 
 #[test]

@@ -27,8 +27,12 @@ pub fn init(arguments: InitArgs) {
 }
 
 pub fn install(ledger: &mut Ledger, arguments: InitArgs, now: u64) {
-    let transfer_fee = fitting(&arguments.transfer_fee)
-        .unwrap_or_else(|| panic!("transfer_fee {} does not fit 64 bits", arguments.transfer_fee));
+    let transfer_fee = fitting(&arguments.transfer_fee).unwrap_or_else(|| {
+        panic!(
+            "transfer_fee {} does not fit 64 bits",
+            arguments.transfer_fee
+        )
+    });
     ledger.layout_version.set(LAYOUT_VERSION);
     ledger.settings.set(Cbor(Some(Settings {
         token_name: arguments.token_name,

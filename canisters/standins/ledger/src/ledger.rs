@@ -446,9 +446,7 @@ impl Ledger {
             .recent_by_time
             .iter()
             .take(PRUNED_AT_ONCE_MAX)
-            .take_while(|entry| {
-                entry.key().0.saturating_add(TRANSACTION_WINDOW_NANOS) < now
-            })
+            .take_while(|entry| entry.key().0.saturating_add(TRANSACTION_WINDOW_NANOS) < now)
             .map(|entry| entry.into_pair())
             .collect();
         for (time, identity) in stale {

@@ -235,10 +235,7 @@ fn should_refuse_a_transaction_outside_the_window() {
         ..transfer(1, 2, 10)
     };
     let now = START + TRANSACTION_WINDOW_NANOS;
-    assert_eq!(
-        ledger.transfer(at(START - 1), now),
-        Err(Refusal::TooOld)
-    );
+    assert_eq!(ledger.transfer(at(START - 1), now), Err(Refusal::TooOld));
     assert_eq!(
         ledger.transfer(at(now + PERMITTED_DRIFT_NANOS + 1), now),
         Err(Refusal::CreatedInFuture { ledger_time: now })

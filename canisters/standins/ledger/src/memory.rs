@@ -33,7 +33,9 @@ thread_local! {
 }
 
 pub fn with_ledger<R>(f: impl FnOnce(&mut Ledger) -> R) -> R {
-    LEDGER.with_borrow_mut(|ledger| f(ledger.get_or_insert_with(|| open(DefaultMemoryImpl::default()))))
+    LEDGER.with_borrow_mut(|ledger| {
+        f(ledger.get_or_insert_with(|| open(DefaultMemoryImpl::default())))
+    })
 }
 
 #[cfg(test)]

@@ -54,7 +54,12 @@ fn served(official: &str) -> Vec<String> {
 #[test]
 fn should_serve_clients_of_the_icp_ledger() {
     let served = served("ledger-icp/ledger.did");
-    for method in ["transfer", "account_balance", "query_blocks", "icrc1_transfer"] {
+    for method in [
+        "transfer",
+        "account_balance",
+        "query_blocks",
+        "icrc1_transfer",
+    ] {
         assert!(served.iter().any(|name| name == method), "{method}");
     }
     assert_eq!(served.len(), 23, "every method is one of the ICP ledger's");

@@ -6,6 +6,7 @@ use axum::response::Response;
 use candid::Principal;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
+use stoa_types::rih::{self, Value};
 
 use super::body::{CborBody, cbor_response};
 use super::refusal::Refusal;
@@ -14,7 +15,6 @@ use crate::authentication::{AnonymousExpiry, authenticate};
 use crate::envelope::Envelope;
 use crate::keys::{Keys, now_nanos};
 use crate::replica::{Query, QueryOutcome, Replica, RequestId};
-use crate::representation_independent_hash::{Value, hash_of_map};
 use crate::routing::{check_canister, check_subnet_query, parse_effective_id};
 
 const RESPONSE_DOMAIN: &[u8; 12] = b"\x0Bic-response";
@@ -104,22 +104,22 @@ struct NodeSignature {
 fn signed(keys: &Keys, request_id: RequestId, outcome: QueryOutcome) -> Response {
     let timestamp = now_nanos();
     let mut fields = vec![
-        ("timestamp", Value::Nat(timestamp)),
-        ("request_id", Value::Bytes(&request_id.0)),
+        ("timestamp", timestamp.into()),
+        ("request_id", Value::Blob(&request_id.0)),
     ];
     match &outcome {
         QueryOutcome::Replied(arg) => fields.extend([
             ("status", Value::Text("replied")),
-            ("reply", Value::Map(vec![("arg", Value::Bytes(arg))])),
+            ("reply", Value::Map(vec![("arg", Value::Blob(arg))])),
         ]),
         QueryOutcome::Rejected(rejection) => fields.extend([
             ("status", Value::Text("rejected")),
-            ("reject_code", Value::Nat(rejection.code)),
+            ("reject_code", rejection.code.into()),
             ("reject_message", Value::Text(&rejection.message)),
             ("error_code", Value::Text(&rejection.error_code)),
         ]),
     }
-    let message = [&RESPONSE_DOMAIN[..], &hash_of_map(&fields)].concat();
+    let message = [&RESPONSE_DOMAIN[..], &rih::hash(&Value::Map(fields)).0].concat();
     let signatures = [NodeSignature {
         timestamp,
         signature: ByteBuf::from(keys.sign_as_node(&message)),

@@ -13,11 +13,11 @@ use ic_certification::LookupResult;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_bytes::ByteBuf;
+use stoa_types::Sha256;
 
 use super::SignatureError;
 use crate::certification::{SELF_DESCRIBING_TAG, STATE_ROOT_DOMAIN};
 use crate::received_tree::ReceivedTree;
-use crate::representation_independent_hash::sha256;
 
 const NAME: &str = "canister";
 
@@ -42,7 +42,7 @@ pub(super) fn verify(
 ) -> Result<(), SignatureError> {
     let (canister_id, seed) = key_parts(key).ok_or(SignatureError::InvalidKey(NAME))?;
     let signature: CanisterSignature = tagged(signature).ok_or(SignatureError::Malformed(NAME))?;
-    let path = [b"sig".as_slice(), &sha256(seed), &sha256(message)];
+    let path = [b"sig".as_slice(), &Sha256::of(seed).0, &Sha256::of(message).0];
     if signature.tree.0.lookup_path(path) != LookupResult::Found(b"") {
         return Err(SignatureError::NotInTree);
     }

@@ -9,9 +9,9 @@ use data_encoding::BASE64URL_NOPAD;
 use k256::ecdsa::signature::Verifier;
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
+use stoa_types::Sha256;
 
 use super::SignatureError;
-use crate::representation_independent_hash::sha256;
 
 const NAME: &str = "WebAuthn";
 
@@ -56,7 +56,7 @@ pub(super) fn verify(
     }
     let signed = [
         signature.authenticator_data.as_slice(),
-        &sha256(signature.client_data_json.as_bytes()),
+        &Sha256::of(signature.client_data_json.as_bytes()).0,
     ]
     .concat();
     let ecdsa = p256::ecdsa::Signature::from_der(&signature.signature)

@@ -131,7 +131,7 @@ fn bounded(value: &Nat, max: u64, name: &str) -> Result<u64, Failure> {
     match u64::try_from(&value.0) {
         Ok(given) if given <= max => Ok(given),
         _ => Err(contract_violation(format!(
-            "Could not validate the settings: {name} expected to be in the range [0..{max}], got {value}"
+            "{name} expected to be in the range [0..{max}], got {value}"
         ))),
     }
 }

@@ -27,7 +27,8 @@ const STATE: &str = r#"
     (func $certify (call $certified_data_set (i32.const 16) (i32.const 4)))
     (func (export "canister_update keep") (call $change) (call $certify) (call $answer (i64.const 0)))
     (func (export "canister_update trap") (call $change) (call $certify) (call $boom))
-    (func (export "canister_update exhaust") (call $change) (loop $l (br $l)))
+    (func (export "canister_update exhaust") (call $change) (loop $l
+        (memory.fill (i32.const 65536) (i32.const 1) (i32.const 65536)) (br $l)))
     (func (export "canister_query changed") (call $change) (call $all))
     (func (export "canister_query state") (call $all))
     (func $all

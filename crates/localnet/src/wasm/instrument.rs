@@ -16,8 +16,6 @@
 //! as an active one does after instantiation: dropped.) The start function
 //! becomes an export, for installation to call.
 
-use std::ops::Range;
-
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, Encode, ExportKind, ExportSection,
     Function, Instruction, Module, RawSection, SectionId, ValType,
@@ -28,7 +26,7 @@ use super::parse::{ParsedModule, malformed};
 use super::{ModuleError, cost, internal};
 
 /// Names the rewriting; part of the key under which compiled code is kept.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub fn instrument(plain: &[u8], parsed: &ParsedModule) -> Result<Vec<u8>, ModuleError> {
     let mut sections = Sections::default();
@@ -62,8 +60,8 @@ pub fn instrument(plain: &[u8], parsed: &ParsedModule) -> Result<Vec<u8>, Module
     let mut instruction_count = 0;
     let mut changes_references = changes_reference_globals(parsed);
     let mut code = CodeSection::new();
-    for body in &bodies {
-        let metered = meter(plain, body, counter, charge)?;
+    for (body, parameters) in bodies.iter().zip(&parsed.parameters) {
+        let metered = meter(plain, body, *parameters, counter, charge)?;
         instruction_count += metered.instructions;
         changes_references |= metered.changes_tables;
         code.raw(&metered.body);
@@ -172,23 +170,19 @@ fn charge_function(counter: u32) -> Function {
         Instruction::GlobalSet(counter),
     ]
     .iter()
-    .chain(&trap_below_zero(counter))
-    .chain(&[Instruction::LocalGet(0), Instruction::End])
-    {
-        function.instruction(instruction);
-    }
-    function
-}
-
-fn trap_below_zero(counter: u32) -> [Instruction<'static>; 6] {
-    [
+    .chain(&[
         Instruction::GlobalGet(counter),
         Instruction::I64Const(0),
         Instruction::I64LtS,
         Instruction::If(wasm_encoder::BlockType::Empty),
         Instruction::Unreachable,
         Instruction::End,
-    ]
+    ])
+    .chain(&[Instruction::LocalGet(0), Instruction::End])
+    {
+        function.instruction(instruction);
+    }
+    function
 }
 
 fn changes_reference_globals(parsed: &ParsedModule) -> bool {
@@ -257,45 +251,105 @@ struct MeteredBody {
     changes_tables: bool,
 }
 
-/// Straight code that is paid for at `start`.
-struct Piece {
-    start: usize,
-    cost: u64,
-    /// Whether control can come back to its beginning.
-    reentrant: bool,
+/// Something to insert at a place in a function.
+struct Mark {
+    at: usize,
+    insert: Insert,
 }
 
+enum Insert {
+    /// Pay for the straight code that begins here.
+    Pay { cost: u64, reentrant: bool },
+    /// Write the counter back before control leaves the function.
+    Spill,
+    /// Read it again when control has come back.
+    Reload,
+    /// Pay for the operand of a bulk instruction, which is on the stack.
+    PayOperand,
+}
+
+/// Inside a function the counter lives in a local, which can be a register; it
+/// is written back before control leaves the function. A trap therefore misses
+/// what the function did since it last called another: the price of a message
+/// that trapped is a little too low, and no other count is.
 fn meter(
     plain: &[u8],
     body: &FunctionBody,
+    parameters: u32,
     counter: u32,
     charge: u32,
 ) -> Result<MeteredBody, ModuleError> {
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let first = reader.original_position() as usize;
-    let mut pieces = vec![Piece {
-        start: first,
-        cost: cost::FUNCTION_ENTRY,
-        reentrant: true,
+    let mut marks = vec![Mark {
+        at: first,
+        insert: Insert::Pay {
+            cost: cost::FUNCTION_ENTRY,
+            reentrant: true,
+        },
     }];
-    let mut bulk = Vec::new();
+    let mut piece = 0;
     let mut instructions = 0;
     let mut changes_tables = false;
+    // How many blocks are open inside the function's own.
+    let mut depth = 0u32;
     while !reader.eof() {
         let at = reader.original_position() as usize;
         let operator = reader.read().map_err(malformed)?;
+        let next = reader.original_position() as usize;
         instructions += 1;
-        if let Some(piece) = pieces.last_mut() {
-            piece.cost += cost::of(&operator);
+        if let Insert::Pay { cost, .. } = &mut marks[piece].insert {
+            *cost += cost::of(&operator);
         }
         use Operator::*;
-        match operator {
-            MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => bulk.push(at),
-            TableFill { .. } | TableCopy { .. } | TableInit { .. } => {
-                bulk.push(at);
-                changes_tables = true;
+        changes_tables |= matches!(
+            operator,
+            TableFill { .. }
+                | TableCopy { .. }
+                | TableInit { .. }
+                | TableSet { .. }
+                | TableGrow { .. }
+        );
+        let leaves = match &operator {
+            Return
+            | Unreachable
+            | ReturnCall { .. }
+            | ReturnCallIndirect { .. }
+            | Call { .. }
+            | CallIndirect { .. } => true,
+            Br { relative_depth } | BrIf { relative_depth } => *relative_depth == depth,
+            BrTable { targets } => {
+                let mut outermost = targets.default() == depth;
+                for target in targets.targets() {
+                    outermost |= target.map_err(malformed)? == depth;
+                }
+                outermost
             }
-            TableSet { .. } | TableGrow { .. } => changes_tables = true,
+            End => depth == 0,
+            _ => false,
+        };
+        if leaves {
+            marks.push(Mark {
+                at,
+                insert: Insert::Spill,
+            });
+        }
+        match &operator {
+            Call { .. } | CallIndirect { .. } => marks.push(Mark {
+                at: next,
+                insert: Insert::Reload,
+            }),
+            MemoryFill { .. }
+            | MemoryCopy { .. }
+            | MemoryInit { .. }
+            | TableFill { .. }
+            | TableCopy { .. }
+            | TableInit { .. } => marks.push(Mark {
+                at,
+                insert: Insert::PayOperand,
+            }),
+            Block { .. } | Loop { .. } | If { .. } => depth += 1,
+            End => depth = depth.saturating_sub(1),
             _ => {}
         }
         let ends_piece = matches!(
@@ -313,51 +367,23 @@ fn meter(
                 | ReturnCallIndirect { .. }
         );
         if ends_piece {
-            pieces.push(Piece {
-                start: reader.original_position() as usize,
-                cost: 0,
-                reentrant: matches!(operator, Loop { .. }),
+            piece = marks.len();
+            let reentrant = matches!(operator, Loop { .. });
+            marks.push(Mark {
+                at: next,
+                insert: Insert::Pay { cost: 0, reentrant },
             });
         }
     }
-    let range: Range<usize> = body.range().start as usize..body.range().end as usize;
-    let mut metered = plain[range.start..first].to_vec();
+    let (mut metered, local) = locals(plain, body, parameters, first)?;
     let mut copied = first;
-    let mut bulk = bulk.into_iter().peekable();
-    for piece in &pieces {
-        copy_with_charges(
-            plain,
-            &mut copied,
-            piece.start,
-            &mut bulk,
-            charge,
-            &mut metered,
-        );
-        if piece.cost == 0 && !piece.reentrant {
-            continue;
-        }
-        for instruction in [
-            Instruction::GlobalGet(counter),
-            Instruction::I64Const(piece.cost as i64),
-            Instruction::I64Sub,
-            Instruction::GlobalSet(counter),
-        ] {
-            instruction.encode(&mut metered);
-        }
-        if piece.reentrant {
-            for instruction in trap_below_zero(counter) {
-                instruction.encode(&mut metered);
-            }
-        }
+    for mark in &marks {
+        metered.extend_from_slice(&plain[copied..mark.at]);
+        copied = mark.at;
+        mark.insert
+            .encode(mark.at == first, local, counter, charge, &mut metered);
     }
-    copy_with_charges(
-        plain,
-        &mut copied,
-        range.end,
-        &mut bulk,
-        charge,
-        &mut metered,
-    );
+    metered.extend_from_slice(&plain[copied..body.range().end as usize]);
     Ok(MeteredBody {
         body: metered,
         instructions,
@@ -365,20 +391,76 @@ fn meter(
     })
 }
 
-/// Copies code up to `end`, with a charge for the operand before each bulk instruction.
-fn copy_with_charges(
+/// The function's locals with one more for the counter, and its index.
+fn locals(
     plain: &[u8],
-    copied: &mut usize,
-    end: usize,
-    bulk: &mut std::iter::Peekable<std::vec::IntoIter<usize>>,
-    charge: u32,
-    out: &mut Vec<u8>,
-) {
-    while let Some(at) = bulk.next_if(|at| *at < end) {
-        out.extend_from_slice(&plain[*copied..at]);
-        Instruction::Call(charge).encode(out);
-        *copied = at;
+    body: &FunctionBody,
+    parameters: u32,
+    first: usize,
+) -> Result<(Vec<u8>, u32), ModuleError> {
+    let mut reader = body.get_locals_reader().map_err(malformed)?;
+    let groups = reader.get_count();
+    let start = reader.original_position() as usize;
+    let mut index = parameters;
+    for _ in 0..groups {
+        index += reader.read().map_err(malformed)?.0;
     }
-    out.extend_from_slice(&plain[*copied..end]);
-    *copied = end;
+    let mut bytes = encoded(&(groups + 1));
+    bytes.extend_from_slice(&plain[start..first]);
+    1u32.encode(&mut bytes);
+    ValType::I64.encode(&mut bytes);
+    Ok((bytes, index))
+}
+
+impl Insert {
+    fn encode(&self, enters: bool, local: u32, counter: u32, charge: u32, out: &mut Vec<u8>) {
+        let mut put = |instructions: &[Instruction]| {
+            for instruction in instructions {
+                instruction.encode(out);
+            }
+        };
+        let spill = [
+            Instruction::LocalGet(local),
+            Instruction::GlobalSet(counter),
+        ];
+        let reload = [
+            Instruction::GlobalGet(counter),
+            Instruction::LocalSet(local),
+        ];
+        match *self {
+            Self::Spill => put(&spill),
+            Self::Reload => put(&reload),
+            Self::PayOperand => {
+                put(&spill);
+                put(&[Instruction::Call(charge)]);
+                put(&reload);
+            }
+            Self::Pay {
+                cost: 0,
+                reentrant: false,
+            } => {}
+            Self::Pay { cost, reentrant } => {
+                put(&[
+                    if enters {
+                        Instruction::GlobalGet(counter)
+                    } else {
+                        Instruction::LocalGet(local)
+                    },
+                    Instruction::I64Const(cost as i64),
+                    Instruction::I64Sub,
+                    Instruction::LocalSet(local),
+                ]);
+                if reentrant {
+                    put(&[
+                        Instruction::LocalGet(local),
+                        Instruction::I64Const(0),
+                        Instruction::I64LtS,
+                        Instruction::If(wasm_encoder::BlockType::Empty),
+                    ]);
+                    put(&spill);
+                    put(&[Instruction::Unreachable, Instruction::End]);
+                }
+            }
+        }
+    }
 }

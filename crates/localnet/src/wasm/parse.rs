@@ -93,6 +93,8 @@ pub struct ParsedModule {
     pub start: Option<u32>,
     pub functions_imported: u32,
     pub functions_defined: u32,
+    /// Of each defined function, how many parameters it has.
+    pub parameters: Vec<u32>,
     pub globals: Vec<wasmparser::GlobalType>,
     pub tables: u32,
     /// Functions that a table or a global may hold.
@@ -115,6 +117,7 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
         start: None,
         functions_imported: 0,
         functions_defined: 0,
+        parameters: Vec::new(),
         globals: Vec::new(),
         tables: 0,
         referenced_functions: BTreeSet::new(),
@@ -257,6 +260,15 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
             }
             _ => {}
         }
+    }
+    for ty in function_types
+        .iter()
+        .skip(parsed.functions_imported as usize)
+    {
+        let ty = types
+            .get(*ty as usize)
+            .ok_or_else(|| ModuleError::Malformed("a function names an unknown type".into()))?;
+        parsed.parameters.push(ty.params().len() as u32);
     }
     check_names(&parsed)?;
     check_data(&parsed)?;

@@ -81,7 +81,7 @@ impl ModuleStore {
         }
         let plain = decode::decode(sent)?;
         let parsed = parse(&plain)?;
-        let key = cache_key(&hash);
+        let key = cache_key(&plain);
         let module = match self.load(&key) {
             Some(module) => module,
             None => {
@@ -184,9 +184,14 @@ fn write_whole(folder: &Path, key: &str, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&unfinished, folder.join(key))
 }
 
-fn cache_key(hash: &[u8; 32]) -> String {
+/// Of the plain module: packing it again does not change what is compiled.
+fn cache_key(plain: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     engine().precompile_compatibility_hash().hash(&mut hasher);
     instrument::VERSION.hash(&mut hasher);
-    format!("{}-{:016x}.cwasm", hex::encode(hash), hasher.finish())
+    format!(
+        "{}-{:016x}.cwasm",
+        hex::encode(Sha256::digest(plain)),
+        hasher.finish()
+    )
 }
