@@ -51,12 +51,7 @@ pub fn forget_armed() {
 
 pub async fn run() {
     let now = runtime::now_seconds();
-    let slicing = with_state(|state| {
-        close_voting(state, now);
-        drop_ballots(state);
-        wake_at_next_deadline(state, now);
-        state.work_off_recounts(now)
-    });
+    // First, so that what is adopted below is not taken for a stray.
     for stray in execution::strays(STRAYS_AT_ONCE_MAX) {
         match stray {
             // Each in its own message: a trap of one must not keep the others back.
@@ -66,6 +61,12 @@ pub async fn run() {
             Stray::Lost(proposal) => execution::give_up(proposal),
         }
     }
+    let slicing = with_state(|state| {
+        close_voting(state, now);
+        drop_ballots(state);
+        wake_at_next_deadline(state, now);
+        state.work_off_recounts(now)
+    });
     if slicing == Slicing::Paused {
         runtime::run_after(Duration::ZERO, again());
     }

@@ -80,8 +80,14 @@ fn inspect_message() {
     }
 }
 
-// 160 KiB at most, most of it bytes.
-#[ic_cdk::update(decode_with = "decode::<1_000_000, 50_000, _>", hidden = true)]
+/// 160 KiB at most, most of it bytes.
+const COMMAND_DECODING_QUOTA: usize = 1_000_000;
+const COMMAND_SKIPPING_QUOTA: usize = 50_000;
+
+#[ic_cdk::update(
+    decode_with = "decode::<COMMAND_DECODING_QUOTA, COMMAND_SKIPPING_QUOTA, _>",
+    hidden = true
+)]
 #[candid_method(update)]
 async fn manage_neuron(request: ManageNeuron) -> ManageNeuronResponse {
     manage_neuron::manage_neuron(request).await

@@ -47,7 +47,10 @@ impl Storable for ChunkKey {
         }
     }
 
-    const BOUND: Bound = Bound::Bounded { max_size: 36, is_fixed_size: true };
+    const BOUND: Bound = Bound::Bounded {
+        max_size: 36,
+        is_fixed_size: true,
+    };
 }
 
 struct ChunkStore {
@@ -69,17 +72,24 @@ pub struct OutOfStableMemory;
 
 /// Stores a chunk of at most 1 MiB; again with the same key replaces it in its slot.
 pub fn put(version: &Sha256, index: u32, data: &[u8]) -> Result<(), OutOfStableMemory> {
-    assert!(data.len() as u64 <= SLOT_SIZE_BYTES, "BUG: a chunk has 1 MiB at most");
+    assert!(
+        data.len() as u64 <= SLOT_SIZE_BYTES,
+        "BUG: a chunk has 1 MiB at most"
+    );
     CHUNKS.with_borrow_mut(|store| {
-        let key = ChunkKey { version: version.0, index };
+        let key = ChunkKey {
+            version: version.0,
+            index,
+        };
         let slot = match store.slots.get(&key).or_else(|| store.free.first()) {
             Some(slot) => slot,
             // Slots are never given back to the system, so all that exist are used or free.
             None => (store.slots.len() + store.free.len()) as u32,
         };
         let start = u64::from(slot) * SLOT_SIZE_BYTES;
-        let missing_pages =
-            (start + SLOT_SIZE_BYTES).div_ceil(PAGE_SIZE_BYTES).saturating_sub(store.bytes.size());
+        let missing_pages = (start + SLOT_SIZE_BYTES)
+            .div_ceil(PAGE_SIZE_BYTES)
+            .saturating_sub(store.bytes.size());
         if missing_pages > 0 && store.bytes.grow(missing_pages) < 0 {
             return Err(OutOfStableMemory);
         }
@@ -95,11 +105,19 @@ pub fn read_file(version: &Sha256, sizes: impl Iterator<Item = u64>) -> Vec<u8> 
     CHUNKS.with_borrow(|store| {
         let mut file = Vec::new();
         for (index, size) in sizes.enumerate() {
-            let key = ChunkKey { version: version.0, index: index as u32 };
-            let slot = store.slots.get(&key).expect("BUG: a chunk before the cursor is not held");
+            let key = ChunkKey {
+                version: version.0,
+                index: index as u32,
+            };
+            let slot = store
+                .slots
+                .get(&key)
+                .expect("BUG: a chunk before the cursor is not held");
             let start = file.len();
             file.resize(start + size as usize, 0);
-            store.bytes.read(u64::from(slot) * SLOT_SIZE_BYTES, &mut file[start..]);
+            store
+                .bytes
+                .read(u64::from(slot) * SLOT_SIZE_BYTES, &mut file[start..]);
         }
         file
     })
@@ -108,11 +126,20 @@ pub fn read_file(version: &Sha256, sizes: impl Iterator<Item = u64>) -> Vec<u8> 
 /// Frees the slots of a version.
 pub fn remove(version: &Sha256) {
     CHUNKS.with_borrow_mut(|store| {
-        let first = ChunkKey { version: version.0, index: 0 };
-        let last = ChunkKey { version: version.0, index: u32::MAX };
+        let first = ChunkKey {
+            version: version.0,
+            index: 0,
+        };
+        let last = ChunkKey {
+            version: version.0,
+            index: u32::MAX,
+        };
         // At most MODEL_BYTES_MAX / 1 MiB of them.
-        let held: Vec<(ChunkKey, u32)> =
-            store.slots.range(first..=last).map(|entry| (*entry.key(), entry.value())).collect();
+        let held: Vec<(ChunkKey, u32)> = store
+            .slots
+            .range(first..=last)
+            .map(|entry| (*entry.key(), entry.value()))
+            .collect();
         for (key, slot) in held {
             store.slots.remove(&key);
             store.free.insert(slot);
@@ -126,13 +153,15 @@ mod tests {
 
     #[test]
     fn should_give_back_each_file_and_use_freed_slots_again() {
-        let file = |seed: u8, size: usize| -> Vec<u8> { (0..size).map(|i| seed ^ i as u8).collect() };
+        let file =
+            |seed: u8, size: usize| -> Vec<u8> { (0..size).map(|i| seed ^ i as u8).collect() };
         let put_file = |version: &Sha256, bytes: &[u8]| {
             for (index, chunk) in bytes.chunks(1 << 20).enumerate() {
                 put(version, index as u32, chunk).unwrap();
             }
         };
-        let sizes = |bytes: &[u8]| -> Vec<u64> { bytes.chunks(1 << 20).map(|c| c.len() as u64).collect() };
+        let sizes =
+            |bytes: &[u8]| -> Vec<u64> { bytes.chunks(1 << 20).map(|c| c.len() as u64).collect() };
         let (a, b, c) = (Sha256([1; 32]), Sha256([2; 32]), Sha256([3; 32]));
         let (file_a, file_b, file_c) = (file(1, 2_500_000), file(2, 70_000), file(3, 3_000_000));
         put_file(&a, &file_a);

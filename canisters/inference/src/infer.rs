@@ -24,14 +24,23 @@ use crate::stored::{StoredLoadState, StoredPaymentState, StoredPrice};
 use crate::volatile::{self, CallerGuard, Finished, PaymentGuard, RunSlot};
 use crate::{journal, payment, recovery, state};
 
-pub async fn infer<R: Runtime>(runtime: &R, caller: Principal, request: InferRequest) -> InferResult {
+pub async fn infer<R: Runtime>(
+    runtime: &R,
+    caller: Principal,
+    request: InferRequest,
+) -> InferResult {
     if caller == Principal::anonymous() {
         return Err(InferError::AnonymousCaller);
     }
     let Some(_guard) = CallerGuard::lock(caller) else {
         return Err(InferError::Busy);
     };
-    let InferRequest { version, inputs, payment, max_price } = request;
+    let InferRequest {
+        version,
+        inputs,
+        payment,
+        max_price,
+    } = request;
     let inputs = check_inputs(version, inputs)?;
     check_ready(runtime, version)?;
     registration::refresh(runtime, version).await?;
@@ -48,7 +57,12 @@ pub async fn infer<R: Runtime>(runtime: &R, caller: Principal, request: InferReq
     }
     check_cycles(runtime, &cost)?;
 
-    let call = Call { version, caller, inputs, cost };
+    let call = Call {
+        version,
+        caller,
+        inputs,
+        cost,
+    };
     let result = match payment {
         Payment::Cycles => pay_with_cycles(runtime, call).await,
         Payment::Allowance { from_subaccount } => {
@@ -76,16 +90,26 @@ fn check_inputs(
     let load = state::load(&version).ok_or(InferError::NotLoaded { version })?;
     let given_bytes: u64 = inputs.iter().map(|tensor| tensor.data.len() as u64).sum();
     if given_bytes > INPUT_BYTES_MAX {
-        return Err(InferError::InputTooLarge { given_bytes, max_bytes: INPUT_BYTES_MAX });
+        return Err(InferError::InputTooLarge {
+            given_bytes,
+            max_bytes: INPUT_BYTES_MAX,
+        });
     }
-    let inputs = CheckedInputs::new(&load.signature, inputs).map_err(|error| {
-        InferError::InvalidInput { input: error.input().to_owned(), reason: error.to_string() }
-    })?;
+    let inputs =
+        CheckedInputs::new(&load.signature, inputs).map_err(|error| InferError::InvalidInput {
+            input: error.input().to_owned(),
+            reason: error.to_string(),
+        })?;
     // Strings have no size that a shape tells; they are held against the limit when they are there.
-    if let Some(bytes) = inputs.output_bytes(&load.signature).filter(|bytes| *bytes > OUTPUT_BYTES_MAX) {
+    if let Some(bytes) = inputs
+        .output_bytes(&load.signature)
+        .filter(|bytes| *bytes > OUTPUT_BYTES_MAX)
+    {
         return Err(InferError::InvalidInput {
             input: first_input(&inputs),
-            reason: format!("the answer would have {bytes} bytes, at most {OUTPUT_BYTES_MAX} are allowed"),
+            reason: format!(
+                "the answer would have {bytes} bytes, at most {OUTPUT_BYTES_MAX} are allowed"
+            ),
         });
     }
     Ok(inputs)
@@ -108,13 +132,18 @@ fn cost(version: Sha256, inputs: &CheckedInputs) -> Result<Cost, InferError> {
         CostError::NotReady => InferError::NotReady { version },
         CostError::TooManyInstructions { needed, max } => InferError::InvalidInput {
             input: first_input(inputs),
-            reason: format!("a call of this size takes {needed} instructions, at most {max} are allowed"),
+            reason: format!(
+                "a call of this size takes {needed} instructions, at most {max} are allowed"
+            ),
         },
     })
 }
 
 fn first_input(inputs: &CheckedInputs) -> String {
-    inputs.tensors().first().map_or_else(String::new, |tensor| tensor.name.clone())
+    inputs
+        .tensors()
+        .first()
+        .map_or_else(String::new, |tensor| tensor.name.clone())
 }
 
 fn check_cycles<R: Runtime>(runtime: &R, cost: &Cost) -> Result<(), InferError> {
@@ -122,7 +151,10 @@ fn check_cycles<R: Runtime>(runtime: &R, cost: &Cost) -> Result<(), InferError> 
     let needed = price::cycles_needed(cost.instructions);
     if balance < needed {
         runtime.schedule(std::time::Duration::ZERO, Task::TopUp);
-        return Err(InferError::OutOfCycles { balance: balance.into(), needed: needed.into() });
+        return Err(InferError::OutOfCycles {
+            balance: balance.into(),
+            needed: needed.into(),
+        });
     }
     Ok(())
 }
@@ -131,15 +163,24 @@ async fn pay_with_cycles<R: Runtime>(runtime: &R, call: Call) -> InferResult {
     let price = call.cost.price_cycles;
     let attached = runtime.attached_cycles();
     if attached < price {
-        return Err(InferError::InsufficientCycles { attached: attached.into(), price: price.into() });
+        return Err(InferError::InsufficientCycles {
+            attached: attached.into(),
+            price: price.into(),
+        });
     }
     // Nothing is accepted yet, so there is nothing to give back.
     let input_hash = hash_tensors(call.inputs.tensors());
     let finished = run(runtime, call.version, call.inputs)
         .await
-        .map_err(|message| InferError::RunFailed { message, refunded: true })?;
+        .map_err(|message| InferError::RunFailed {
+            message,
+            refunded: true,
+        })?;
     let accepted = runtime.accept_cycles(price);
-    assert_eq!(accepted, price, "BUG: attached cycles went away during a call");
+    assert_eq!(
+        accepted, price,
+        "BUG: attached cycles went away during a call"
+    );
     let entry = Entry {
         version: call.version,
         caller: call.caller,
@@ -150,7 +191,10 @@ async fn pay_with_cycles<R: Runtime>(runtime: &R, call: Call) -> InferResult {
         payment_block: None,
     };
     let receipt = receipts::append(runtime, entry);
-    Ok(InferResponse { outputs: finished.outputs, receipt })
+    Ok(InferResponse {
+        outputs: finished.outputs,
+        receipt,
+    })
 }
 
 async fn pay_by_allowance<R: Runtime>(
@@ -158,7 +202,12 @@ async fn pay_by_allowance<R: Runtime>(
     call: Call,
     from_subaccount: Option<Sha256>,
 ) -> InferResult {
-    let Call { version, caller, inputs, cost } = call;
+    let Call {
+        version,
+        caller,
+        inputs,
+        cost,
+    } = call;
     let fee_e8s = state::configuration().ledger_fee_e8s;
     let id = journal::open(
         caller,
@@ -175,22 +224,35 @@ async fn pay_by_allowance<R: Runtime>(
     let block = match payment::charge(runtime, id).await {
         Transfer::Done { block } => block,
         Transfer::Refused(Refusal::InsufficientAllowance { allowance }) => {
-            return Err(InferError::InsufficientAllowance { allowance_e8s: allowance, needed_e8s });
+            return Err(InferError::InsufficientAllowance {
+                allowance_e8s: allowance,
+                needed_e8s,
+            });
         }
         Transfer::Refused(Refusal::InsufficientFunds { balance }) => {
-            return Err(InferError::InsufficientFunds { balance_e8s: balance, needed_e8s });
+            return Err(InferError::InsufficientFunds {
+                balance_e8s: balance,
+                needed_e8s,
+            });
         }
         Transfer::Refused(refusal) => {
-            return Err(InferError::PaymentFailed { message: refusal.to_string(), journal_id: Some(id) });
+            return Err(InferError::PaymentFailed {
+                message: refusal.to_string(),
+                journal_id: Some(id),
+            });
         }
         Transfer::Unknown { message } => {
             recovery::schedule(runtime, id);
-            return Err(InferError::PaymentFailed { message, journal_id: Some(id) });
+            return Err(InferError::PaymentFailed {
+                message,
+                journal_id: Some(id),
+            });
         }
     };
 
     // Read again: while the ledger answered, the model may have gone or been taken back.
-    let still_runs = check_ready(runtime, version).and_then(|()| registration::check_admitted(version));
+    let still_runs =
+        check_ready(runtime, version).and_then(|()| registration::check_admitted(version));
     let input_hash = hash_tensors(inputs.tensors());
     let run = match still_runs {
         Ok(()) => run(runtime, version, inputs).await,
@@ -210,8 +272,17 @@ async fn pay_by_allowance<R: Runtime>(
             };
             let receipt = receipts::append(runtime, entry);
             state::change_books(|books| books.earn(cost.price_e8s));
-            journal::set_state(id, StoredPaymentState::Earned { block, receipt: receipt.id });
-            Ok(InferResponse { outputs: finished.outputs, receipt })
+            journal::set_state(
+                id,
+                StoredPaymentState::Earned {
+                    block,
+                    receipt: receipt.id,
+                },
+            );
+            Ok(InferResponse {
+                outputs: finished.outputs,
+                receipt,
+            })
         }
         Err(message) => {
             let refunded = payment::refund(runtime, id).await;
@@ -224,7 +295,11 @@ async fn pay_by_allowance<R: Runtime>(
 }
 
 /// Runs in a message of its own. Whatever happens in there, this message goes on.
-async fn run<R: Runtime>(runtime: &R, version: Sha256, inputs: CheckedInputs) -> Result<Finished, String> {
+async fn run<R: Runtime>(
+    runtime: &R,
+    version: Sha256,
+    inputs: CheckedInputs,
+) -> Result<Finished, String> {
     let slot = RunSlot::new(version, inputs);
     let argument = candid::encode_one(slot.id()).expect("BUG: a number encodes");
     runtime
@@ -233,19 +308,35 @@ async fn run<R: Runtime>(runtime: &R, version: Sha256, inputs: CheckedInputs) ->
         .map_err(|failure| failure.message)?;
     let result = slot.take_result().ok_or("the run left no result")?;
     let finished = result.map_err(|error| error.to_string())?;
-    let bytes: u64 = finished.outputs.iter().map(|tensor| tensor.data.len() as u64).sum();
+    let bytes: u64 = finished
+        .outputs
+        .iter()
+        .map(|tensor| tensor.data.len() as u64)
+        .sum();
     if bytes > OUTPUT_BYTES_MAX {
-        return Err(format!("the answer has {bytes} bytes, at most {OUTPUT_BYTES_MAX} are allowed"));
+        return Err(format!(
+            "the answer has {bytes} bytes, at most {OUTPUT_BYTES_MAX} are allowed"
+        ));
     }
     Ok(finished)
 }
 
 /// `c2c_run`, which only this canister may call.
 pub fn execute<R: Runtime>(runtime: &R, id: u64) {
-    let Some((version, inputs)) = volatile::take_run_inputs(id) else { return };
-    let Some(model) = volatile::model(&version) else { return };
+    let Some((version, inputs)) = volatile::take_run_inputs(id) else {
+        return;
+    };
+    let Some(model) = volatile::model(&version) else {
+        return;
+    };
     let before = runtime.instructions();
     let outputs = model.start(inputs).and_then(|run| run.finish());
     let instructions = runtime.instructions().saturating_sub(before);
-    volatile::put_run_result(id, outputs.map(|outputs| Finished { outputs, instructions }));
+    volatile::put_run_result(
+        id,
+        outputs.map(|outputs| Finished {
+            outputs,
+            instructions,
+        }),
+    );
 }

@@ -59,13 +59,18 @@ pub fn put(payment: Payment) {
         } else {
             state.open_payments.remove(&payment.id);
         }
-        state.payments.insert(payment.id, StoredPayment::V1(payment));
+        state
+            .payments
+            .insert(payment.id, StoredPayment::V1(payment));
         prune(state);
     });
 }
 
 pub fn set_state(id: u64, new: StoredPaymentState) {
-    put(Payment { state: new, ..get(id) });
+    put(Payment {
+        state: new,
+        ..get(id)
+    });
 }
 
 pub fn is_open(state: &StoredPaymentState) -> bool {
@@ -94,7 +99,8 @@ fn prune(state: &mut state::State) {
         .map(|entry| entry.value())
         .map(|StoredPayment::V1(payment)| payment)
         .find(|payment| {
-            !is_open(&payment.state) && !matches!(payment.state, StoredPaymentState::Unresolved { .. })
+            !is_open(&payment.state)
+                && !matches!(payment.state, StoredPaymentState::Unresolved { .. })
         });
     if let Some(payment) = settled {
         state.payments.remove(&payment.id);
@@ -107,7 +113,9 @@ pub fn open_ids(max: usize) -> Vec<u64> {
 }
 
 pub fn get_payment(id: u64) -> GetPaymentResult {
-    state::payment(id).map(record).ok_or(GetPaymentError::NotFound { id })
+    state::payment(id)
+        .map(record)
+        .ok_or(GetPaymentError::NotFound { id })
 }
 
 fn record(payment: Payment) -> PaymentRecord {
@@ -122,11 +130,17 @@ fn record(payment: Payment) -> PaymentRecord {
             StoredPaymentState::Charging => PaymentState::Charging,
             StoredPaymentState::Charged { block } => PaymentState::Charged { block },
             StoredPaymentState::Refunding { block, .. } => PaymentState::Refunding { block },
-            StoredPaymentState::Earned { block, receipt } => PaymentState::Earned { block, receipt },
-            StoredPaymentState::NotCharged { message } => PaymentState::NotCharged { message },
-            StoredPaymentState::Refunded { block, refund_block } => {
-                PaymentState::Refunded { block, refund_block }
+            StoredPaymentState::Earned { block, receipt } => {
+                PaymentState::Earned { block, receipt }
             }
+            StoredPaymentState::NotCharged { message } => PaymentState::NotCharged { message },
+            StoredPaymentState::Refunded {
+                block,
+                refund_block,
+            } => PaymentState::Refunded {
+                block,
+                refund_block,
+            },
             StoredPaymentState::Unresolved { message } => PaymentState::Unresolved { message },
         },
     }

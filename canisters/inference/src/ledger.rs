@@ -15,21 +15,33 @@ use crate::stored::{Payment, Refund};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Transfer {
     /// Now or, by an earlier request of the same, before.
-    Done { block: u64 },
+    Done {
+        block: u64,
+    },
     Refused(Refusal),
     /// It may have happened; asking again with the same arguments tells.
-    Unknown { message: String },
+    Unknown {
+        message: String,
+    },
 }
 
 /// The ledger did not move anything.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    BadFee { expected_e8s: u64 },
-    InsufficientFunds { balance: Nat },
-    InsufficientAllowance { allowance: Nat },
+    BadFee {
+        expected_e8s: u64,
+    },
+    InsufficientFunds {
+        balance: Nat,
+    },
+    InsufficientAllowance {
+        allowance: Nat,
+    },
     /// Outside of the ledger's window: whether an earlier request went through cannot be learnt by asking again.
     TooOld,
-    Other { message: String },
+    Other {
+        message: String,
+    },
 }
 
 impl Refusal {
@@ -47,9 +59,13 @@ impl Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Refusal::BadFee { expected_e8s } => write!(f, "the ledger's fee is now {expected_e8s} e8s"),
+            Refusal::BadFee { expected_e8s } => {
+                write!(f, "the ledger's fee is now {expected_e8s} e8s")
+            }
             Refusal::InsufficientFunds { balance } => write!(f, "the account holds {balance} e8s"),
-            Refusal::InsufficientAllowance { allowance } => write!(f, "the allowance is {allowance} e8s"),
+            Refusal::InsufficientAllowance { allowance } => {
+                write!(f, "the allowance is {allowance} e8s")
+            }
             Refusal::TooOld => f.write_str("the ledger does not remember transfers of that time"),
             Refusal::Other { message } => f.write_str(message),
         }
@@ -62,7 +78,10 @@ pub async fn charge<R: Runtime>(runtime: &R, payment: &Payment) -> Transfer {
     let arguments = TransferFromArgs {
         spender_subaccount: None,
         from: payer(payment),
-        to: Account { owner: runtime.own_id(), subaccount: None },
+        to: Account {
+            owner: runtime.own_id(),
+            subaccount: None,
+        },
         amount: payment.price_e8s.into(),
         fee: Some(payment.fee_e8s.into()),
         memo: Some(memo(b"stoa-pay", payment.id)),
@@ -81,7 +100,9 @@ pub async fn charge<R: Runtime>(runtime: &R, payment: &Payment) -> Transfer {
         }
         TransferFromError::TooOld => Transfer::Refused(Refusal::TooOld),
         TransferFromError::Duplicate { duplicate_of } => done(duplicate_of),
-        other => Transfer::Refused(Refusal::Other { message: other.to_string() }),
+        other => Transfer::Refused(Refusal::Other {
+            message: other.to_string(),
+        }),
     })
 }
 
@@ -105,7 +126,9 @@ pub async fn refund<R: Runtime>(runtime: &R, payment: &Payment, refund: &Refund)
         }
         TransferError::TooOld => Transfer::Refused(Refusal::TooOld),
         TransferError::Duplicate { duplicate_of } => done(duplicate_of),
-        other => Transfer::Refused(Refusal::Other { message: other.to_string() }),
+        other => Transfer::Refused(Refusal::Other {
+            message: other.to_string(),
+        }),
     })
 }
 
@@ -127,52 +150,75 @@ pub async fn pay_minting<R: Runtime>(
         fee: Tokens { e8s: fee_e8s },
         from_subaccount: None,
         to: minting_account(configuration.cycles_minting, runtime.own_id()).to_vec(),
-        created_at_time: Some(Timestamp { timestamp_nanos: created_at_nanos }),
+        created_at_time: Some(Timestamp {
+            timestamp_nanos: created_at_nanos,
+        }),
     };
     let answer: Result<Result<u64, IcpTransferError>, CallFailure> =
         runtime::call(runtime, configuration.icp_ledger, "transfer", (arguments,)).await;
-    settle(answer.map(|result| result.map(Nat::from)), |error| match error {
-        IcpTransferError::BadFee { expected_fee } => {
-            Transfer::Refused(Refusal::BadFee { expected_e8s: expected_fee.e8s })
-        }
-        IcpTransferError::InsufficientFunds { balance } => {
-            Transfer::Refused(Refusal::InsufficientFunds { balance: balance.e8s.into() })
-        }
-        IcpTransferError::TxTooOld { .. } => Transfer::Refused(Refusal::TooOld),
-        IcpTransferError::TxDuplicate { duplicate_of } => Transfer::Done { block: duplicate_of },
-        IcpTransferError::TxCreatedInFuture => {
-            Transfer::Refused(Refusal::Other { message: "the ledger's clock is behind".to_owned() })
-        }
-    })
+    settle(
+        answer.map(|result| result.map(Nat::from)),
+        |error| match error {
+            IcpTransferError::BadFee { expected_fee } => Transfer::Refused(Refusal::BadFee {
+                expected_e8s: expected_fee.e8s,
+            }),
+            IcpTransferError::InsufficientFunds { balance } => {
+                Transfer::Refused(Refusal::InsufficientFunds {
+                    balance: balance.e8s.into(),
+                })
+            }
+            IcpTransferError::TxTooOld { .. } => Transfer::Refused(Refusal::TooOld),
+            IcpTransferError::TxDuplicate { duplicate_of } => Transfer::Done {
+                block: duplicate_of,
+            },
+            IcpTransferError::TxCreatedInFuture => Transfer::Refused(Refusal::Other {
+                message: "the ledger's clock is behind".to_owned(),
+            }),
+        },
+    )
 }
 
-fn settle<E>(answer: Result<Result<Nat, E>, CallFailure>, refused: impl FnOnce(E) -> Transfer) -> Transfer {
+fn settle<E>(
+    answer: Result<Result<Nat, E>, CallFailure>,
+    refused: impl FnOnce(E) -> Transfer,
+) -> Transfer {
     match answer {
         Ok(Ok(block)) => done(block),
         Ok(Err(error)) => refused(error),
-        Err(CallFailure { outcome: Outcome::NotExecuted, message }) => {
-            Transfer::Refused(Refusal::Other { message })
-        }
-        Err(CallFailure { outcome: Outcome::Unknown, message }) => Transfer::Unknown { message },
+        Err(CallFailure {
+            outcome: Outcome::NotExecuted,
+            message,
+        }) => Transfer::Refused(Refusal::Other { message }),
+        Err(CallFailure {
+            outcome: Outcome::Unknown,
+            message,
+        }) => Transfer::Unknown { message },
     }
 }
 
 fn done(block: Nat) -> Transfer {
     match u64::try_from(block.0) {
         Ok(block) => Transfer::Done { block },
-        Err(_) => Transfer::Unknown { message: "the ledger's block index does not fit 64 bits".to_owned() },
+        Err(_) => Transfer::Unknown {
+            message: "the ledger's block index does not fit 64 bits".to_owned(),
+        },
     }
 }
 
 fn bad_fee(expected: Nat) -> Transfer {
     Transfer::Refused(match u64::try_from(expected.0) {
         Ok(expected_e8s) => Refusal::BadFee { expected_e8s },
-        Err(_) => Refusal::Other { message: "the ledger's fee does not fit 64 bits".to_owned() },
+        Err(_) => Refusal::Other {
+            message: "the ledger's fee does not fit 64 bits".to_owned(),
+        },
     })
 }
 
 fn payer(payment: &Payment) -> Account {
-    Account { owner: payment.caller, subaccount: payment.from_subaccount.map(|subaccount| subaccount.0) }
+    Account {
+        owner: payment.caller,
+        subaccount: payment.from_subaccount.map(|subaccount| subaccount.0),
+    }
 }
 
 /// Eight letters and the journal's id: no two payments are the same transfer to the ledger.

@@ -58,5 +58,7 @@ pub const DECODING_QUOTA: usize = 20_000_000;
 pub const SKIPPING_QUOTA: usize = 10_000;
 
 pub fn retry_delay(attempts: u32) -> Duration {
-    RETRY_FIRST.saturating_mul(1 << attempts.min(16)).min(RETRY_LAST)
+    RETRY_FIRST
+        .saturating_mul(1 << attempts.min(16))
+        .min(RETRY_LAST)
 }

@@ -28,10 +28,12 @@ pub async fn load<R: Runtime>(runtime: &R, caller: Principal, version: Sha256) -
     let Some(_guard) = RegistrationGuard::lock(caller) else {
         return Err(too_many());
     };
-    let info = registration::ask(runtime, version).await.map_err(|error| match error {
-        AskError::NotFound => LoadError::NotFound { version },
-        AskError::Failed { message } => LoadError::RegistryFailed { message },
-    })?;
+    let info = registration::ask(runtime, version)
+        .await
+        .map_err(|error| match error {
+            AskError::NotFound => LoadError::NotFound { version },
+            AskError::Failed { message } => LoadError::RegistryFailed { message },
+        })?;
 
     // The call may have let another one in.
     if let Some(status) = under_way(runtime, &version) {
@@ -41,7 +43,10 @@ pub async fn load<R: Runtime>(runtime: &R, caller: Principal, version: Sha256) -
     let now = runtime.now_nanos();
     let registered = registration::registered(&info, now);
     if registered.status != ADMITTED {
-        return Err(LoadError::NotAdmitted { version, status: registered.status });
+        return Err(LoadError::NotAdmitted {
+            version,
+            status: registered.status,
+        });
     }
     let load = Load {
         version,
@@ -78,24 +83,36 @@ fn check_room() -> Result<(), LoadError> {
     let loads = state::loads();
     let open = loads.iter().filter(|load| is_open(load)).count() as u64;
     if open >= LOADS_OPEN_MAX {
-        return Err(LoadError::TooManyLoads { open, max: LOADS_OPEN_MAX });
+        return Err(LoadError::TooManyLoads {
+            open,
+            max: LOADS_OPEN_MAX,
+        });
     }
     let kept = loads.iter().filter(|load| !is_failed(load)).count() as u64;
     if kept >= LOADS_MAX {
-        return Err(LoadError::TooManyLoads { open: kept, max: LOADS_MAX });
+        return Err(LoadError::TooManyLoads {
+            open: kept,
+            max: LOADS_MAX,
+        });
     }
     Ok(())
 }
 
 fn too_many() -> LoadError {
-    LoadError::TooManyLoads { open: LOADS_OPEN_MAX, max: LOADS_OPEN_MAX }
+    LoadError::TooManyLoads {
+        open: LOADS_OPEN_MAX,
+        max: LOADS_OPEN_MAX,
+    }
 }
 
 /// A failed load gives its place to a new one.
 fn make_room() {
     let loads = state::loads();
     if loads.len() as u64 >= LOADS_MAX {
-        let failed = loads.iter().find(|load| is_failed(load)).map(|load| load.version);
+        let failed = loads
+            .iter()
+            .find(|load| is_failed(load))
+            .map(|load| load.version);
         forget(&failed.expect("BUG: room was checked"));
     }
 }
@@ -129,27 +146,42 @@ fn model_file(info: &VersionInfo) -> Result<ModelFile, LoadError> {
         .find(|file| file.path == *path)
         .ok_or_else(|| broken(format!("the manifest has no file {path}")))?;
     if file.size_bytes > MODEL_BYTES_MAX {
-        return Err(LoadError::TooLarge { given_bytes: file.size_bytes, max_bytes: MODEL_BYTES_MAX });
+        return Err(LoadError::TooLarge {
+            given_bytes: file.size_bytes,
+            max_bytes: MODEL_BYTES_MAX,
+        });
     }
-    let placement: BTreeMap<Sha256, _> =
-        info.placement.iter().map(|chunk| (chunk.hash, chunk)).collect();
+    let placement: BTreeMap<Sha256, _> = info
+        .placement
+        .iter()
+        .map(|chunk| (chunk.hash, chunk))
+        .collect();
     let chunks = file
         .chunks
         .iter()
         .map(|hash| match placement.get(hash) {
-            Some(placed) if !placed.shards.is_empty() && placed.size_bytes <= 1 << 20 => Ok(PlacedChunk {
-                hash: *hash,
-                size_bytes: placed.size_bytes,
-                shards: placed.shards.clone(),
-            }),
+            Some(placed) if !placed.shards.is_empty() && placed.size_bytes <= 1 << 20 => {
+                Ok(PlacedChunk {
+                    hash: *hash,
+                    size_bytes: placed.size_bytes,
+                    shards: placed.shards.clone(),
+                })
+            }
             _ => Err(broken(format!("no shard holds chunk {hash}"))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     let sum: u64 = chunks.iter().map(|chunk| chunk.size_bytes).sum();
     if sum != file.size_bytes {
-        return Err(broken(format!("the chunks of {path} have {sum} bytes, not {}", file.size_bytes)));
+        return Err(broken(format!(
+            "the chunks of {path} have {sum} bytes, not {}",
+            file.size_bytes
+        )));
     }
-    Ok(ModelFile { size_bytes: file.size_bytes, sha256: file.sha256, chunks })
+    Ok(ModelFile {
+        size_bytes: file.size_bytes,
+        sha256: file.sha256,
+        chunks,
+    })
 }
 
 pub fn status(load: &Load) -> LoadStatus {
@@ -160,12 +192,23 @@ pub fn status(load: &Load) -> LoadStatus {
         },
         StoredLoadState::Optimising => LoadState::Optimising,
         // Measured once, but its compiled form is being rebuilt.
-        StoredLoadState::Ready { .. } if !volatile::has_model(&load.version) => LoadState::Optimising,
-        StoredLoadState::Ready { instructions_per_call, memory_bytes } => LoadState::Ready {
+        StoredLoadState::Ready { .. } if !volatile::has_model(&load.version) => {
+            LoadState::Optimising
+        }
+        StoredLoadState::Ready {
+            instructions_per_call,
+            memory_bytes,
+        } => LoadState::Ready {
             instructions_per_call: *instructions_per_call,
             memory_bytes: *memory_bytes,
         },
-        StoredLoadState::Failed { message, .. } => LoadState::Failed { message: message.clone() },
+        StoredLoadState::Failed { message, .. } => LoadState::Failed {
+            message: message.clone(),
+        },
     };
-    LoadStatus { version: load.version, state, started_at_nanos: load.started_at_nanos }
+    LoadStatus {
+        version: load.version,
+        state,
+        started_at_nanos: load.started_at_nanos,
+    }
 }

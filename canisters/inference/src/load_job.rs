@@ -16,7 +16,9 @@ use stoa_engine::{Limits, Loading, Model, Slicing};
 use stoa_shard_api::GetChunkResult;
 use stoa_types::Sha256;
 
-use crate::limits::{LOAD_ATTEMPTS_MAX, MODEL_BYTES_MAX, MODEL_MEMORY_BYTES_MAX, RUN_INSTRUCTIONS_MAX};
+use crate::limits::{
+    LOAD_ATTEMPTS_MAX, MODEL_BYTES_MAX, MODEL_MEMORY_BYTES_MAX, RUN_INSTRUCTIONS_MAX,
+};
 use crate::load::is_open;
 use crate::runtime::{self, Outcome, Runtime, Task};
 use crate::stored::{Load, PlacedChunk, StoredLoadState};
@@ -28,15 +30,20 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// Works on every open load until it is done or has to wait.
 pub async fn drive<R: Runtime>(runtime: &R) {
-    let open: Vec<Sha256> =
-        state::loads().iter().filter(|load| is_open(load)).map(|load| load.version).collect();
+    let open: Vec<Sha256> = state::loads()
+        .iter()
+        .filter(|load| is_open(load))
+        .map(|load| load.version)
+        .collect();
     if !open.is_empty() {
         // Should a message of this chain trap, the next timer goes on where the record says.
         runtime.schedule(PAUSE, Task::Loads);
     }
     for version in open {
         // Another timer may be at it.
-        let Some(_guard) = LoadGuard::lock(version) else { continue };
+        let Some(_guard) = LoadGuard::lock(version) else {
+            continue;
+        };
         drive_one(runtime, version).await;
     }
 }
@@ -62,37 +69,57 @@ async fn fetch<R: Runtime>(runtime: &R, load: Load, next: u64) -> bool {
         let state = if found == load.file.sha256 {
             StoredLoadState::Optimising
         } else {
-            failed(runtime, format!("the file's SHA-256 is {found}, not {}", load.file.sha256))
+            failed(
+                runtime,
+                format!("the file's SHA-256 is {found}, not {}", load.file.sha256),
+            )
         };
-        state::put_load(Load { state, attempts: 0, ..load });
+        state::put_load(Load {
+            state,
+            attempts: 0,
+            ..load
+        });
         return true;
     };
 
     match fetch_chunk(runtime, chunk).await {
         Ok(data) => {
             // The record may have moved on while the shard answered.
-            let Some(current) = state::load(&version) else { return false };
+            let Some(current) = state::load(&version) else {
+                return false;
+            };
             if current.state != load.state {
                 return true;
             }
             let state = match chunk_store::put(&version, next as u32, &data) {
                 Ok(()) => StoredLoadState::Fetching { next: next + 1 },
-                Err(chunk_store::OutOfStableMemory) => {
-                    failed(runtime, "there is no stable memory left for the file".to_owned())
-                }
+                Err(chunk_store::OutOfStableMemory) => failed(
+                    runtime,
+                    "there is no stable memory left for the file".to_owned(),
+                ),
             };
-            state::put_load(Load { state, attempts: 0, ..current });
+            state::put_load(Load {
+                state,
+                attempts: 0,
+                ..current
+            });
             true
         }
         Err(message) => {
-            let Some(current) = state::load(&version) else { return false };
+            let Some(current) = state::load(&version) else {
+                return false;
+            };
             let attempts = current.attempts + 1;
             let state = if attempts >= LOAD_ATTEMPTS_MAX {
                 failed(runtime, message)
             } else {
                 current.state.clone()
             };
-            state::put_load(Load { state, attempts, ..current });
+            state::put_load(Load {
+                state,
+                attempts,
+                ..current
+            });
             false
         }
     }
@@ -133,18 +160,34 @@ async fn build<R: Runtime>(runtime: &R, load: Load) -> bool {
     state::put_load(Load { attempts, ..load });
     let argument = candid::encode_one(version).expect("BUG: a digest encodes");
     // The answer carries nothing: what happened is in the record.
-    match runtime.call(runtime.own_id(), "c2c_load_step", argument).await {
+    match runtime
+        .call(runtime.own_id(), "c2c_load_step", argument)
+        .await
+    {
         Ok(_) => true,
         Err(failure) => {
-            let Some(current) = state::load(&version) else { return false };
+            let Some(current) = state::load(&version) else {
+                return false;
+            };
             let not_its_fault = failure.outcome == Outcome::NotExecuted;
-            let attempts = if not_its_fault { current.attempts.saturating_sub(1) } else { current.attempts };
+            let attempts = if not_its_fault {
+                current.attempts.saturating_sub(1)
+            } else {
+                current.attempts
+            };
             let state = if attempts >= LOAD_ATTEMPTS_MAX {
-                failed(runtime, format!("building it does not end: {}", failure.message))
+                failed(
+                    runtime,
+                    format!("building it does not end: {}", failure.message),
+                )
             } else {
                 current.state.clone()
             };
-            state::put_load(Load { state, attempts, ..current });
+            state::put_load(Load {
+                state,
+                attempts,
+                ..current
+            });
             false
         }
     }
@@ -152,7 +195,9 @@ async fn build<R: Runtime>(runtime: &R, load: Load) -> bool {
 
 /// `c2c_load_step`, which only this canister may call. Everything it does is kept or lost together.
 pub fn step<R: Runtime>(runtime: &R, version: Sha256) {
-    let Some(load) = state::load(&version).filter(is_open) else { return };
+    let Some(load) = state::load(&version).filter(is_open) else {
+        return;
+    };
     let result = match volatile::take_progress(&version) {
         Some(Progress::Built(model)) => probe(runtime, &load, model),
         Some(Progress::Loading(loading)) => stage(version, loading),
@@ -160,10 +205,17 @@ pub fn step<R: Runtime>(runtime: &R, version: Sha256) {
     };
     let current = state::load(&version).expect("BUG: a step removes no load");
     match result {
-        Ok(()) => state::put_load(Load { attempts: 0, ..current }),
+        Ok(()) => state::put_load(Load {
+            attempts: 0,
+            ..current
+        }),
         Err(message) => {
             chunk_store::remove(&version);
-            state::put_load(Load { state: failed(runtime, message), attempts: 0, ..current });
+            state::put_load(Load {
+                state: failed(runtime, message),
+                attempts: 0,
+                ..current
+            });
         }
     }
 }
@@ -188,7 +240,9 @@ fn stage(version: Sha256, loading: Loading) -> Result<(), String> {
 
 /// Runs the model once on zeros, every open dimension at 1, and counts: what a call costs follows from it.
 fn probe<R: Runtime>(runtime: &R, load: &Load, model: Model) -> Result<(), String> {
-    let inputs = model.check_inputs(model.smallest_inputs()).map_err(|error| error.to_string())?;
+    let inputs = model
+        .check_inputs(model.smallest_inputs())
+        .map_err(|error| error.to_string())?;
     let before = runtime.instructions();
     let run = model.start(inputs).and_then(|run| run.finish());
     let instructions_per_call = runtime.instructions().saturating_sub(before);
@@ -202,17 +256,25 @@ fn probe<R: Runtime>(runtime: &R, load: &Load, model: Model) -> Result<(), Strin
     volatile::put_model(load.version, model);
     let current = state::load(&load.version).expect("BUG: a probe removes no load");
     state::put_load(Load {
-        state: StoredLoadState::Ready { instructions_per_call, memory_bytes },
+        state: StoredLoadState::Ready {
+            instructions_per_call,
+            memory_bytes,
+        },
         ..current
     });
     Ok(())
 }
 
 fn read_model(load: &Load) -> Vec<u8> {
-    chunk_store::read_file(&load.version, load.file.chunks.iter().map(|chunk| chunk.size_bytes))
+    chunk_store::read_file(
+        &load.version,
+        load.file.chunks.iter().map(|chunk| chunk.size_bytes),
+    )
 }
 
 fn failed<R: Runtime>(runtime: &R, message: String) -> StoredLoadState {
-    StoredLoadState::Failed { message, at_nanos: runtime.now_nanos() }
+    StoredLoadState::Failed {
+        message,
+        at_nanos: runtime.now_nanos(),
+    }
 }
-

@@ -17,11 +17,19 @@ pub async fn charge<R: Runtime>(runtime: &R, id: u64) -> Transfer {
     let repeated = payment.attempts > 0;
     if repeated && outside_window(runtime, payment.created_at_nanos) {
         let message = "no answer about the charge within the ledger's window".to_owned();
-        journal::set_state(id, StoredPaymentState::Unresolved { message: message.clone() });
+        journal::set_state(
+            id,
+            StoredPaymentState::Unresolved {
+                message: message.clone(),
+            },
+        );
         return Transfer::Unknown { message };
     }
     // Committed with the call: from here on this may have been executed.
-    journal::put(Payment { attempts: payment.attempts.saturating_add(1), ..payment.clone() });
+    journal::put(Payment {
+        attempts: payment.attempts.saturating_add(1),
+        ..payment.clone()
+    });
     let transfer = ledger::charge(runtime, &payment).await;
     match &transfer {
         Transfer::Done { block } => {
@@ -33,11 +41,18 @@ pub async fn charge<R: Runtime>(runtime: &R, id: u64) -> Transfer {
                 let message = refusal.to_string();
                 journal::set_state(id, StoredPaymentState::Unresolved { message });
             }
-            return Transfer::Unknown { message: refusal.to_string() };
+            return Transfer::Unknown {
+                message: refusal.to_string(),
+            };
         }
         Transfer::Refused(refusal) => {
             learn_fee(refusal);
-            journal::set_state(id, StoredPaymentState::NotCharged { message: refusal.to_string() });
+            journal::set_state(
+                id,
+                StoredPaymentState::NotCharged {
+                    message: refusal.to_string(),
+                },
+            );
         }
         Transfer::Unknown { .. } => {}
     }
@@ -56,10 +71,21 @@ pub async fn refund<R: Runtime>(runtime: &R, id: u64) -> bool {
             return false;
         }
         let repeated = payment.attempts > 0;
-        journal::put(Payment { attempts: payment.attempts.saturating_add(1), ..payment.clone() });
+        journal::put(Payment {
+            attempts: payment.attempts.saturating_add(1),
+            ..payment.clone()
+        });
         match ledger::refund(runtime, &payment, &refund).await {
-            Transfer::Done { block: refund_block } => {
-                journal::set_state(id, StoredPaymentState::Refunded { block, refund_block });
+            Transfer::Done {
+                block: refund_block,
+            } => {
+                journal::set_state(
+                    id,
+                    StoredPaymentState::Refunded {
+                        block,
+                        refund_block,
+                    },
+                );
                 return true;
             }
             Transfer::Refused(refusal) if repeated && !refusal.is_about_all_requests() => {

@@ -20,18 +20,28 @@ pub struct Cost {
 pub enum CostError {
     NotReady,
     /// Too much for one message.
-    TooManyInstructions { needed: u64, max: u64 },
+    TooManyInstructions {
+        needed: u64,
+        max: u64,
+    },
 }
 
 /// `units` is the product of the open dimensions of the call.
 pub fn cost(version: &Sha256, units: u64) -> Result<Cost, CostError> {
     let load = state::load(version).ok_or(CostError::NotReady)?;
-    let StoredLoadState::Ready { instructions_per_call, .. } = load.state else {
+    let StoredLoadState::Ready {
+        instructions_per_call,
+        ..
+    } = load.state
+    else {
         return Err(CostError::NotReady);
     };
     let instructions = instructions_per_call.saturating_mul(units);
     if instructions > RUN_INSTRUCTIONS_MAX {
-        return Err(CostError::TooManyInstructions { needed: instructions, max: RUN_INSTRUCTIONS_MAX });
+        return Err(CostError::TooManyInstructions {
+            needed: instructions,
+            max: RUN_INSTRUCTIONS_MAX,
+        });
     }
     Ok(compute(&state::configuration(), &load, instructions))
 }
@@ -46,7 +56,9 @@ fn compute(configuration: &Configuration, load: &Load, instructions: u64) -> Cos
         .saturating_mul(configuration.rate_cycles_per_billion_instructions)
         .div_ceil(BILLION);
     Cost {
-        price_e8s: u64::try_from(metered_e8s).unwrap_or(u64::MAX).saturating_add(author),
+        price_e8s: u64::try_from(metered_e8s)
+            .unwrap_or(u64::MAX)
+            .saturating_add(author),
         price_cycles: u128::from(author)
             .saturating_mul(configuration.cycles_per_e8)
             .saturating_add(metered_cycles),

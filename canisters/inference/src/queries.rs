@@ -22,7 +22,9 @@ pub fn quote(version: Sha256) -> QuoteResult {
         return Err(QuoteError::NotReady { version });
     }
     let cost = price::cost(&version, 1).map_err(|error| match error {
-        CostError::NotReady | CostError::TooManyInstructions { .. } => QuoteError::NotReady { version },
+        CostError::NotReady | CostError::TooManyInstructions { .. } => {
+            QuoteError::NotReady { version }
+        }
     })?;
     Ok(Quote {
         version,
@@ -40,7 +42,10 @@ pub fn status<R: Runtime>(runtime: &R) -> InferenceStatus {
         revenue_e8s: state::books().revenue_e8s(),
         receipts: receipts::count(),
         loaded: state::loads().iter().map(load::status).collect(),
-        top_ups: state::top_ups_newest_first(TOP_UPS_SHOWN_MAX).into_iter().map(top_up::to_wire).collect(),
+        top_ups: state::top_ups_newest_first(TOP_UPS_SHOWN_MAX)
+            .into_iter()
+            .map(top_up::to_wire)
+            .collect(),
         policy: state::configuration().policy(),
     }
 }

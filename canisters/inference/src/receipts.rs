@@ -58,7 +58,11 @@ pub fn append<R: Runtime>(runtime: &R, entry: Entry) -> Receipt {
     });
     let appended = state::with(|state| state.receipts.append(&stored));
     // Full stable memory: the message traps, so nothing was earned, and the payment goes back.
-    assert_eq!(appended.ok(), Some(id), "there is no stable memory left for receipts");
+    assert_eq!(
+        appended.ok(),
+        Some(id),
+        "there is no stable memory left for receipts"
+    );
     certify(runtime);
     receipt
 }
@@ -99,7 +103,10 @@ fn tree() -> HashTree<Vec<u8>> {
 
 fn tip() -> Sha256 {
     let count = count();
-    count.checked_sub(1).and_then(read).map_or(Sha256::default(), |receipt| receipt.hash)
+    count
+        .checked_sub(1)
+        .and_then(read)
+        .map_or(Sha256::default(), |receipt| receipt.hash)
 }
 
 fn read(id: u64) -> Option<Receipt> {

@@ -22,7 +22,9 @@ pub async fn ask<R: Runtime>(runtime: &R, version: Sha256) -> Result<VersionInfo
     let registry = state::configuration().registry;
     let answer: GetVersionResult = runtime::call(runtime, registry, "get_version", (version,))
         .await
-        .map_err(|failure| AskError::Failed { message: failure.message })?;
+        .map_err(|failure| AskError::Failed {
+            message: failure.message,
+        })?;
     let info = answer.map_err(|error| match error {
         GetVersionError::NotFound => AskError::NotFound,
         GetVersionError::InvalidReference { reason } => AskError::Failed { message: reason },
@@ -58,7 +60,9 @@ pub async fn refresh<R: Runtime>(runtime: &R, version: Sha256) -> Result<(), Inf
                 author_price_e8s: 0,
                 asked_at_nanos: runtime.now_nanos(),
             },
-            Err(AskError::Failed { message }) => return Err(InferError::RegistryFailed { message }),
+            Err(AskError::Failed { message }) => {
+                return Err(InferError::RegistryFailed { message });
+            }
         };
         let mut load = state::load(&version).ok_or_else(not_loaded)?;
         load.registered = fresh;
@@ -71,7 +75,10 @@ pub async fn refresh<R: Runtime>(runtime: &R, version: Sha256) -> Result<(), Inf
 pub fn check_admitted(version: Sha256) -> Result<(), InferError> {
     let load = state::load(&version).ok_or(InferError::NotLoaded { version })?;
     if load.registered.status != ADMITTED {
-        return Err(InferError::NotAdmitted { version, status: load.registered.status });
+        return Err(InferError::NotAdmitted {
+            version,
+            status: load.registered.status,
+        });
     }
     Ok(())
 }

@@ -92,21 +92,28 @@ impl Runtime for Canister {
         argument: Vec<u8>,
     ) -> Result<Vec<u8>, CallFailure> {
         use ic_cdk::call::{Call, CallFailed, RejectCode};
-        match Call::unbounded_wait(callee, method).take_raw_args(argument).await {
+        match Call::unbounded_wait(callee, method)
+            .take_raw_args(argument)
+            .await
+        {
             Ok(response) => Ok(response.into_bytes()),
             Err(failed) => {
                 let outcome = match &failed {
-                    CallFailed::InsufficientLiquidCycleBalance(_) | CallFailed::CallPerformFailed(_) => {
-                        Outcome::NotExecuted
-                    }
+                    CallFailed::InsufficientLiquidCycleBalance(_)
+                    | CallFailed::CallPerformFailed(_) => Outcome::NotExecuted,
                     CallFailed::CallRejected(rejected) => match rejected.reject_code() {
                         Ok(
-                            RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid,
+                            RejectCode::SysFatal
+                            | RejectCode::SysTransient
+                            | RejectCode::DestinationInvalid,
                         ) => Outcome::NotExecuted,
                         _ => Outcome::Unknown,
                     },
                 };
-                Err(CallFailure { outcome, message: failed.to_string() })
+                Err(CallFailure {
+                    outcome,
+                    message: failed.to_string(),
+                })
             }
         }
     }
@@ -157,6 +164,9 @@ pub fn arm_timers() {
 /// a canister has no randomness without a call to the management canister.
 #[cfg(target_arch = "wasm32")]
 #[unsafe(no_mangle)]
-unsafe extern "Rust" fn __getrandom_v03_custom(_: *mut u8, _: usize) -> Result<(), getrandom::Error> {
+unsafe extern "Rust" fn __getrandom_v03_custom(
+    _: *mut u8,
+    _: usize,
+) -> Result<(), getrandom::Error> {
     Err(getrandom::Error::UNSUPPORTED)
 }

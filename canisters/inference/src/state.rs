@@ -56,7 +56,13 @@ pub fn with_mut<T>(write: impl FnOnce(&mut State) -> T) -> T {
 
 /// First installation.
 pub fn initialise(arguments: InitArgs) {
-    let InitArgs { registry, governance, icp_ledger, cycles_minting, policy } = arguments;
+    let InitArgs {
+        registry,
+        governance,
+        icp_ledger,
+        cycles_minting,
+        policy,
+    } = arguments;
     let mut configuration = Configuration {
         registry,
         governance,
@@ -72,7 +78,9 @@ pub fn initialise(arguments: InitArgs) {
     configuration.set_policy(&policy);
     with_mut(|state| {
         state.layout.set(LAYOUT_VERSION);
-        state.configuration.set(StoredConfiguration::V1(configuration));
+        state
+            .configuration
+            .set(StoredConfiguration::V1(configuration));
     });
 }
 
@@ -80,7 +88,9 @@ pub fn initialise(arguments: InitArgs) {
 pub fn check_layout() {
     let found = with(|state| *state.layout.get());
     if found != LAYOUT_VERSION {
-        ic_cdk::trap(format!("stable memory has layout {found}, this code reads {LAYOUT_VERSION}"));
+        ic_cdk::trap(format!(
+            "stable memory has layout {found}, this code reads {LAYOUT_VERSION}"
+        ));
     }
 }
 
@@ -92,8 +102,15 @@ pub fn configuration() -> Configuration {
 }
 
 pub fn set_ledger_fee(fee_e8s: u64) {
-    let configuration = Configuration { ledger_fee_e8s: fee_e8s, ..configuration() };
-    with_mut(|state| state.configuration.set(StoredConfiguration::V1(configuration)));
+    let configuration = Configuration {
+        ledger_fee_e8s: fee_e8s,
+        ..configuration()
+    };
+    with_mut(|state| {
+        state
+            .configuration
+            .set(StoredConfiguration::V1(configuration))
+    });
 }
 
 impl Configuration {
@@ -137,7 +154,13 @@ pub fn remove_load(version: &Sha256) {
 
 /// At most `LOADS_MAX`.
 pub fn loads() -> Vec<Load> {
-    with(|state| state.loads.values().map(|StoredLoad::V1(load)| load).collect())
+    with(|state| {
+        state
+            .loads
+            .values()
+            .map(|StoredLoad::V1(load)| load)
+            .collect()
+    })
 }
 
 pub fn payment(id: u64) -> Option<Payment> {
@@ -164,23 +187,34 @@ impl Books {
     }
 
     pub fn earn(&mut self, e8s: u64) {
-        self.earned_e8s = self.earned_e8s.checked_add(e8s).expect("BUG: more ICP than there is");
+        self.earned_e8s = self
+            .earned_e8s
+            .checked_add(e8s)
+            .expect("BUG: more ICP than there is");
     }
 
     pub fn spend(&mut self, e8s: u64) {
-        self.spent_e8s = self.spent_e8s.checked_add(e8s).expect("BUG: more ICP than there is");
+        self.spent_e8s = self
+            .spent_e8s
+            .checked_add(e8s)
+            .expect("BUG: more ICP than there is");
     }
 
     /// Takes back what a transfer that definitely did not happen had been booked with.
     pub fn unspend(&mut self, e8s: u64) {
-        self.spent_e8s = self.spent_e8s.checked_sub(e8s).expect("BUG: more taken back than spent");
+        self.spent_e8s = self
+            .spent_e8s
+            .checked_sub(e8s)
+            .expect("BUG: more taken back than spent");
     }
 }
 
 pub fn top_ups_newest_first(count: usize) -> Vec<TopUp> {
     with(|state| {
         let values = state.top_ups.iter().rev().take(count);
-        values.map(|entry| entry.value()).map(|StoredTopUp::V1(top_up)| top_up).collect()
+        values
+            .map(|entry| entry.value())
+            .map(|StoredTopUp::V1(top_up)| top_up)
+            .collect()
     })
 }
-

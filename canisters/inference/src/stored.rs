@@ -28,7 +28,14 @@ macro_rules! storable {
     )*};
 }
 
-storable!(StoredConfiguration, StoredLoad, StoredPayment, StoredBooks, StoredTopUp, StoredReceipt);
+storable!(
+    StoredConfiguration,
+    StoredLoad,
+    StoredPayment,
+    StoredBooks,
+    StoredTopUp,
+    StoredReceipt
+);
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
 pub enum StoredConfiguration {
@@ -95,10 +102,18 @@ pub struct Registered {
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub enum StoredLoadState {
     /// Chunks before `next` are held and were verified.
-    Fetching { next: u64 },
+    Fetching {
+        next: u64,
+    },
     Optimising,
-    Ready { instructions_per_call: u64, memory_bytes: u64 },
-    Failed { message: String, at_nanos: u64 },
+    Ready {
+        instructions_per_call: u64,
+        memory_bytes: u64,
+    },
+    Failed {
+        message: String,
+        at_nanos: u64,
+    },
 }
 
 #[derive(CandidType, Deserialize, Clone, Debug)]

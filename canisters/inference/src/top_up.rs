@@ -38,7 +38,9 @@ pub async fn run<R: Runtime>(runtime: &R) {
 pub async fn top_up<R: Runtime>(runtime: &R) -> TopUpResult {
     let open = open_id();
     let Some(_guard) = TopUpGuard::lock() else {
-        return Err(TopUpError::Busy { id: open.unwrap_or_default() });
+        return Err(TopUpError::Busy {
+            id: open.unwrap_or_default(),
+        });
     };
     let id = match open {
         Some(id) => id,
@@ -70,7 +72,9 @@ fn begin<R: Runtime>(runtime: &R) -> Result<u64, TopUpError> {
     }
     let fee_e8s = configuration.ledger_fee_e8s;
     let revenue_e8s = state::books().revenue_e8s();
-    let amount_e8s = configuration.top_up_e8s.min(revenue_e8s.saturating_sub(fee_e8s));
+    let amount_e8s = configuration
+        .top_up_e8s
+        .min(revenue_e8s.saturating_sub(fee_e8s));
     // Less than the fee would burn more than it buys.
     if amount_e8s < fee_e8s {
         return Err(TopUpError::NotEnoughRevenue {
@@ -103,11 +107,24 @@ async fn transfer<R: Runtime>(runtime: &R, id: u64) {
     let repeated = top_up.attempts > 0;
     if repeated && outside_window(runtime, top_up.created_at_nanos) {
         // Whether it went through stands in the ledger's blocks; the books keep it as spent.
-        fail(id, "no answer about the transfer within the ledger's window".to_owned());
+        fail(
+            id,
+            "no answer about the transfer within the ledger's window".to_owned(),
+        );
         return;
     }
-    put(TopUp { attempts: top_up.attempts.saturating_add(1), ..top_up.clone() });
-    match ledger::pay_minting(runtime, top_up.amount_e8s, top_up.fee_e8s, top_up.created_at_nanos).await {
+    put(TopUp {
+        attempts: top_up.attempts.saturating_add(1),
+        ..top_up.clone()
+    });
+    match ledger::pay_minting(
+        runtime,
+        top_up.amount_e8s,
+        top_up.fee_e8s,
+        top_up.created_at_nanos,
+    )
+    .await
+    {
         Transfer::Done { block } => set_state(id, StoredTopUpState::Notifying { block }),
         // This request did nothing; what became of an earlier one it does not say, so the books stay as they are.
         Transfer::Refused(refusal) if repeated && !refusal.is_about_all_requests() => {
@@ -126,8 +143,14 @@ async fn transfer<R: Runtime>(runtime: &R, id: u64) {
 
 async fn notify<R: Runtime>(runtime: &R, id: u64, block: u64) {
     let top_up = get(id);
-    put(TopUp { attempts: top_up.attempts.saturating_add(1), ..top_up });
-    let argument = NotifyTopUpArg { block_index: block, canister_id: runtime.own_id() };
+    put(TopUp {
+        attempts: top_up.attempts.saturating_add(1),
+        ..top_up
+    });
+    let argument = NotifyTopUpArg {
+        block_index: block,
+        canister_id: runtime.own_id(),
+    };
     let minting = state::configuration().cycles_minting;
     let answer: Result<NotifyTopUpResult, _> =
         runtime::call(runtime, minting, "notify_top_up", (argument,)).await;
@@ -137,12 +160,24 @@ async fn notify<R: Runtime>(runtime: &R, id: u64, block: u64) {
             set_state(id, StoredTopUpState::Done { block, cycles });
         }
         // What came back, less fees that we do not know, is not booked: the books may be too low, never too high.
-        Ok(Err(NotifyError::Refunded { block_index, reason })) => {
-            set_state(id, StoredTopUpState::Refunded { block: block_index, reason });
+        Ok(Err(NotifyError::Refunded {
+            block_index,
+            reason,
+        })) => {
+            set_state(
+                id,
+                StoredTopUpState::Refunded {
+                    block: block_index,
+                    reason,
+                },
+            );
         }
         Ok(Err(NotifyError::InvalidTransaction(message))) => fail(id, message),
         Ok(Err(NotifyError::TransactionTooOld(oldest))) => {
-            fail(id, format!("block {block} is too old, the oldest that counts is {oldest}"));
+            fail(
+                id,
+                format!("block {block} is too old, the oldest that counts is {oldest}"),
+            );
         }
         // Asking again is safe: a block is credited once.
         Ok(Err(NotifyError::Processing | NotifyError::Other { .. })) | Err(_) => {}
@@ -185,7 +220,10 @@ fn attempts_of(id: u64) -> u32 {
 }
 
 fn set_state(id: u64, new: StoredTopUpState) {
-    put(TopUp { state: new, ..get(id) });
+    put(TopUp {
+        state: new,
+        ..get(id)
+    });
 }
 
 fn fail(id: u64, message: String) {
@@ -200,9 +238,10 @@ pub fn to_wire(top_up: TopUp) -> stoa_inference_api::TopUp {
         state: match top_up.state {
             StoredTopUpState::Transferring => TopUpState::Transferring,
             StoredTopUpState::Notifying { block } => TopUpState::Notifying { block },
-            StoredTopUpState::Done { block, cycles } => {
-                TopUpState::Done { block, cycles: cycles.into() }
-            }
+            StoredTopUpState::Done { block, cycles } => TopUpState::Done {
+                block,
+                cycles: cycles.into(),
+            },
             StoredTopUpState::Refunded { block, reason } => TopUpState::Refunded { block, reason },
             StoredTopUpState::Failed { message } => TopUpState::Failed { message },
         },

@@ -98,7 +98,14 @@ impl RunSlot {
         with(|heap| {
             let id = heap.next_run;
             heap.next_run += 1;
-            heap.runs.insert(id, PendingRun { version, inputs: Some(inputs), result: None });
+            heap.runs.insert(
+                id,
+                PendingRun {
+                    version,
+                    inputs: Some(inputs),
+                    result: None,
+                },
+            );
             RunSlot { id }
         })
     }
@@ -108,7 +115,11 @@ impl RunSlot {
     }
 
     pub fn take_result(&self) -> Option<RunResult> {
-        with(|heap| heap.runs.get_mut(&self.id).and_then(|run| run.result.take()))
+        with(|heap| {
+            heap.runs
+                .get_mut(&self.id)
+                .and_then(|run| run.result.take())
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use stoa_client::registry::Registry;
 use stoa_client::{Connection, Deployment, Result};
 
 use crate::arguments::{Global, Token};
+use crate::localnet;
 
 pub const DEFAULT_PORT: u16 = 4943;
 
@@ -45,15 +46,19 @@ impl Context {
         &self.global.identity
     }
 
-    /// What was named, else where the deployment is, else the local network's usual place.
+    /// What was named, else where the deployment is, else the local network that was started from here, else its
+    /// usual place.
     pub fn endpoint(&self) -> String {
         if let Some(endpoint) = &self.global.network {
             return endpoint.clone();
         }
-        match Deployment::read(&self.deployment_path()) {
-            Ok(deployment) => deployment.endpoint,
-            Err(_) => local_endpoint(DEFAULT_PORT),
+        if let Ok(deployment) = Deployment::read(&self.deployment_path()) {
+            return deployment.endpoint;
         }
+        localnet::running().map_or_else(
+            || local_endpoint(DEFAULT_PORT),
+            |running| localnet::endpoint(&running),
+        )
     }
 
     pub fn identity(&self) -> Result<Arc<dyn Identity>> {

@@ -82,8 +82,11 @@ impl Registry {
             self.query("resolve", (text,)).await?;
         answer
             .map_err(|refusal| match refusal {
-                GetVersionError::NotFound => ClientError::Refused(format!(
+                GetVersionError::NotFound if text.contains('@') => ClientError::Refused(format!(
                     "the registry knows no version \"{text}\": `stoa status` lists what there is"
+                )),
+                GetVersionError::NotFound => ClientError::Refused(format!(
+                    "no version of \"{text}\" is admitted: name one that is not as {text}@1.0.0; `stoa status` lists what there is"
                 )),
                 other => Err::<(), _>(other).accepted().unwrap_err(),
             })

@@ -81,7 +81,9 @@ pub(crate) fn establish() -> Result<(), LoadError> {
             ] {
                 let found = best_for(function, datatype, &machine).map(|routine| routine.name());
                 if found != Some(ours) {
-                    return Err(broken(format!("kernel {ours} is not in force, but {found:?}")));
+                    return Err(broken(format!(
+                        "kernel {ours} is not in force, but {found:?}"
+                    )));
                 }
             }
             Ok(())

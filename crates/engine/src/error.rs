@@ -35,7 +35,9 @@ pub enum LoadError {
         model: String,
     },
     /// Shapes must follow from the inputs' shapes, so that memory and price are known before a run.
-    #[error("node `{node}` ({operator}): the shape `{shape}` does not follow from the inputs' shapes")]
+    #[error(
+        "node `{node}` ({operator}): the shape `{shape}` does not follow from the inputs' shapes"
+    )]
     DynamicShape {
         node: String,
         operator: String,
@@ -87,7 +89,9 @@ pub enum InputError {
         max: u64,
         given: u64,
     },
-    #[error("input `{input}`: dimension {axis} (`{name}`) is {given}, but another input has {expected}")]
+    #[error(
+        "input `{input}`: dimension {axis} (`{name}`) is {given}, but another input has {expected}"
+    )]
     DimensionDiffers {
         input: String,
         axis: u64,

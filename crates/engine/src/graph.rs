@@ -5,11 +5,13 @@
 use std::collections::HashSet;
 
 use prost::Message;
+use stoa_types::tensor::DataType;
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType as OnnxType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as OnnxDimension;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto};
-use stoa_types::tensor::DataType;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto,
+};
 
 use crate::determinism;
 use crate::error::LoadError;
@@ -27,7 +29,11 @@ pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, LoadError> {
 }
 
 /// Everything that can be refused without building the model.
-pub(crate) fn check(model: &ModelProto, framework: &Onnx, limits: &Limits) -> Result<(), LoadError> {
+pub(crate) fn check(
+    model: &ModelProto,
+    framework: &Onnx,
+    limits: &Limits,
+) -> Result<(), LoadError> {
     if !model.functions.is_empty() {
         return Err(malformed("model-local functions are not supported".into()));
     }
@@ -53,7 +59,10 @@ pub(crate) fn outputs(model: &ModelProto) -> Result<Vec<Declared>, LoadError> {
 }
 
 fn top_graph(model: &ModelProto) -> Result<&GraphProto, LoadError> {
-    model.graph.as_ref().ok_or_else(|| malformed("it has no graph".into()))
+    model
+        .graph
+        .as_ref()
+        .ok_or_else(|| malformed("it has no graph".into()))
 }
 
 fn check_graph(
@@ -65,11 +74,16 @@ fn check_graph(
     outer: &HashSet<&str>,
 ) -> Result<(), LoadError> {
     if depth > limits.subgraph_depth_max {
-        return Err(LoadError::NestedTooDeep { max: limits.subgraph_depth_max });
+        return Err(LoadError::NestedTooDeep {
+            max: limits.subgraph_depth_max,
+        });
     }
     *nodes += graph.node.len() as u64;
     if *nodes > limits.nodes_max {
-        return Err(LoadError::TooManyNodes { given: *nodes, max: limits.nodes_max });
+        return Err(LoadError::TooManyNodes {
+            given: *nodes,
+            max: limits.nodes_max,
+        });
     }
     if !graph.sparse_initializer.is_empty() {
         return Err(malformed("sparse tensors are not supported".into()));
@@ -88,7 +102,10 @@ fn check_graph(
         .flat_map(|node| node.output.iter().map(String::as_str))
         .filter(|name| !name.is_empty());
     let first = initialisers.iter().copied();
-    for name in first.chain(declared_inputs.filter(|name| !initialisers.contains(name))).chain(produced) {
+    for name in first
+        .chain(declared_inputs.filter(|name| !initialisers.contains(name)))
+        .chain(produced)
+    {
         if !own.insert(name) {
             return Err(malformed(format!("the name `{name}` is defined twice")));
         }
@@ -99,7 +116,10 @@ fn check_graph(
     let visible: HashSet<&str> = own.union(outer).copied().collect();
     for output in &graph.output {
         if !own.contains(output.name.as_str()) {
-            return Err(malformed(format!("nothing computes the output `{}`", output.name)));
+            return Err(malformed(format!(
+                "nothing computes the output `{}`",
+                output.name
+            )));
         }
     }
 
@@ -112,7 +132,9 @@ fn check_graph(
         let operator = node.op_type.as_str();
         for input in node.input.iter().filter(|input| !input.is_empty()) {
             if !visible.contains(input.as_str()) {
-                return Err(malformed(format!("node `{name}`: nothing computes its input `{input}`")));
+                return Err(malformed(format!(
+                    "node `{name}`: nothing computes its input `{input}`"
+                )));
             }
         }
         if let Some(why) = determinism::not_reproducible(operator) {
@@ -123,7 +145,10 @@ fn check_graph(
             });
         }
         if !framework.op_register.0.contains_key(operator) {
-            return Err(LoadError::UnsupportedOperator { node: name.into(), operator: operator.into() });
+            return Err(LoadError::UnsupportedOperator {
+                node: name.into(),
+                operator: operator.into(),
+            });
         }
         for attribute in &node.attribute {
             check_attribute(attribute)?;
@@ -139,17 +164,26 @@ fn check_attribute(attribute: &AttributeProto) -> Result<(), LoadError> {
     if attribute.sparse_tensor.is_some() || !attribute.sparse_tensors.is_empty() {
         return Err(malformed("sparse tensors are not supported".into()));
     }
-    attribute.t.iter().chain(&attribute.tensors).try_for_each(check_tensor)
+    attribute
+        .t
+        .iter()
+        .chain(&attribute.tensors)
+        .try_for_each(check_tensor)
 }
 
 /// The bytes of a tensor are exactly as many as its shape and type say, and they are in this file.
 fn check_tensor(tensor: &TensorProto) -> Result<(), LoadError> {
     let external = tensor.data_location == Some(DataLocation::External as i32);
     if external || !tensor.external_data.is_empty() {
-        return Err(LoadError::ExternalData { tensor: tensor.name.clone() });
+        return Err(LoadError::ExternalData {
+            tensor: tensor.name.clone(),
+        });
     }
     if tensor.segment.is_some() {
-        return Err(malformed(format!("tensor `{}` comes in segments", tensor.name)));
+        return Err(malformed(format!(
+            "tensor `{}` comes in segments",
+            tensor.name
+        )));
     }
     let shape = tensor
         .dims
@@ -159,8 +193,12 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), LoadError> {
         .map_err(|_| malformed(format!("tensor `{}` has a negative dimension", tensor.name)))?;
     let elements = stoa_types::tensor::element_count(&shape)
         .map_err(|error| malformed(format!("tensor `{}`: {error}", tensor.name)))?;
-    let held = elements_held(tensor)
-        .ok_or_else(|| malformed(format!("tensor `{}` has an unsupported data type", tensor.name)))?;
+    let held = elements_held(tensor).ok_or_else(|| {
+        malformed(format!(
+            "tensor `{}` has an unsupported data type",
+            tensor.name
+        ))
+    })?;
     if held != elements {
         return Err(malformed(format!(
             "tensor `{}` holds {held} elements, its shape asks for {elements}",
@@ -192,11 +230,22 @@ fn elements_held(tensor: &TensorProto) -> Option<u64> {
 }
 
 fn declared(info: &ValueInfoProto) -> Result<Declared, LoadError> {
-    let tensor = match info.r#type.as_ref().and_then(|r#type| r#type.value.as_ref()) {
+    let tensor = match info
+        .r#type
+        .as_ref()
+        .and_then(|r#type| r#type.value.as_ref())
+    {
         Some(type_proto::Value::TensorType(tensor)) => tensor,
-        None => return Err(malformed(format!("`{}` is not declared as a tensor", info.name))),
+        None => {
+            return Err(malformed(format!(
+                "`{}` is not declared as a tensor",
+                info.name
+            )));
+        }
     };
-    let datatype = OnnxType::try_from(tensor.elem_type).ok().and_then(from_onnx);
+    let datatype = OnnxType::try_from(tensor.elem_type)
+        .ok()
+        .and_then(from_onnx);
     let shape = tensor.shape.as_ref().map(|shape| {
         shape
             .dim
@@ -207,7 +256,11 @@ fn declared(info: &ValueInfoProto) -> Result<Declared, LoadError> {
             })
             .collect()
     });
-    Ok(Declared { name: info.name.clone(), datatype, shape })
+    Ok(Declared {
+        name: info.name.clone(),
+        datatype,
+        shape,
+    })
 }
 
 fn from_onnx(onnx_type: OnnxType) -> Option<DataType> {

@@ -179,8 +179,13 @@ mod tests {
             moved.extend(&row);
             let mut exponentials = moved[offset..].to_vec();
             (
-                Reduce::<f32>::run(&Sum, &moved[offset..]).unwrap().to_bits(),
-                ExponentialSum.run_with_params(&mut exponentials, 4.0).unwrap().to_bits(),
+                Reduce::<f32>::run(&Sum, &moved[offset..])
+                    .unwrap()
+                    .to_bits(),
+                ExponentialSum
+                    .run_with_params(&mut exponentials, 4.0)
+                    .unwrap()
+                    .to_bits(),
             )
         };
         let expected = sum(0);

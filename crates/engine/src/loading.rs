@@ -68,9 +68,16 @@ impl Loading {
         determinism::establish()?;
         let given_bytes = onnx.len() as u64;
         if given_bytes > limits.file_bytes_max {
-            return Err(LoadError::FileTooLarge { given_bytes, max_bytes: limits.file_bytes_max });
+            return Err(LoadError::FileTooLarge {
+                given_bytes,
+                max_bytes: limits.file_bytes_max,
+            });
         }
-        Ok(Loading { work: Work::Parse(onnx), signature: signature.clone(), limits })
+        Ok(Loading {
+            work: Work::Parse(onnx),
+            signature: signature.clone(),
+            limits,
+        })
     }
 
     pub fn stage(&self) -> Stage {
@@ -83,7 +90,11 @@ impl Loading {
     }
 
     pub fn step(self) -> Result<Slicing<Loading, Model>, LoadError> {
-        let Loading { work, signature, limits } = self;
+        let Loading {
+            work,
+            signature,
+            limits,
+        } = self;
         let work = match work {
             Work::Parse(onnx) => {
                 let (model, axes) = parse(&onnx, &signature, &limits)?;
@@ -104,10 +115,15 @@ impl Loading {
                 let model = model.into_optimized().map_err(optimisation)?;
                 check_reproducible(&model)?;
                 check_shapes(&model, &axes)?;
-                return Model::new(model, signature, axes, constant_bytes, &limits).map(Slicing::Done);
+                return Model::new(model, signature, axes, constant_bytes, &limits)
+                    .map(Slicing::Done);
             }
         };
-        Ok(Slicing::Paused(Loading { work, signature, limits }))
+        Ok(Slicing::Paused(Loading {
+            work,
+            signature,
+            limits,
+        }))
     }
 }
 
@@ -118,19 +134,28 @@ fn parse(
 ) -> Result<(InferenceModel, Axes), LoadError> {
     let proto = graph::decode(onnx)?;
     // Shapes that the file claims for values in between may contradict the manifest's; they are worked out instead.
-    let framework: Onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
+    let framework: Onnx = tract_onnx::onnx()
+        .with_ignore_value_info(true)
+        .with_ignore_output_shapes(true);
     graph::check(&proto, &framework, limits)?;
     signature::check_declared(Side::Inputs, &signature.inputs, &graph::inputs(&proto)?)?;
     signature::check_declared(Side::Outputs, &signature.outputs, &graph::outputs(&proto)?)?;
 
     let scope = SymbolScope::default();
     let axes = Axes::new(signature, &scope)?;
-    let template = InferenceModel { symbols: scope, ..InferenceModel::default() };
+    let template = InferenceModel {
+        symbols: scope,
+        ..InferenceModel::default()
+    };
     let parsed = framework
         .parse_with_template(&proto, None, template)
-        .map_err(|error| LoadError::Malformed { reason: reason(&error) })?;
+        .map_err(|error| LoadError::Malformed {
+            reason: reason(&error),
+        })?;
     if let Some(name) = parsed.unresolved_inputs.first() {
-        return Err(LoadError::Malformed { reason: format!("nothing computes `{name}`") });
+        return Err(LoadError::Malformed {
+            reason: format!("nothing computes `{name}`"),
+        });
     }
     let mut model = parsed.model;
 
@@ -138,9 +163,13 @@ fn parse(
         .outputs
         .iter()
         .map(|spec| {
-            parsed.outlets_by_name.get(&spec.name).copied().ok_or_else(|| LoadError::Malformed {
-                reason: format!("nothing computes the output `{}`", spec.name),
-            })
+            parsed
+                .outlets_by_name
+                .get(&spec.name)
+                .copied()
+                .ok_or_else(|| LoadError::Malformed {
+                    reason: format!("nothing computes the output `{}`", spec.name),
+                })
         })
         .collect::<Result<Vec<_>, _>>()?;
     model.select_output_outlets(&outputs).map_err(analysis)?;
@@ -156,7 +185,10 @@ fn parse(
         let shape: Vec<TDim> = spec
             .shape
             .iter()
-            .map(|dimension| axes.dimension(dimension).expect("BUG: every input dimension is an axis"))
+            .map(|dimension| {
+                axes.dimension(dimension)
+                    .expect("BUG: every input dimension is an axis")
+            })
             .collect();
         let fact = InferenceFact::dt_shape(tensors::datum_type(spec.datatype), shape);
         model.set_input_fact(index, fact).map_err(analysis)?;
@@ -227,9 +259,13 @@ fn check_reproducible(model: &TypedModel) -> Result<(), LoadError> {
 }
 
 fn analysis(error: tract_onnx::prelude::TractError) -> LoadError {
-    LoadError::Analysis { reason: reason(&error) }
+    LoadError::Analysis {
+        reason: reason(&error),
+    }
 }
 
 fn optimisation(error: tract_onnx::prelude::TractError) -> LoadError {
-    LoadError::Optimisation { reason: reason(&error) }
+    LoadError::Optimisation {
+        reason: reason(&error),
+    }
 }

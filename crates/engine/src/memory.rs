@@ -20,7 +20,9 @@ pub struct MemoryBound {
 impl MemoryBound {
     /// With the margin described above.
     pub fn total_bytes(&self) -> u64 {
-        self.constant_bytes.saturating_add(self.activation_bytes).saturating_mul(2)
+        self.constant_bytes
+            .saturating_add(self.activation_bytes)
+            .saturating_mul(2)
     }
 }
 
@@ -45,10 +47,9 @@ pub(crate) fn activation_bytes(model: &TypedModel, order: &[usize], axes: &Axes)
     let mut held = vec![0_u64; model.nodes().len()];
     for (step, id) in order.iter().enumerate() {
         let node = &model.nodes()[*id];
-        let made = node
-            .outputs
-            .iter()
-            .fold(0_u64, |sum, output| sum.saturating_add(fact_bytes(&output.fact, &largest)));
+        let made = node.outputs.iter().fold(0_u64, |sum, output| {
+            sum.saturating_add(fact_bytes(&output.fact, &largest))
+        });
         held[*id] = made;
         live = live.saturating_add(made);
         peak = peak.max(live);

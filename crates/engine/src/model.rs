@@ -31,11 +31,15 @@ impl Model {
         constant_bytes: u64,
         limits: &Limits,
     ) -> Result<Model, LoadError> {
-        let plan = SimplePlan::new(model)
-            .map_err(|error| LoadError::Optimisation { reason: reason(&error) })?;
+        let plan = SimplePlan::new(model).map_err(|error| LoadError::Optimisation {
+            reason: reason(&error),
+        })?;
         let activation_bytes =
             memory::activation_bytes(plan.model(), plan.order_without_consts(), &axes);
-        let memory = MemoryBound { constant_bytes, activation_bytes };
+        let memory = MemoryBound {
+            constant_bytes,
+            activation_bytes,
+        };
         if memory.total_bytes() > limits.memory_bytes_max {
             return Err(LoadError::TooMuchMemory {
                 needed_bytes: memory.total_bytes(),
@@ -43,7 +47,12 @@ impl Model {
             });
         }
         let flush = Arc::new(memory::last_uses(plan.model(), plan.order_without_consts()));
-        Ok(Model { plan, flush, signature: Arc::new(signature), memory })
+        Ok(Model {
+            plan,
+            flush,
+            signature: Arc::new(signature),
+            memory,
+        })
     }
 
     pub fn signature(&self) -> &Signature {
@@ -101,13 +110,23 @@ pub struct CheckedInputs {
 
 impl CheckedInputs {
     /// Needs no loaded model, so that a host can refuse before it spends anything.
-    pub fn new(signature: &Signature, mut inputs: Vec<Tensor>) -> Result<CheckedInputs, InputError> {
+    pub fn new(
+        signature: &Signature,
+        mut inputs: Vec<Tensor>,
+    ) -> Result<CheckedInputs, InputError> {
         for (index, tensor) in inputs.iter().enumerate() {
-            if inputs[..index].iter().any(|other| other.name == tensor.name) {
-                return Err(InputError::Twice { input: tensor.name.clone() });
+            if inputs[..index]
+                .iter()
+                .any(|other| other.name == tensor.name)
+            {
+                return Err(InputError::Twice {
+                    input: tensor.name.clone(),
+                });
             }
             if signature.inputs.iter().all(|spec| spec.name != tensor.name) {
-                return Err(InputError::Unknown { input: tensor.name.clone() });
+                return Err(InputError::Unknown {
+                    input: tensor.name.clone(),
+                });
             }
         }
         let mut tensors = Vec::with_capacity(signature.inputs.len());
@@ -135,9 +154,10 @@ impl CheckedInputs {
             for (axis, (dimension, given)) in spec.shape.iter().zip(&tensor.shape).enumerate() {
                 check_dimension(&spec.name, axis as u64, dimension, *given, &mut axes)?;
             }
-            tensor
-                .check_length()
-                .map_err(|error| InputError::Data { input: input(), error })?;
+            tensor.check_length().map_err(|error| InputError::Data {
+                input: input(),
+                error,
+            })?;
             if tensor.datatype == DataType::BOOL
                 && let Some(index) = tensor.data.iter().position(|byte| *byte > 1)
             {
@@ -158,7 +178,9 @@ impl CheckedInputs {
 
     /// Product of the open dimensions: how many times the smallest call this one is. At least 1.
     pub fn units(&self) -> u64 {
-        self.axes.iter().fold(1, |units, (_, extent)| units.saturating_mul(*extent))
+        self.axes
+            .iter()
+            .fold(1, |units, (_, extent)| units.saturating_mul(*extent))
     }
 
     /// Bytes of all outputs together, as the signature's shapes give them. `None` where an output holds strings, whose
@@ -223,4 +245,3 @@ fn check_dimension(
         }
     }
 }
-

@@ -1,7 +1,7 @@
 //! One run, node by node. Between two steps everything is in this value, so a host may stop at a budget
 //! and go on later; the nodes and their order are the same however a run is cut, and so are the bits.
 
-use tract_onnx::prelude::{TVec, TValue, IntoTValue, TypedFact, TypedOp};
+use tract_onnx::prelude::{IntoTValue, TValue, TVec, TypedFact, TypedOp};
 use tract_onnx::tract_core::plan::SimpleState;
 
 use crate::Slicing;
@@ -18,7 +18,12 @@ pub struct Run {
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Run {{ next: {} of {} }}", self.next, self.model.plan.order_without_consts().len())
+        write!(
+            f,
+            "Run {{ next: {} of {} }}",
+            self.next,
+            self.model.plan.order_without_consts().len()
+        )
     }
 }
 
@@ -37,7 +42,11 @@ impl Run {
             .collect::<Result<TVec<TValue>, _>>()
             .map_err(start)?;
         state.set_inputs(values).map_err(start)?;
-        Ok(Run { model, state, next: 0 })
+        Ok(Run {
+            model,
+            state,
+            next: 0,
+        })
     }
 
     /// Runs nodes until all are done, or `may_continue` says no. It is asked after each node, so at least one
@@ -67,7 +76,10 @@ impl Run {
     }
 
     fn run_node(&mut self, id: usize) -> Result<(), RunError> {
-        let inputs = self.state.prepare_inputs(id).map_err(|error| self.error(id, &error))?;
+        let inputs = self
+            .state
+            .prepare_inputs(id)
+            .map_err(|error| self.error(id, &error))?;
         // Values go before the node runs, so that it may work in place where it is the last to use one.
         for done in &self.model.flush[self.next] {
             if *done != id {
@@ -96,7 +108,8 @@ impl Run {
             .iter()
             .zip(values)
             .map(|(spec, value)| {
-                tensors::from_tract(&spec.name, spec.datatype, &value).map_err(|error| finish(&error))
+                tensors::from_tract(&spec.name, spec.datatype, &value)
+                    .map_err(|error| finish(&error))
             })
             .collect()
     }

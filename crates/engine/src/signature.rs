@@ -29,7 +29,9 @@ impl Axes {
         let mut axes: BTreeMap<String, Axis> = BTreeMap::new();
         for (index, input) in signature.inputs.iter().enumerate() {
             for (axis, dimension) in input.shape.iter().enumerate() {
-                let Dimension::Dynamic { name, max } = dimension else { continue };
+                let Dimension::Dynamic { name, max } = dimension else {
+                    continue;
+                };
                 match axes.get(name) {
                     Some(known) if known.max != *max => {
                         return Err(LoadError::SignatureMismatch {
@@ -43,7 +45,9 @@ impl Axes {
                         let symbol_name = format!("stoa_axis_{}", axes.len());
                         scope
                             .add_assertion(format!("{symbol_name} >= 1"))
-                            .map_err(|error| LoadError::Analysis { reason: crate::error::reason(&error) })?;
+                            .map_err(|error| LoadError::Analysis {
+                                reason: crate::error::reason(&error),
+                            })?;
                         let symbol = scope.sym(&symbol_name);
                         axes.insert(name.clone(), Axis { symbol, max: *max });
                     }
@@ -66,9 +70,11 @@ impl Axes {
 
     /// Every dimension as large as it may be.
     pub fn largest(&self) -> SymbolValues {
-        self.axes.values().fold(SymbolValues::default(), |values, axis| {
-            values.with(&axis.symbol, axis.max as i64)
-        })
+        self.axes
+            .values()
+            .fold(SymbolValues::default(), |values, axis| {
+                values.with(&axis.symbol, axis.max as i64)
+            })
     }
 
     pub fn has(&self, symbol: &Symbol) -> bool {
@@ -78,17 +84,28 @@ impl Axes {
 
 /// Checks one side of the signature. All of a graph's inputs must be in the manifest; of its outputs, the manifest
 /// may leave some out.
-pub(crate) fn check_declared(side: Side, specs: &[TensorSpec], declared: &[Declared]) -> Result<(), LoadError> {
+pub(crate) fn check_declared(
+    side: Side,
+    specs: &[TensorSpec],
+    declared: &[Declared],
+) -> Result<(), LoadError> {
     let field = side.field();
     for (index, spec) in specs.iter().enumerate() {
         if specs[..index].iter().any(|other| other.name == spec.name) {
-            return Err(mismatch(format!("{field}[{index}].name"), format!("`{}` twice", spec.name), "once".into()));
+            return Err(mismatch(
+                format!("{field}[{index}].name"),
+                format!("`{}` twice", spec.name),
+                "once".into(),
+            ));
         }
         let Some(found) = declared.iter().find(|declared| declared.name == spec.name) else {
             return Err(mismatch(
                 format!("{field}[{index}].name"),
                 format!("`{}`", spec.name),
-                format!("{:?}", declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>()),
+                format!(
+                    "{:?}",
+                    declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>()
+                ),
             ));
         };
         if let Some(datatype) = found.datatype
@@ -124,9 +141,15 @@ pub(crate) fn check_declared(side: Side, specs: &[TensorSpec], declared: &[Decla
         }
     }
     if side == Side::Inputs
-        && let Some(extra) = declared.iter().find(|declared| specs.iter().all(|spec| spec.name != declared.name))
+        && let Some(extra) = declared
+            .iter()
+            .find(|declared| specs.iter().all(|spec| spec.name != declared.name))
     {
-        return Err(mismatch(field.into(), "nothing of it".into(), format!("an input `{}`", extra.name)));
+        return Err(mismatch(
+            field.into(),
+            "nothing of it".into(),
+            format!("an input `{}`", extra.name),
+        ));
     }
     Ok(())
 }
@@ -161,7 +184,9 @@ pub(crate) fn check_output_shape(
         ));
     }
     for (axis, (given, found)) in spec.shape.iter().zip(found).enumerate() {
-        let agrees = axes.dimension(given).is_some_and(|expected| expected == found.clone().simplify());
+        let agrees = axes
+            .dimension(given)
+            .is_some_and(|expected| expected == found.clone().simplify());
         if !agrees {
             return Err(mismatch(
                 format!("outputs[{index}].shape[{axis}]"),
@@ -174,7 +199,11 @@ pub(crate) fn check_output_shape(
 }
 
 pub(crate) fn mismatch(field: String, manifest: String, model: String) -> LoadError {
-    LoadError::SignatureMismatch { field, manifest, model }
+    LoadError::SignatureMismatch {
+        field,
+        manifest,
+        model,
+    }
 }
 
 fn display(dimension: &Dimension) -> String {

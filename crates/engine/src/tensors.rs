@@ -37,7 +37,11 @@ pub(crate) fn to_tract(tensor: &Tensor) -> TractResult<TractTensor> {
     Ok(converted)
 }
 
-pub(crate) fn from_tract(name: &str, datatype: DataType, tensor: &TractTensor) -> TractResult<Tensor> {
+pub(crate) fn from_tract(
+    name: &str,
+    datatype: DataType,
+    tensor: &TractTensor,
+) -> TractResult<Tensor> {
     let tensor = if tensor.datum_type() == datum_type(datatype) {
         std::borrow::Cow::Borrowed(tensor)
     } else {
@@ -115,9 +119,16 @@ mod tests {
             let data = match datatype {
                 DataType::BYTES => b"\x01\0\0\0a\0\0\0\0\x02\0\0\0\xc3\xa9".to_vec(),
                 DataType::BOOL => vec![1, 0, 1],
-                _ => (0..3 * datatype.element_size_bytes().unwrap()).map(|i| (i * 37 + 1) as u8).collect(),
+                _ => (0..3 * datatype.element_size_bytes().unwrap())
+                    .map(|i| (i * 37 + 1) as u8)
+                    .collect(),
             };
-            let tensor = Tensor { name: "x".into(), datatype, shape: vec![3, 1], data };
+            let tensor = Tensor {
+                name: "x".into(),
+                datatype,
+                shape: vec![3, 1],
+                data,
+            };
             tensor.check_length().unwrap();
             let back = from_tract("x", datatype, &to_tract(&tensor).unwrap()).unwrap();
             assert_eq!(back, tensor);

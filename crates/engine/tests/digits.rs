@@ -54,7 +54,9 @@ fn sample(file: &str) -> Sample {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let floats = |tensor: &serde_json::Value| -> Vec<f32> {
         let data = tensor["data"].as_array().unwrap();
-        data.iter().map(|value| value.as_f64().unwrap() as f32).collect()
+        data.iter()
+            .map(|value| value.as_f64().unwrap() as f32)
+            .collect()
     };
     let input = &json["inputs"][0];
     let shape = input["shape"].as_array().unwrap();
@@ -62,8 +64,14 @@ fn sample(file: &str) -> Sample {
         input: Tensor {
             name: input["name"].as_str().unwrap().into(),
             datatype: DataType::FP32,
-            shape: shape.iter().map(|extent| extent.as_u64().unwrap()).collect(),
-            data: floats(input).iter().flat_map(|value| value.to_le_bytes()).collect(),
+            shape: shape
+                .iter()
+                .map(|extent| extent.as_u64().unwrap())
+                .collect(),
+            data: floats(input)
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
         },
         labels: json["expected"]["labels"]
             .as_array()
@@ -76,7 +84,13 @@ fn sample(file: &str) -> Sample {
 }
 
 fn floats(tensor: &Tensor) -> Vec<f32> {
-    tensor.data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    tensor
+        .data
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect()
 }
 
 fn run(model: &Model, input: Tensor) -> Tensor {
@@ -97,7 +111,10 @@ fn should_agree_with_onnxruntime_and_the_labels() {
         let found = floats(&output);
         assert_eq!(found.len(), sample.probabilities.len());
         for (found, expected) in found.iter().zip(&sample.probabilities) {
-            assert!((found - expected).abs() <= TOLERANCE, "{found} is not {expected}");
+            assert!(
+                (found - expected).abs() <= TOLERANCE,
+                "{found} is not {expected}"
+            );
         }
         for (row, label) in found.chunks(10).zip(sample.labels) {
             let best = (0..10).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
@@ -127,7 +144,10 @@ fn should_give_the_same_bits_alone_as_in_a_batch() {
 fn should_give_the_bits_that_were_written_down() {
     let model = load(&signature()).unwrap();
     let output = run(&model, sample("one-digit.json").input);
-    let bits: Vec<u32> = floats(&output).iter().map(|value| value.to_bits()).collect();
+    let bits: Vec<u32> = floats(&output)
+        .iter()
+        .map(|value| value.to_bits())
+        .collect();
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/one-digit.bits");
     let expected: Vec<u32> = std::fs::read_to_string(file)
         .unwrap()
@@ -163,7 +183,10 @@ fn should_give_the_same_bits_in_slices_of_one_node() {
 fn should_say_how_much_memory_a_run_takes() {
     let memory = load(&signature()).unwrap().memory();
     // 17,226 parameters of 4 bytes, and at least a batch of 64 in and out of the widest layer.
-    assert!(memory.constant_bytes >= (65 * 128 + 129 * 64 + 65 * 10) * 4, "{memory:?}");
+    assert!(
+        memory.constant_bytes >= (65 * 128 + 129 * 64 + 65 * 10) * 4,
+        "{memory:?}"
+    );
     assert!(memory.activation_bytes >= 64 * (64 + 128) * 4, "{memory:?}");
     assert!(memory.total_bytes() < 1 << 20, "{memory:?}");
     let tight = Limits {
@@ -189,14 +212,38 @@ fn should_refuse_a_signature_that_the_model_does_not_have() {
             other => panic!("{other}"),
         }
     };
-    assert_eq!(refused(&|s| s.inputs[0].name = "pixel".into()), "inputs[0].name");
-    assert_eq!(refused(&|s| s.outputs[0].name = "logits".into()), "outputs[0].name");
-    assert_eq!(refused(&|s| s.inputs[0].datatype = DataType::FP64), "inputs[0].datatype");
-    assert_eq!(refused(&|s| s.outputs[0].datatype = DataType::INT64), "outputs[0].datatype");
-    assert_eq!(refused(&|s| s.inputs[0].shape[1] = Dimension::Fixed(63)), "inputs[0].shape[1]");
-    assert_eq!(refused(&|s| s.outputs[0].shape[1] = Dimension::Fixed(11)), "outputs[0].shape[1]");
-    assert_eq!(refused(&|s| s.outputs[0].shape[0] = Dimension::Fixed(1)), "outputs[0].shape[0]");
-    assert_eq!(refused(&|s| s.inputs[0].shape.truncate(1)), "inputs[0].shape");
+    assert_eq!(
+        refused(&|s| s.inputs[0].name = "pixel".into()),
+        "inputs[0].name"
+    );
+    assert_eq!(
+        refused(&|s| s.outputs[0].name = "logits".into()),
+        "outputs[0].name"
+    );
+    assert_eq!(
+        refused(&|s| s.inputs[0].datatype = DataType::FP64),
+        "inputs[0].datatype"
+    );
+    assert_eq!(
+        refused(&|s| s.outputs[0].datatype = DataType::INT64),
+        "outputs[0].datatype"
+    );
+    assert_eq!(
+        refused(&|s| s.inputs[0].shape[1] = Dimension::Fixed(63)),
+        "inputs[0].shape[1]"
+    );
+    assert_eq!(
+        refused(&|s| s.outputs[0].shape[1] = Dimension::Fixed(11)),
+        "outputs[0].shape[1]"
+    );
+    assert_eq!(
+        refused(&|s| s.outputs[0].shape[0] = Dimension::Fixed(1)),
+        "outputs[0].shape[0]"
+    );
+    assert_eq!(
+        refused(&|s| s.inputs[0].shape.truncate(1)),
+        "inputs[0].shape"
+    );
     assert_eq!(refused(&|s| s.inputs.clear()), "inputs");
 }
 
@@ -207,13 +254,19 @@ fn should_take_a_manifest_that_makes_a_dimension_concrete() {
     fixed.outputs[0].shape[0] = Dimension::Fixed(1);
     let model = load(&fixed).unwrap();
     let input = sample("one-digit.json").input;
-    assert_eq!(run(&model, input.clone()), run(&load(&signature()).unwrap(), input.clone()));
+    assert_eq!(
+        run(&model, input.clone()),
+        run(&load(&signature()).unwrap(), input.clone())
+    );
     let two = Tensor {
         shape: vec![2, 64],
         data: input.data.repeat(2),
         ..input
     };
-    assert!(matches!(model.check_inputs(vec![two]), Err(InputError::Dimension { axis: 0, .. })));
+    assert!(matches!(
+        model.check_inputs(vec![two]),
+        Err(InputError::Dimension { axis: 0, .. })
+    ));
 }
 
 #[test]
@@ -223,33 +276,67 @@ fn should_refuse_inputs_that_do_not_fit_before_running() {
     let refused = |inputs: Vec<Tensor>| CheckedInputs::new(&signature, inputs).unwrap_err();
     let name = || "pixels".to_owned();
     assert_eq!(refused(vec![]), InputError::Missing { input: name() });
-    assert_eq!(refused(vec![good.clone(), good.clone()]), InputError::Twice { input: name() });
+    assert_eq!(
+        refused(vec![good.clone(), good.clone()]),
+        InputError::Twice { input: name() }
+    );
     assert!(matches!(
-        refused(vec![Tensor { name: "x".into(), ..good.clone() }]),
+        refused(vec![Tensor {
+            name: "x".into(),
+            ..good.clone()
+        }]),
         InputError::Unknown { .. }
     ));
     assert!(matches!(
-        refused(vec![Tensor { datatype: DataType::INT32, ..good.clone() }]),
+        refused(vec![Tensor {
+            datatype: DataType::INT32,
+            ..good.clone()
+        }]),
         InputError::DataType { .. }
     ));
     assert!(matches!(
-        refused(vec![Tensor { shape: vec![64], ..good.clone() }]),
-        InputError::Rank { expected: 2, given: 1, .. }
+        refused(vec![Tensor {
+            shape: vec![64],
+            ..good.clone()
+        }]),
+        InputError::Rank {
+            expected: 2,
+            given: 1,
+            ..
+        }
     ));
     assert!(matches!(
-        refused(vec![Tensor { shape: vec![64, 1], ..good.clone() }]),
-        InputError::Dimension { axis: 1, expected: 64, given: 1, .. }
+        refused(vec![Tensor {
+            shape: vec![64, 1],
+            ..good.clone()
+        }]),
+        InputError::Dimension {
+            axis: 1,
+            expected: 64,
+            given: 1,
+            ..
+        }
     ));
     for given in [0, 65, u64::MAX] {
         assert!(matches!(
-            refused(vec![Tensor { shape: vec![given, 64], ..good.clone() }]),
-            InputError::DimensionOutOfRange { axis: 0, max: 64, .. }
+            refused(vec![Tensor {
+                shape: vec![given, 64],
+                ..good.clone()
+            }]),
+            InputError::DimensionOutOfRange {
+                axis: 0,
+                max: 64,
+                ..
+            }
         ));
     }
     let mut short = good.clone();
     short.data.pop();
     assert!(matches!(refused(vec![short]), InputError::Data { .. }));
-    assert_eq!(CheckedInputs::new(&signature, vec![good]).unwrap().units(), 1);
+    assert_eq!(
+        CheckedInputs::new(&signature, vec![good]).unwrap().units(),
+        1
+    );
 }
 
 #[test]
@@ -258,9 +345,15 @@ fn should_refuse_bytes_that_are_no_model() {
         stoa_engine::load(bytes.to_vec(), &signature(), Limits::default()).unwrap_err()
     };
     assert!(matches!(refused(b""), LoadError::Malformed { .. }));
-    assert!(matches!(refused(b"not a protocol buffer"), LoadError::Malformed { .. }));
+    assert!(matches!(
+        refused(b"not a protocol buffer"),
+        LoadError::Malformed { .. }
+    ));
     let onnx = digits_onnx();
-    assert!(matches!(refused(&onnx[..onnx.len() / 2]), LoadError::Malformed { .. }));
+    assert!(matches!(
+        refused(&onnx[..onnx.len() / 2]),
+        LoadError::Malformed { .. }
+    ));
     let tiny = Limits {
         file_bytes_max: 1_000,
         ..Limits::default()

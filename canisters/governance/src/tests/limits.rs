@@ -78,6 +78,61 @@ fn should_refuse_texts_motions_and_payloads_past_their_limits() {
     );
 }
 
+fn decoded(bytes: &[u8]) -> Result<ManageNeuron, candid::Error> {
+    let mut config = candid::DecoderConfig::new();
+    config
+        .set_decoding_quota(crate::COMMAND_DECODING_QUOTA)
+        .set_skipping_quota(crate::COMMAND_SKIPPING_QUOTA);
+    candid::utils::decode_one_with_config(bytes, &config)
+}
+
+#[test]
+fn should_decode_the_largest_command_within_its_quota() {
+    let largest = ManageNeuron {
+        subaccount: vec![1; 32],
+        command: Some(Command::MakeProposal(Proposal {
+            url: "x".repeat(2_048),
+            title: "x".repeat(256),
+            summary: "x".repeat(30_000),
+            action: Some(Action::ExecuteGenericNervousSystemFunction(
+                ExecuteGenericNervousSystemFunction {
+                    function_id: FUNCTION,
+                    payload: vec![1; 65_536],
+                },
+            )),
+        })),
+    };
+    let bytes = Encode!(&largest).unwrap();
+    assert!(crate::inspect::is_accepted(
+        "manage_neuron",
+        user(1),
+        bytes.len()
+    ));
+    assert_eq!(decoded(&bytes).unwrap(), largest);
+}
+
+#[test]
+fn should_refuse_a_candid_bomb_before_it_costs_anything() {
+    #[derive(CandidType)]
+    struct Bomb {
+        subaccount: Vec<u8>,
+        command: Option<Command>,
+        more: Vec<()>,
+    }
+    let bytes = Encode!(&Bomb {
+        subaccount: vec![1; 32],
+        command: None,
+        more: vec![(); 1_000_000],
+    })
+    .unwrap();
+    assert!(
+        bytes.len() < 2_000,
+        "a million elements in {} bytes",
+        bytes.len()
+    );
+    assert!(decoded(&bytes).is_err());
+}
+
 #[test]
 fn should_keep_few_past_states_of_a_neuron_that_changes_often() {
     governance();

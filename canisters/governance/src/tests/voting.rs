@@ -102,7 +102,10 @@ fn should_set_one_timer_for_the_next_deadline() {
     assert_eq!(runtime::take_jobs().len(), 1);
     set_time(START + 1);
     propose(1, key, motion());
-    assert!(runtime::take_jobs().is_empty(), "the earlier one will set it");
+    assert!(
+        runtime::take_jobs().is_empty(),
+        "the earlier one will set it"
+    );
     set_time(START + PERIOD);
     let mut round: Running<()> = Box::pin(crate::housekeeping::run());
     assert!(poll(&mut round).is_some());

@@ -141,9 +141,10 @@ impl Receipt {
         let (price_key, price) = match &self.price {
             Price::IcpE8s(e8s) => ("IcpE8s", u128::from(*e8s)),
             // A call's price in cycles fits 128 bits, as the platform's amounts do.
-            Price::Cycles(cycles) => {
-                ("Cycles", u128::try_from(cycles.0.clone()).unwrap_or(u128::MAX))
-            }
+            Price::Cycles(cycles) => (
+                "Cycles",
+                u128::try_from(cycles.0.clone()).unwrap_or(u128::MAX),
+            ),
         };
         let mut fields = vec![
             ("id", self.id.into()),

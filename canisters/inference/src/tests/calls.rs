@@ -17,17 +17,21 @@ const PRICE_CYCLES: u128 = 1_500_000 + 100_000 * 50_000;
 #[test]
 fn should_refuse_for_free_before_any_call_to_the_ledger() {
     let (world, version) = world_with_digits();
-    let refused = |request: InferRequest| {
-        world.finish(infer(&world, payer(0), request)).unwrap_err()
-    };
+    let refused =
+        |request: InferRequest| world.finish(infer(&world, payer(0), request)).unwrap_err();
     let good = || request(version, allowance());
     assert_eq!(
-        world.finish(infer(&world, Principal::anonymous(), good())).unwrap_err(),
+        world
+            .finish(infer(&world, Principal::anonymous(), good()))
+            .unwrap_err(),
         InferError::AnonymousCaller
     );
     let unknown = Sha256([9; 32]);
     assert_eq!(
-        refused(InferRequest { version: unknown, ..good() }),
+        refused(InferRequest {
+            version: unknown,
+            ..good()
+        }),
         InferError::NotLoaded { version: unknown }
     );
     assert!(matches!(
@@ -37,12 +41,24 @@ fn should_refuse_for_free_before_any_call_to_the_ledger() {
     let mut large = pixels(1);
     large.data = vec![0; 1_900_001];
     assert_eq!(
-        refused(InferRequest { inputs: vec![large], ..good() }),
-        InferError::InputTooLarge { given_bytes: 1_900_001, max_bytes: 1_900_000 }
+        refused(InferRequest {
+            inputs: vec![large],
+            ..good()
+        }),
+        InferError::InputTooLarge {
+            given_bytes: 1_900_001,
+            max_bytes: 1_900_000
+        }
     );
     assert_eq!(
-        refused(InferRequest { max_price: Some(Nat::from(119_999_u64)), ..good() }),
-        InferError::PriceTooHigh { price: 120_000_u64.into(), max_price: 119_999_u64.into() }
+        refused(InferRequest {
+            max_price: Some(Nat::from(119_999_u64)),
+            ..good()
+        }),
+        InferError::PriceTooHigh {
+            price: 120_000_u64.into(),
+            max_price: 119_999_u64.into()
+        }
     );
     world.with(|inner| inner.cycles = 1_000_000);
     assert!(matches!(refused(good()), InferError::OutOfCycles { .. }));
@@ -57,8 +73,13 @@ fn should_refuse_what_is_not_admitted_any_more_within_a_minute() {
     world.with(|inner| inner.versions.get_mut(&version).unwrap().status = VersionStatus::Revoked);
     world.pass(std::time::Duration::from_secs(61));
     assert_eq!(
-        world.finish(infer(&world, payer(0), request(version, allowance()))).unwrap_err(),
-        InferError::NotAdmitted { version, status: "revoked".into() }
+        world
+            .finish(infer(&world, payer(0), request(version, allowance())))
+            .unwrap_err(),
+        InferError::NotAdmitted {
+            version,
+            status: "revoked".into()
+        }
     );
     assert_eq!(world.balance(payer(0)), PAYER_FUNDS);
 }
@@ -80,7 +101,10 @@ fn should_refuse_while_the_model_is_rebuilt_and_answer_alike_after() {
 #[test]
 fn should_charge_the_metered_part_by_the_size_of_the_batch() {
     let (world, version) = world_with_digits();
-    let large = InferRequest { inputs: vec![pixels(8)], ..request(version, allowance()) };
+    let large = InferRequest {
+        inputs: vec![pixels(8)],
+        ..request(version, allowance())
+    };
     let response = world.finish(infer(&world, payer(0), large)).unwrap();
     assert_eq!(response.outputs[0].shape, [8, 10]);
     assert_eq!(response.receipt.price, Price::IcpE8s(100_000 + 8 * 20_000));
@@ -102,7 +126,10 @@ fn should_accept_exactly_the_price_of_attached_cycles() {
     );
     assert_eq!(world.with(|inner| inner.accepted), 0);
     let response = call(PRICE_CYCLES + 5).unwrap();
-    assert_eq!(world.with(|inner| (inner.accepted, inner.attached)), (PRICE_CYCLES, 5));
+    assert_eq!(
+        world.with(|inner| (inner.accepted, inner.attached)),
+        (PRICE_CYCLES, 5)
+    );
     assert_eq!(response.receipt.price, Price::Cycles(PRICE_CYCLES.into()));
     assert_eq!(response.receipt.payment_block, None);
 }
@@ -114,10 +141,17 @@ fn should_accept_no_cycles_for_a_run_that_traps() {
         inner.attached = 2 * PRICE_CYCLES;
         inner.trap_runs = true;
     });
-    let failed =
-        world.finish(infer(&world, payer(0), request(version, Payment::Cycles))).unwrap_err();
-    assert!(matches!(failed, InferError::RunFailed { refunded: true, .. }), "{failed:?}");
-    assert_eq!(world.with(|inner| (inner.accepted, inner.attached)), (0, 2 * PRICE_CYCLES));
+    let failed = world
+        .finish(infer(&world, payer(0), request(version, Payment::Cycles)))
+        .unwrap_err();
+    assert!(
+        matches!(failed, InferError::RunFailed { refunded: true, .. }),
+        "{failed:?}"
+    );
+    assert_eq!(
+        world.with(|inner| (inner.accepted, inner.attached)),
+        (0, 2 * PRICE_CYCLES)
+    );
     assert_eq!(receipts::count(), 0);
 }
 
@@ -125,11 +159,16 @@ fn should_accept_no_cycles_for_a_run_that_traps() {
 fn should_chain_receipts_and_certify_the_tip() {
     let (world, version) = world_with_digits();
     for _ in 0..3 {
-        world.finish(infer(&world, payer(0), request(version, allowance()))).unwrap();
+        world
+            .finish(infer(&world, payer(0), request(version, allowance())))
+            .unwrap();
     }
     let answer = receipts::get_receipt(0, Some(b"certificate".to_vec())).unwrap();
     assert_eq!(answer.certificate, b"certificate");
-    let chain: Vec<_> = [answer.receipt].into_iter().chain(answer.successors).collect();
+    let chain: Vec<_> = [answer.receipt]
+        .into_iter()
+        .chain(answer.successors)
+        .collect();
     assert_eq!(chain.len(), 3);
     let mut previous = Sha256::default();
     for (id, receipt) in chain.iter().enumerate() {
@@ -156,8 +195,10 @@ fn should_chain_receipts_and_certify_the_tip() {
 #[test]
 fn should_change_the_hash_with_every_field_of_a_receipt() {
     let (world, version) = world_with_digits();
-    let receipt =
-        world.finish(infer(&world, payer(0), request(version, allowance()))).unwrap().receipt;
+    let receipt = world
+        .finish(infer(&world, payer(0), request(version, allowance())))
+        .unwrap()
+        .receipt;
     let other = Sha256([1; 32]);
     let mut changed = vec![receipt.clone(); 12];
     changed[1].id = 1;
@@ -171,7 +212,10 @@ fn should_change_the_hash_with_every_field_of_a_receipt() {
     changed[9].timestamp_nanos += 1;
     changed[10].engine.push('x');
     changed[11].previous = other;
-    let mut hashes: Vec<_> = changed.iter().map(|receipt| receipt.compute_hash()).collect();
+    let mut hashes: Vec<_> = changed
+        .iter()
+        .map(|receipt| receipt.compute_hash())
+        .collect();
     hashes.sort_unstable();
     hashes.dedup();
     assert_eq!(hashes.len(), 12);

@@ -5,5 +5,9 @@ use candid_parser::utils::{CandidSource, service_equal};
 #[test]
 fn should_have_the_interface_that_the_did_file_says() {
     let written = include_str!("../../inference.did");
-    service_equal(CandidSource::Text(&crate::interface()), CandidSource::Text(written)).unwrap();
+    service_equal(
+        CandidSource::Text(&crate::interface()),
+        CandidSource::Text(written),
+    )
+    .unwrap();
 }

@@ -20,7 +20,13 @@ fn should_load_an_admitted_version_and_say_how_far_it_is() {
     let world = world();
     let version = world.admit_digits();
     let status = world.finish(load(&world, payer(0), version)).unwrap();
-    assert_eq!(status.state, LoadState::Fetching { chunks_done: 0, chunks_total: 3 });
+    assert_eq!(
+        status.state,
+        LoadState::Fetching {
+            chunks_done: 0,
+            chunks_total: 3
+        }
+    );
     world.run_timers();
     assert!(matches!(
         state_of(version),
@@ -28,7 +34,10 @@ fn should_load_an_admitted_version_and_say_how_far_it_is() {
     ));
     // Again is the status, and asks nobody.
     world.restart_calls();
-    assert_eq!(world.finish(load(&world, payer(1), version)).unwrap().state, state_of(version));
+    assert_eq!(
+        world.finish(load(&world, payer(1), version)).unwrap().state,
+        state_of(version)
+    );
     assert_eq!(world.with(|inner| inner.log.len()), 0);
 }
 
@@ -38,7 +47,9 @@ fn should_load_nothing_that_is_not_admitted() {
     let version = world.admit_digits();
     let refused = || world.finish(load(&world, payer(0), version)).unwrap_err();
     assert_eq!(
-        world.finish(load(&world, Principal::anonymous(), version)).unwrap_err(),
+        world
+            .finish(load(&world, Principal::anonymous(), version))
+            .unwrap_err(),
         LoadError::AnonymousCaller
     );
     for (status, text) in [
@@ -50,7 +61,13 @@ fn should_load_nothing_that_is_not_admitted() {
         (VersionStatus::Rejected, "rejected"),
     ] {
         world.with(|inner| inner.versions.get_mut(&version).unwrap().status = status);
-        assert_eq!(refused(), LoadError::NotAdmitted { version, status: text.into() });
+        assert_eq!(
+            refused(),
+            LoadError::NotAdmitted {
+                version,
+                status: text.into()
+            }
+        );
     }
     // Another manifest under the digest.
     world.with(|inner| {
@@ -91,7 +108,9 @@ fn should_fail_where_no_shard_has_the_right_bytes_and_start_again_later() {
     });
     world.finish(load(&world, payer(0), version)).unwrap();
     world.run_timers();
-    assert!(matches!(state_of(version), LoadState::Failed { message } if message.contains("do not hash")));
+    assert!(
+        matches!(state_of(version), LoadState::Failed { message } if message.contains("do not hash"))
+    );
     world.with(|inner| inner.chunks = good);
     // Not at once: trying is free for the caller and not for the canister.
     assert!(matches!(
@@ -114,7 +133,9 @@ fn should_fail_where_the_chunks_do_not_make_the_file() {
     world.with(|inner| inner.versions.insert(version, info));
     world.finish(load(&world, payer(0), version)).unwrap();
     world.run_timers();
-    assert!(matches!(state_of(version), LoadState::Failed { message } if message.contains("SHA-256")));
+    assert!(
+        matches!(state_of(version), LoadState::Failed { message } if message.contains("SHA-256"))
+    );
     assert!(!volatile::has_model(&version));
 }
 
@@ -153,7 +174,10 @@ fn should_load_to_the_end_through_an_upgrade_at_any_call() {
             assert!(world.attempt(crate::load_job::drive(&world)).is_none());
             world.upgrade();
             world.run_timers();
-            assert!(matches!(state_of(version), LoadState::Ready { .. }), "call {call}");
+            assert!(
+                matches!(state_of(version), LoadState::Ready { .. }),
+                "call {call}"
+            );
         })
         .join()
         .unwrap();
@@ -169,7 +193,9 @@ fn should_fail_a_load_whose_stage_keeps_trapping() {
         world.set_fate(call, Fate::RequestLost);
     }
     world.run_timers();
-    assert!(matches!(state_of(version), LoadState::Failed { message } if message.contains("does not end")));
+    assert!(
+        matches!(state_of(version), LoadState::Failed { message } if message.contains("does not end"))
+    );
 }
 
 #[test]
@@ -203,7 +229,9 @@ fn should_have_a_limit_on_loads_under_way() {
         world.finish(load(&world, payer(0), *version)).unwrap();
     }
     assert_eq!(
-        world.finish(load(&world, payer(0), versions[4])).unwrap_err(),
+        world
+            .finish(load(&world, payer(0), versions[4]))
+            .unwrap_err(),
         LoadError::TooManyLoads { open: 4, max: 4 }
     );
     world.run_timers();

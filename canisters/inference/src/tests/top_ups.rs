@@ -22,7 +22,10 @@ fn poor_world() -> World {
 
 fn check_books(world: &World) {
     let books = state::books();
-    assert_eq!(RESERVE + books.earned_e8s - books.spent_e8s, world.balance(canister()));
+    assert_eq!(
+        RESERVE + books.earned_e8s - books.spent_e8s,
+        world.balance(canister())
+    );
 }
 
 #[test]
@@ -33,7 +36,10 @@ fn should_turn_revenue_into_cycles() {
     assert_eq!(done.amount_e8s, amount);
     assert_eq!(
         done.state,
-        TopUpState::Done { block: 0, cycles: (u128::from(amount) * 1_000_000).into() }
+        TopUpState::Done {
+            block: 0,
+            cycles: (u128::from(amount) * 1_000_000).into()
+        }
     );
     assert_eq!(world.balance(minting()), amount);
     assert_eq!(queries::status(&world).revenue_e8s, 0);
@@ -54,13 +60,19 @@ fn should_convert_no_more_than_the_policy_says() {
 fn should_do_nothing_above_the_threshold_or_without_revenue() {
     let world = poor_world();
     world.with(|inner| inner.cycles = 1_000_000_000_000);
-    assert!(matches!(world.finish(top_up(&world)), Err(TopUpError::NotNeeded { .. })));
+    assert!(matches!(
+        world.finish(top_up(&world)),
+        Err(TopUpError::NotNeeded { .. })
+    ));
     world.with(|inner| inner.cycles -= 1);
     state::change_books(|books| books.spend(REVENUE - 2 * FEE + 1));
     // What is in the account but not in the books is not this canister's to spend.
     assert_eq!(
         world.finish(top_up(&world)),
-        Err(TopUpError::NotEnoughRevenue { revenue_e8s: 2 * FEE - 1, needed_e8s: 2 * FEE })
+        Err(TopUpError::NotEnoughRevenue {
+            revenue_e8s: 2 * FEE - 1,
+            needed_e8s: 2 * FEE
+        })
     );
     assert_eq!(world.with(|inner| inner.log.len()), 0);
 }
@@ -81,7 +93,11 @@ fn should_buy_once_whatever_happens_to_any_call() {
                     // A transfer that was refused for certain is over; the next tick begins anew.
                     world.attempt(run(&world));
                     world.run_timers();
-                    assert_eq!(world.balance(minting()), REVENUE - FEE, "{call} {fate:?} {upgraded}");
+                    assert_eq!(
+                        world.balance(minting()),
+                        REVENUE - FEE,
+                        "{call} {fate:?} {upgraded}"
+                    );
                     let bought = u128::from(REVENUE - FEE) * 1_000_000;
                     assert_eq!(world.with(|inner| inner.cycles), 500_000_000_000 + bought);
                     assert_eq!(queries::status(&world).revenue_e8s, 0);
@@ -99,21 +115,33 @@ fn should_ask_again_while_the_minting_canister_works_on_it() {
     let world = poor_world();
     world.with(|inner| {
         inner.notify_answers = vec![
-            NotifyError::Other { error_code: 1, error_message: "later".into() },
+            NotifyError::Other {
+                error_code: 1,
+                error_message: "later".into(),
+            },
             NotifyError::Processing,
         ];
     });
     let first = world.finish(top_up(&world)).unwrap();
     assert_eq!(first.state, TopUpState::Notifying { block: 0 });
     world.run_timers();
-    assert!(matches!(queries::status(&world).top_ups[0].state, TopUpState::Done { .. }));
+    assert!(matches!(
+        queries::status(&world).top_ups[0].state,
+        TopUpState::Done { .. }
+    ));
     assert_eq!(world.balance(minting()), REVENUE - FEE);
 }
 
 #[test]
 fn should_end_a_top_up_that_was_refunded_or_came_too_late() {
     for (answer, ends_refunded) in [
-        (NotifyError::Refunded { block_index: Some(7), reason: "closed".into() }, true),
+        (
+            NotifyError::Refunded {
+                block_index: Some(7),
+                reason: "closed".into(),
+            },
+            true,
+        ),
         (NotifyError::TransactionTooOld(5), false),
         (NotifyError::InvalidTransaction("not for you".into()), false),
     ] {
@@ -122,8 +150,16 @@ fn should_end_a_top_up_that_was_refunded_or_came_too_late() {
             world.with(|inner| inner.notify_answers = vec![answer]);
             world.attempt(run(&world));
             let state = &queries::status(&world).top_ups[0].state;
-            assert_eq!(matches!(state, TopUpState::Refunded { .. }), ends_refunded, "{state:?}");
-            assert_eq!(matches!(state, TopUpState::Failed { .. }), !ends_refunded, "{state:?}");
+            assert_eq!(
+                matches!(state, TopUpState::Refunded { .. }),
+                ends_refunded,
+                "{state:?}"
+            );
+            assert_eq!(
+                matches!(state, TopUpState::Failed { .. }),
+                !ends_refunded,
+                "{state:?}"
+            );
             // Not booked back: the books may be too low, never too high.
             assert_eq!(queries::status(&world).revenue_e8s, 0);
         })
@@ -138,7 +174,10 @@ fn should_run_one_top_up_at_a_time() {
     world.set_fate(0, Fate::Held);
     let mut first = std::pin::pin!(top_up(&world));
     assert!(super::world::poll(first.as_mut()).is_none());
-    assert_eq!(world.finish(top_up(&world)), Err(TopUpError::Busy { id: 0 }));
+    assert_eq!(
+        world.finish(top_up(&world)),
+        Err(TopUpError::Busy { id: 0 })
+    );
     world.release(0);
     super::world::poll(first.as_mut()).unwrap().unwrap();
     assert_eq!(world.balance(minting()), REVENUE - FEE);

@@ -2,6 +2,8 @@
 //! far as the canister can tell. What happens to a call is chosen by its number, so a test can
 //! visit every call of a path.
 
+mod services;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -10,23 +12,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use candid::{CandidType, Nat, Principal};
-use icrc_ledger_types::icrc1::account::Account;
-use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
-use icrc_ledger_types::icrc2::transfer_from::{TransferFromArgs, TransferFromError};
-use stoa_cmc_api::{NotifyError, NotifyTopUpArg, NotifyTopUpResult};
+use candid::{Nat, Principal};
+use stoa_cmc_api::NotifyError;
 use stoa_inference_api::{InferRequest, InitArgs, Payment, Policy};
-use stoa_registry_api::{GetVersionError, GetVersionResult, StoredChunk, VersionInfo, VersionStatus};
-use stoa_shard_api::{Chunk, GetChunkError, GetChunkResult};
+use stoa_registry_api::{
+    GetVersionError, GetVersionResult, StoredChunk, VersionInfo, VersionStatus,
+};
 use stoa_types::Sha256;
 use stoa_types::manifest::{
     Card, Dimension, FileEntry, Lineage, Manifest, Pipeline, PipelineKind, Signature, TensorSpec,
 };
 use stoa_types::tensor::{DataType, Tensor};
 
-use crate::ledger::{IcpTransfer, IcpTransferError, Tokens, minting_account};
 use crate::runtime::{CallFailure, Outcome, Runtime, Task};
-use crate::{infer, load, load_job, state, tasks, volatile};
+use crate::{load, load_job, state, tasks, volatile};
 
 pub const FEE: u64 = 10_000;
 pub const AUTHOR_PRICE: u64 = 100_000;
@@ -51,8 +50,13 @@ pub enum Fate {
 }
 
 impl Fate {
-    pub const ALL: [Fate; 5] =
-        [Fate::TrapAfter, Fate::TrapBefore, Fate::AnswerLost, Fate::RequestLost, Fate::Refused];
+    pub const ALL: [Fate; 5] = [
+        Fate::TrapAfter,
+        Fate::TrapBefore,
+        Fate::AnswerLost,
+        Fate::RequestLost,
+        Fate::Refused,
+    ];
 }
 
 #[derive(Clone)]
@@ -121,7 +125,11 @@ pub fn world() -> World {
     });
     World(Rc::new(RefCell::new(Inner {
         now_nanos: 1_700_000_000_000_000_000,
-        balances: BTreeMap::from([(canister(), RESERVE), (payer(0), PAYER_FUNDS), (payer(1), PAYER_FUNDS)]),
+        balances: BTreeMap::from([
+            (canister(), RESERVE),
+            (payer(0), PAYER_FUNDS),
+            (payer(1), PAYER_FUNDS),
+        ]),
         allowances: BTreeMap::from([(payer(0), PAYER_FUNDS), (payer(1), PAYER_FUNDS)]),
         fee: FEE,
         burnt_fees: 0,
@@ -157,7 +165,10 @@ pub fn world_with_digits() -> (World, Sha256) {
 }
 
 pub fn digits_onnx() -> Vec<u8> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/models/digits/digits.onnx");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/models/digits/digits.onnx"
+    );
     std::fs::read(path).unwrap()
 }
 
@@ -166,20 +177,32 @@ pub fn pixels(batch: u64) -> Tensor {
         name: "pixels".into(),
         datatype: DataType::FP32,
         shape: vec![batch, 64],
-        data: (0..batch * 64).flat_map(|i| ((i % 17) as f32).to_le_bytes()).collect(),
+        data: (0..batch * 64)
+            .flat_map(|i| ((i % 17) as f32).to_le_bytes())
+            .collect(),
     }
 }
 
 pub fn request(version: Sha256, payment: Payment) -> InferRequest {
-    InferRequest { version, inputs: vec![pixels(1)], payment, max_price: None }
+    InferRequest {
+        version,
+        inputs: vec![pixels(1)],
+        payment,
+        max_price: None,
+    }
 }
 
 pub fn allowance() -> Payment {
-    Payment::Allowance { from_subaccount: None }
+    Payment::Allowance {
+        from_subaccount: None,
+    }
 }
 
 fn spec(name: &str, extent: u64) -> TensorSpec {
-    let batch = Dimension::Dynamic { name: "batch".into(), max: 64 };
+    let batch = Dimension::Dynamic {
+        name: "batch".into(),
+        max: 64,
+    };
     TensorSpec {
         name: name.into(),
         datatype: DataType::FP32,
@@ -247,7 +270,9 @@ impl World {
         self.with(|inner| {
             for chunk in onnx.chunks(30_000) {
                 for number in 0..2 {
-                    inner.chunks.insert((shard(number), Sha256::of(chunk)), chunk.to_vec());
+                    inner
+                        .chunks
+                        .insert((shard(number), Sha256::of(chunk)), chunk.to_vec());
                 }
             }
             inner.versions.insert(version, info);
@@ -287,7 +312,8 @@ impl World {
     }
 
     pub fn finish<T>(&self, message: impl Future<Output = T>) -> T {
-        self.attempt(message).expect("a call of this message did not come back")
+        self.attempt(message)
+            .expect("a call of this message did not come back")
     }
 
     /// What timers do until nothing is scheduled any more.
@@ -309,149 +335,6 @@ impl World {
     pub fn upgrade(&self) {
         volatile::forget_everything();
         self.with(|inner| inner.scheduled = Task::ALL.to_vec());
-    }
-
-    fn execute(&self, callee: Principal, method: &'static str, argument: &[u8]) -> Result<Vec<u8>, String> {
-        fn reply<T: CandidType>(value: T) -> Result<Vec<u8>, String> {
-            Ok(candid::encode_one(value).unwrap())
-        }
-        match method {
-            "get_version" => {
-                let version: Sha256 = candid::decode_one(argument).unwrap();
-                let found: GetVersionResult =
-                    self.with(|inner| inner.versions.get(&version).cloned()).ok_or(GetVersionError::NotFound);
-                reply(found)
-            }
-            "get_chunk" => {
-                let hash: Sha256 = candid::decode_one(argument).unwrap();
-                let found: GetChunkResult = self
-                    .with(|inner| inner.chunks.get(&(callee, hash)).cloned())
-                    .map(|data| Chunk { data })
-                    .ok_or(GetChunkError::NotFound { hash });
-                reply(found)
-            }
-            "icrc2_transfer_from" => reply(self.transfer_from(candid::decode_one(argument).unwrap())),
-            "icrc1_transfer" => reply(self.icrc1_transfer(candid::decode_one(argument).unwrap())),
-            "transfer" => reply(self.icp_transfer(candid::decode_one(argument).unwrap())),
-            "notify_top_up" => reply(self.notify(candid::decode_one(argument).unwrap())),
-            "c2c_load_step" => {
-                load_job::step(self, candid::decode_one(argument).unwrap());
-                reply(())
-            }
-            "c2c_run" => {
-                if self.with(|inner| inner.trap_runs) {
-                    return Err("the run trapped".into());
-                }
-                infer::execute(self, candid::decode_one(argument).unwrap());
-                reply(())
-            }
-            other => panic!("nobody has a method {other}"),
-        }
-    }
-
-    /// As ICRC-1: a transfer with a creation time happens once.
-    fn once(
-        &self,
-        key: Vec<u8>,
-        from: Principal,
-        to: Principal,
-        amount: u64,
-    ) -> Result<Nat, TransferError> {
-        self.with(|inner| {
-            if let Some(block) = inner.executed.get(&key) {
-                return Err(TransferError::Duplicate { duplicate_of: (*block).into() });
-            }
-            let balance = inner.balances.get(&from).copied().unwrap_or(0);
-            let Some(left) = balance.checked_sub(amount + inner.fee) else {
-                return Err(TransferError::InsufficientFunds { balance: balance.into() });
-            };
-            inner.balances.insert(from, left);
-            *inner.balances.entry(to).or_default() += amount;
-            inner.burnt_fees += inner.fee;
-            inner.blocks.push((to, amount));
-            let block = inner.blocks.len() as u64 - 1;
-            inner.executed.insert(key, block);
-            Ok(block.into())
-        })
-    }
-
-    fn is_old(&self, created_at: Option<u64>) -> bool {
-        self.with(|inner| inner.now_nanos - created_at.unwrap() > 24 * 3_600 * 1_000_000_000)
-    }
-
-    fn transfer_from(&self, args: TransferFromArgs) -> Result<Nat, TransferFromError> {
-        if self.is_old(args.created_at_time) {
-            return Err(TransferFromError::TooOld);
-        }
-        let fee = self.with(|inner| inner.fee);
-        if args.fee != Some(fee.into()) {
-            return Err(TransferFromError::BadFee { expected_fee: fee.into() });
-        }
-        let key = candid::encode_one(&args).unwrap();
-        let amount = number(&args.amount);
-        let allowance = self.with(|inner| inner.allowances.get(&args.from.owner).copied().unwrap_or(0));
-        let known = self.with(|inner| inner.executed.contains_key(&key));
-        if !known && allowance < amount + fee {
-            return Err(TransferFromError::InsufficientAllowance { allowance: allowance.into() });
-        }
-        let block = self.once(key, args.from.owner, args.to.owner, amount).map_err(|error| match error {
-            TransferError::Duplicate { duplicate_of } => TransferFromError::Duplicate { duplicate_of },
-            TransferError::InsufficientFunds { balance } => TransferFromError::InsufficientFunds { balance },
-            other => panic!("{other}"),
-        })?;
-        self.with(|inner| inner.allowances.insert(args.from.owner, allowance - amount - fee));
-        Ok(block)
-    }
-
-    fn icrc1_transfer(&self, args: TransferArg) -> Result<Nat, TransferError> {
-        if self.is_old(args.created_at_time) {
-            return Err(TransferError::TooOld);
-        }
-        let fee = self.with(|inner| inner.fee);
-        if args.fee != Some(fee.into()) {
-            return Err(TransferError::BadFee { expected_fee: fee.into() });
-        }
-        let Account { owner, .. } = args.to;
-        self.once(candid::encode_one(&args).unwrap(), canister(), owner, number(&args.amount))
-    }
-
-    fn icp_transfer(&self, args: IcpTransfer) -> Result<u64, IcpTransferError> {
-        assert_eq!(args.memo, 0x5055_5054);
-        assert_eq!(args.to, minting_account(minting(), canister()));
-        if self.is_old(args.created_at_time.map(|time| time.timestamp_nanos)) {
-            return Err(IcpTransferError::TxTooOld { allowed_window_nanos: 0 });
-        }
-        let fee = self.with(|inner| inner.fee);
-        if args.fee.e8s != fee {
-            return Err(IcpTransferError::BadFee { expected_fee: Tokens { e8s: fee } });
-        }
-        self.once(candid::encode_one(&args).unwrap(), canister(), minting(), args.amount.e8s)
-            .map(|block| number(&block))
-            .map_err(|error| match error {
-                TransferError::Duplicate { duplicate_of } => {
-                    IcpTransferError::TxDuplicate { duplicate_of: number(&duplicate_of) }
-                }
-                TransferError::InsufficientFunds { balance } => {
-                    IcpTransferError::InsufficientFunds { balance: Tokens { e8s: number(&balance) } }
-                }
-                other => panic!("{other}"),
-            })
-    }
-
-    fn notify(&self, arg: NotifyTopUpArg) -> NotifyTopUpResult {
-        self.with(|inner| {
-            if let Some(error) = inner.notify_answers.pop() {
-                return Err(error);
-            }
-            assert_eq!(arg.canister_id, canister());
-            let (to, amount) = inner.blocks[arg.block_index as usize];
-            assert_eq!(to, minting());
-            let cycles = u128::from(amount) * 1_000_000;
-            if inner.credited.insert(arg.block_index) {
-                inner.cycles += cycles;
-            }
-            Ok(cycles.into())
-        })
     }
 }
 
@@ -489,7 +372,10 @@ impl Runtime for World {
             inner.log.push(method);
             (number, inner.fates.get(&number).copied())
         });
-        let failure = |outcome| CallFailure { outcome, message: format!("{method} went wrong") };
+        let failure = |outcome| CallFailure {
+            outcome,
+            message: format!("{method} went wrong"),
+        };
         let trap = || std::future::pending::<Result<Vec<u8>, CallFailure>>();
         match fate {
             Some(Fate::TrapBefore) => return trap().await,
@@ -509,7 +395,10 @@ impl Runtime for World {
         }
         let answer = self
             .execute(callee, method, &argument)
-            .map_err(|message| CallFailure { outcome: Outcome::Unknown, message });
+            .map_err(|message| CallFailure {
+                outcome: Outcome::Unknown,
+                message,
+            });
         match fate {
             Some(Fate::TrapAfter) => trap().await,
             Some(Fate::AnswerLost) => Err(failure(Outcome::Unknown)),

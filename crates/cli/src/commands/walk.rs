@@ -21,8 +21,9 @@ pub async fn walk(context: &Context, arguments: Walk) -> Result<Output> {
         .unwrap_or_else(|| arguments.model.join("samples/one-digit.json"));
     let manifest = &model.manifest;
     let name = format!("{}/{}", manifest.publisher, manifest.name);
+    let version = format!("{name}@{}", manifest.version);
     let mut timed: Vec<Value> = Vec::new();
-    for command in commands(&arguments.model, &input, &manifest.publisher, &name)? {
+    for command in commands(&arguments.model, &input, &manifest.publisher, &name, &version)? {
         let seconds = step(context, &command).await?;
         timed.push(json!({"command": command.join(" "), "seconds": seconds}));
     }
@@ -40,6 +41,7 @@ fn commands(
     input: &Path,
     publisher: &str,
     name: &str,
+    version: &str,
 ) -> Result<Vec<Vec<String>>> {
     let text = |path: &Path| {
         path.to_str().map(str::to_owned).ok_or_else(|| {
@@ -54,10 +56,10 @@ fn commands(
         &["publisher", "claim", publisher],
         &["push", model, "--publisher", publisher],
         &["price", name, "0.1"],
-        &["submit", name],
+        &["submit", version],
         &["stake", "10"],
         &["stake", "1000", "--neuron", "1"],
-        &["propose", "admit", name],
+        &["propose", "admit", version],
         &["vote", "latest", "yes", "--neuron", "1", "--wait"],
         &["load", name],
         &["quote", name],
@@ -101,7 +103,7 @@ mod tests {
     #[test]
     fn should_walk_by_commands_that_the_grammar_knows() {
         let model = Path::new("examples/models/digits");
-        let commands = commands(model, &model.join("input.json"), "stoa", "stoa/digits").unwrap();
+        let commands = commands(model, &model.join("input.json"), "stoa", "stoa/digits", "stoa/digits@1.0.0").unwrap();
         assert_eq!(commands.len(), 17);
         for command in commands {
             let words = std::iter::once("stoa".to_owned()).chain(command.clone());

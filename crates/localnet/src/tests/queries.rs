@@ -146,3 +146,65 @@ fn should_answer_queries_while_an_update_runs() {
     );
     assert_eq!(net.query(canister, "counter", &[]).number(), 1);
 }
+
+/// An update writes one number to two pages of the heap and to stable memory;
+/// queries that run all the while must find the same in all three.
+#[test]
+fn should_never_show_a_query_half_of_an_update() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let net = Net::new();
+    let canister = net.canister(
+        r#"(func (export "canister_init") (drop (call $stable64_grow (i64.const 1))))
+        (func (export "canister_update write")
+            (call $bump)
+            (i64.store (i32.const 100_000) (call $counter))
+            (call $stable64_write (i64.const 5_000) (i64.const 1024) (i64.const 8))
+            (call $answer (i64.const 0)))
+        (func (export "canister_query read") (local $i i32)
+            (call $append64 (call $counter))
+            (local.set $i (i32.const 20_000))
+            (loop $l (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+            (call $append64 (i64.load (i32.const 100_000)))
+            (call $stable64_read (i64.const 8) (i64.const 5_000) (i64.const 8))
+            (call $append64 (i64.load (i32.const 8)))
+            (call $msg_reply))"#,
+    );
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (network, stop) = (Arc::clone(&net.network), Arc::clone(&stop));
+            let read = move || {
+                let mut highest = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let query = stoa_localnet_wire::Query {
+                        sender: candid::Principal::anonymous(),
+                        canister_id: canister,
+                        effective_canister_id: canister,
+                        method_name: "read".into(),
+                        arg: Vec::new(),
+                    };
+                    let outcome = crate::query::run(&network, query);
+                    let stoa_localnet_wire::QueryOutcome::Replied(reply) = outcome else {
+                        panic!("{outcome:?}");
+                    };
+                    let (first, rest) = reply.split_at(8);
+                    assert_eq!(rest, [first, first].concat());
+                    highest = highest.max(u64::from_le_bytes(first.try_into().unwrap()));
+                }
+                highest
+            };
+            let threads = std::thread::Builder::new().stack_size(crate::wasm::THREAD_STACK_BYTES);
+            threads.spawn(read).unwrap()
+        })
+        .collect();
+    for _ in 0..500 {
+        net.call(canister, "write", &[]).reply();
+    }
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.join().unwrap() > 0);
+    }
+    assert_eq!(net.query(canister, "counter", &[]).number(), 500);
+}
