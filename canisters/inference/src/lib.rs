@@ -1,5 +1,8 @@
 //! An inference canister: loads admitted models from the shards, runs them for whoever pays, writes receipts
 //! and buys its own cycles. This file has the entry points and decides nothing.
+//!
+//! Each has a decoding quota, as much as its largest legal argument needs. (The CDK describes a method with a decoder of
+//! its own as one that takes a blob; so it is hidden from the CDK's description and described by `candid_method`.)
 
 mod chunk_store;
 mod infer;
@@ -26,10 +29,10 @@ mod volatile;
 #[cfg(test)]
 mod tests;
 
-use candid::{CandidType, DecoderConfig};
+use candid::candid_method;
+use candid::utils::decode_one_with_decoding_and_skipping_quota as decode_one;
 use ic_cdk::api::{canister_self, data_certificate, msg_caller};
 use ic_cdk::{init, inspect_message, post_upgrade, query, update};
-use serde::de::DeserializeOwned;
 use stoa_inference_api::{
     GetPaymentResult, GetReceiptResult, InferRequest, InferResult, InferenceStatus, InitArgs,
     LoadResult, LoadStatusResult, QuoteResult, TopUpResult,
@@ -60,32 +63,39 @@ fn inspect_message() {
     }
 }
 
-#[update(decode_with = "decode_one")]
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
 async fn load(version: Sha256) -> LoadResult {
     load::load(&Canister, msg_caller(), version).await
 }
 
-#[query(decode_with = "decode_one")]
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
 fn load_status(version: Sha256) -> LoadStatusResult {
     queries::load_status(version)
 }
 
-#[query(decode_with = "decode_one")]
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
 fn quote(version: Sha256) -> QuoteResult {
     queries::quote(version)
 }
 
-#[update(decode_with = "decode_one")]
+// 1.9 MB of tensors at a unit a byte, and their names and shapes; a test measures the largest legal request.
+#[update(decode_with = "decode_one::<4_000_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
 async fn infer(request: InferRequest) -> InferResult {
     infer::infer(&Canister, msg_caller(), request).await
 }
 
-#[query(decode_with = "decode_one")]
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
 fn get_receipt(id: u64) -> GetReceiptResult {
     receipts::get_receipt(id, data_certificate())
 }
 
-#[query(decode_with = "decode_one")]
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
 fn get_payment(id: u64) -> GetPaymentResult {
     journal::get_payment(id)
 }
@@ -101,13 +111,21 @@ fn status() -> InferenceStatus {
 }
 
 /// One stage of a load, in a message of its own.
-#[update(hidden = true, guard = "is_self", decode_with = "decode_one")]
+#[update(
+    hidden = true,
+    guard = "is_self",
+    decode_with = "decode_one::<10_000, 10_000, _>"
+)]
 fn c2c_load_step(version: Sha256) {
     load_job::step(&Canister, version);
 }
 
 /// One paid run, in a message of its own.
-#[update(hidden = true, guard = "is_self", decode_with = "decode_one")]
+#[update(
+    hidden = true,
+    guard = "is_self",
+    decode_with = "decode_one::<10_000, 10_000, _>"
+)]
 fn c2c_run(run: u64) {
     infer::execute(&Canister, run);
 }
@@ -117,17 +135,6 @@ fn is_self() -> Result<(), String> {
         Ok(())
     } else {
         Err("only this canister may call this".to_owned())
-    }
-}
-
-/// Decodes within a quota, so that an argument made to be expensive fails early.
-fn decode_one<T: CandidType + DeserializeOwned>(bytes: Vec<u8>) -> T {
-    let mut configuration = DecoderConfig::new();
-    configuration.set_decoding_quota(limits::DECODING_QUOTA);
-    configuration.set_skipping_quota(limits::SKIPPING_QUOTA);
-    match candid::utils::decode_args_with_config::<(T,)>(&bytes, &configuration) {
-        Ok((value,)) => value,
-        Err(error) => ic_cdk::trap(format!("the argument does not decode: {error}")),
     }
 }
 

@@ -52,11 +52,6 @@ pub const CYCLES_RESERVE: u128 = 100_000_000_000;
 /// On a subnet of 13 nodes an instruction costs a cycle; twice that for storage and messages.
 pub const CYCLES_PER_INSTRUCTION: u128 = 2;
 
-/// Work that decoding an argument may take. A blob costs as many units as it has bytes.
-pub const DECODING_QUOTA: usize = 20_000_000;
-/// Nothing of our types is skipped in decoding, so fields that nobody asked for get next to nothing.
-pub const SKIPPING_QUOTA: usize = 10_000;
-
 pub fn retry_delay(attempts: u32) -> Duration {
     RETRY_FIRST
         .saturating_mul(1 << attempts.min(16))

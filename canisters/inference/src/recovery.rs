@@ -11,8 +11,13 @@ use crate::volatile::PaymentGuard;
 use crate::{journal, payment};
 
 pub async fn recover<R: Runtime>(runtime: &R) {
+    let open = journal::open_ids(RECOVERY_BATCH);
+    if !open.is_empty() {
+        // Should a message of this chain trap, the next timer goes on where the journal says.
+        runtime.schedule(RETRY_WHILE_BUSY, Task::Payments);
+    }
     let mut pause = Duration::MAX;
-    for id in journal::open_ids(RECOVERY_BATCH) {
+    for id in open {
         let delay = match PaymentGuard::lock(id) {
             Some(_guard) => {
                 settle(runtime, id).await;

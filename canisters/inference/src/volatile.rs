@@ -153,9 +153,10 @@ macro_rules! guard {
         impl $name {
             /// `None` where it is held already, or as many are held as may be.
             pub fn lock(key: $key) -> Option<$name> {
-                with(|heap| {
-                    (heap.$field.len() < $max && heap.$field.insert(key)).then_some($name(key))
-                })
+                let locked =
+                    with(|heap| heap.$field.len() < $max && heap.$field.insert(key));
+                // Only made when it holds the lock: dropping one releases it.
+                locked.then(|| $name(key))
             }
         }
 
@@ -189,12 +190,48 @@ pub struct TopUpGuard(());
 
 impl TopUpGuard {
     pub fn lock() -> Option<TopUpGuard> {
-        with(|heap| !std::mem::replace(&mut heap.topping_up, true)).then_some(TopUpGuard(()))
+        let locked = with(|heap| !std::mem::replace(&mut heap.topping_up, true));
+        locked.then(|| TopUpGuard(()))
     }
 }
 
 impl Drop for TopUpGuard {
     fn drop(&mut self) {
         with(|heap| heap.topping_up = false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_hold_a_lock_until_its_holder_lets_go() {
+        let caller = Principal::from_slice(&[1]);
+        let held = CallerGuard::lock(caller).unwrap();
+        for _ in 0..3 {
+            assert!(CallerGuard::lock(caller).is_none());
+        }
+        assert!(CallerGuard::lock(Principal::from_slice(&[2])).is_some());
+        drop(held);
+        assert!(CallerGuard::lock(caller).is_some());
+
+        let held = TopUpGuard::lock().unwrap();
+        for _ in 0..3 {
+            assert!(TopUpGuard::lock().is_none());
+        }
+        drop(held);
+        assert!(TopUpGuard::lock().is_some());
+    }
+
+    #[test]
+    fn should_have_a_limit_on_callers() {
+        let guards: Vec<CallerGuard> = (0..CALLS_MAX)
+            .map(|number| CallerGuard::lock(Principal::from_slice(&number.to_be_bytes())).unwrap())
+            .collect();
+        let one_more = Principal::from_slice(&[9]);
+        assert!(CallerGuard::lock(one_more).is_none());
+        drop(guards);
+        assert!(CallerGuard::lock(one_more).is_some());
     }
 }

@@ -31,13 +31,17 @@ fn pid_path() -> PathBuf {
 
 /// The network that was started from this folder, if its process lives.
 pub fn running() -> Option<Running> {
+    last().filter(|network| is_ours(network.pid))
+}
+
+/// The network that was started last, whatever became of it.
+pub fn last() -> Option<Running> {
     let text = std::fs::read_to_string(pid_path()).ok()?;
     let (pid, port) = text.trim().split_once(' ')?;
-    let running = Running {
+    Some(Running {
         pid: pid.parse().ok()?,
         port: port.parse().ok()?,
-    };
-    is_ours(running.pid).then_some(running)
+    })
 }
 
 /// Starts it with its output in the log. Whether it answers is for the caller to wait for.

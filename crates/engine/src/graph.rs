@@ -285,3 +285,162 @@ fn from_onnx(onnx_type: OnnxType) -> Option<DataType> {
 fn malformed(reason: String) -> LoadError {
     LoadError::Malformed { reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::pb::{NodeProto, StringStringEntryProto};
+
+    use super::*;
+
+    fn node(name: &str, operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+        NodeProto {
+            name: name.into(),
+            op_type: operator.into(),
+            input: inputs.iter().map(|input| (*input).into()).collect(),
+            output: outputs.iter().map(|output| (*output).into()).collect(),
+            ..NodeProto::default()
+        }
+    }
+
+    fn value(name: &str) -> ValueInfoProto {
+        ValueInfoProto {
+            name: name.into(),
+            ..ValueInfoProto::default()
+        }
+    }
+
+    fn constant(name: &str, dims: &[i64], raw: &[u8]) -> TensorProto {
+        TensorProto {
+            name: name.into(),
+            dims: dims.to_vec(),
+            data_type: OnnxType::Float as i32,
+            raw_data: raw.to_vec(),
+            ..TensorProto::default()
+        }
+    }
+
+    /// `y = Relu(x)`, which nothing is wrong with.
+    fn graph() -> GraphProto {
+        GraphProto {
+            node: vec![node("first", "Relu", &["x"], &["y"])],
+            input: vec![value("x")],
+            output: vec![value("y")],
+            ..GraphProto::default()
+        }
+    }
+
+    fn check_changed(change: impl FnOnce(&mut GraphProto)) -> Result<(), LoadError> {
+        let mut graph = graph();
+        change(&mut graph);
+        let model = ModelProto {
+            graph: Some(graph),
+            ..ModelProto::default()
+        };
+        let limits = Limits {
+            nodes_max: 3,
+            subgraph_depth_max: 1,
+            ..Limits::default()
+        };
+        check(&model, &tract_onnx::onnx(), &limits)
+    }
+
+    fn malformed_because(change: impl FnOnce(&mut GraphProto), words: &str) {
+        match check_changed(change) {
+            Err(LoadError::Malformed { reason }) => assert!(reason.contains(words), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn should_take_a_graph_that_is_whole() {
+        check_changed(|_| {}).unwrap();
+    }
+
+    #[test]
+    fn should_name_the_node_of_an_unknown_or_irreproducible_operator() {
+        assert_eq!(
+            check_changed(|graph| graph.node[0].op_type = "Frobnicate".into()),
+            Err(LoadError::UnsupportedOperator {
+                node: "first".into(),
+                operator: "Frobnicate".into()
+            })
+        );
+        for operator in ["RandomNormal", "Multinomial", "STFT", "GRU"] {
+            let refused = check_changed(|graph| graph.node[0].op_type = operator.into());
+            assert!(
+                matches!(&refused, Err(LoadError::NotReproducible { node, .. }) if node == "first"),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn should_refuse_names_that_nothing_defines_or_two_things_do() {
+        malformed_because(
+            |graph| graph.output.push(value("z")),
+            "computes the output `z`",
+        );
+        malformed_because(|graph| graph.node[0].input[0] = "z".into(), "its input `z`");
+        malformed_because(
+            |graph| graph.node[0].output[0] = "x".into(),
+            "`x` is defined twice",
+        );
+        malformed_because(
+            |graph| graph.initializer = vec![constant("c", &[1], &[0; 4]); 2],
+            "two initialisers",
+        );
+    }
+
+    #[test]
+    fn should_refuse_tensors_that_lie_about_their_bytes() {
+        malformed_because(
+            |graph| graph.initializer.push(constant("c", &[2], &[0; 4])),
+            "holds 1 elements, its shape asks for 2",
+        );
+        malformed_because(
+            |graph| graph.initializer.push(constant("c", &[-1], &[])),
+            "negative dimension",
+        );
+        malformed_because(
+            |graph| {
+                graph
+                    .initializer
+                    .push(constant("c", &[i64::MAX, i64::MAX], &[]))
+            },
+            "more elements than 64 bits",
+        );
+        let outside = check_changed(|graph| {
+            let mut tensor = constant("c", &[1], &[]);
+            tensor.data_location = Some(DataLocation::External as i32);
+            tensor.external_data = vec![StringStringEntryProto {
+                key: "location".into(),
+                value: "/etc/passwd".into(),
+            }];
+            graph.initializer.push(tensor);
+        });
+        assert_eq!(outside, Err(LoadError::ExternalData { tensor: "c".into() }));
+    }
+
+    #[test]
+    fn should_have_limits_on_nodes_and_nesting() {
+        let many = check_changed(|graph| {
+            for number in 0..3 {
+                let output = format!("y{number}");
+                graph.node.push(node("", "Relu", &["x"], &[&output]));
+            }
+        });
+        assert_eq!(many, Err(LoadError::TooManyNodes { given: 4, max: 3 }));
+        let deep = check_changed(|outermost| {
+            let nest = |inner: GraphProto| {
+                let mut outer = graph();
+                outer.node[0].attribute.push(AttributeProto {
+                    g: Some(inner),
+                    ..AttributeProto::default()
+                });
+                outer
+            };
+            *outermost = nest(nest(graph()));
+        });
+        assert_eq!(deep, Err(LoadError::NestedTooDeep { max: 1 }));
+    }
+}

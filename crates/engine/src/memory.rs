@@ -1,9 +1,9 @@
 //! How much memory a run may take, worked out from the shapes before anything runs.
 //!
-//! It is an estimate with a margin, not a proof: operators use scratch space that no shape tells. The
-//! margin is a second copy of everything: constants are packed for the matrix kernels beside their plain form, and an
-//! activation is packed or unfolded once on its way into a product. Unfolding for a convolution may take
-//! more (a kernel of 3 x 3 unfolds to nine times its input), and is counted where `tract` makes it a node of its own.
+//! It is an estimate with a margin, not a proof: operators use scratch space that no shape tells. Operands that are
+//! packed or unfolded for a product are nodes of the optimised model, so their buffers count; the margin is a second
+//! copy of everything, since constants are held in their plain form and packed, and an operator may copy what it
+//! works on.
 
 use tract_onnx::prelude::{SymbolValues, TypedFact, TypedModel};
 use tract_onnx::tract_core::ops::konst::Const;
@@ -83,12 +83,20 @@ pub(crate) fn last_uses(model: &TypedModel, order: &[usize]) -> Vec<Vec<usize>> 
 }
 
 fn fact_bytes(fact: &TypedFact, largest: &SymbolValues) -> u64 {
-    // A shape that cannot be evaluated counts as endless, so that it is refused rather than overlooked.
-    fact.shape
+    // What cannot be evaluated counts as endless, so that it is refused rather than overlooked.
+    let packed = fact.exotic_fact().map_or(Some(0), |packed| {
+        let bytes = packed.mem_size().eval(largest).to_i64().ok()?;
+        u64::try_from(bytes).ok()
+    });
+    let plain = fact
+        .shape
         .iter()
         .try_fold(fact.datum_type.size_of() as u64, |bytes, dimension| {
             let extent = dimension.eval(largest).to_i64().ok()?;
             bytes.checked_mul(u64::try_from(extent).ok()?)
-        })
-        .unwrap_or(u64::MAX)
+        });
+    match (plain, packed) {
+        (Some(plain), Some(packed)) => plain.saturating_add(packed),
+        _ => u64::MAX,
+    }
 }

@@ -11,7 +11,6 @@ use crate::limits::REJECT_MESSAGE_BYTES_MAX;
 #[repr(u16)]
 pub enum ErrorCode {
     IngressTimeout = 202,
-    CanisterIdTaken = 205,
     StopTimeout = 206,
     OutOfCycles = 207,
     CanisterNotFound = 301,
@@ -37,9 +36,12 @@ pub enum ErrorCode {
     CallGraphTooDeep = 525,
     CallGraphInstructionsExceeded = 526,
     CompositeQueryInReplicatedMode = 527,
+    InsufficientCyclesInComputeAllocation = 530,
+    InsufficientCyclesInMemoryAllocation = 531,
     InsufficientCyclesInMemoryGrow = 532,
     MethodNotFound = 536,
     WasmModuleNotFound = 537,
+    AlreadyInstalled = 538,
     WasmMemoryLimitExceeded = 539,
 }
 

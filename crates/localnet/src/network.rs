@@ -4,7 +4,7 @@
 //! read them. No lock is held while a canister's code runs, but one: a query
 //! keeps commits to the memory that it reads from happening (see `PagedFile`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -25,6 +25,8 @@ use crate::wasm::ModuleStore;
 /// mainnet's own canisters too, for `specified_id`.
 const FIRST_CANISTER: u64 = 0x0000_0000_FFE0_0000;
 
+const LAST_CANISTER: u64 = 0x0000_0000_FFFF_FFFF;
+
 pub struct Network {
     pub keys: Arc<Keys>,
     pub root_key: Arc<Vec<u8>>,
@@ -42,8 +44,6 @@ pub struct Network {
 pub struct State {
     pub canisters: BTreeMap<Principal, Canister>,
     next_canister: u64,
-    /// Ids given out and never to be given out again.
-    used: HashSet<Principal>,
 }
 
 /// What the executor is told.
@@ -183,20 +183,11 @@ pub struct Limits {
 }
 
 impl State {
-    /// The next id of its own choice.
+    /// An id that was never given out.
     pub fn allocate_canister_id(&mut self) -> Principal {
-        loop {
-            let id = canister_id(self.next_canister);
-            self.next_canister += 1;
-            if self.used.insert(id) {
-                return id;
-            }
-        }
-    }
-
-    /// Takes an id that the creator asked for; false if it was ever used.
-    pub fn claim_canister_id(&mut self, id: Principal) -> bool {
-        self.used.insert(id)
+        let id = canister_id(self.next_canister);
+        self.next_canister += 1;
+        id
     }
 }
 
@@ -212,6 +203,11 @@ pub fn canister_id(number: u64) -> Principal {
 pub fn is_canister_id(id: &Principal) -> bool {
     let bytes = id.as_slice();
     bytes.len() == 10 && bytes[8..] == [1, 1]
+}
+
+/// Whether that id is one that this network gives out, now or later.
+pub fn is_allocated_here(id: &Principal) -> bool {
+    *id >= canister_id(FIRST_CANISTER) && *id < canister_id(LAST_CANISTER)
 }
 
 pub fn rejected(failure: &Failure) -> RequestStatus {

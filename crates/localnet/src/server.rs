@@ -97,6 +97,12 @@ impl Drop for Handle {
 
 /// Starts a network of its own and returns when it is serving.
 pub fn start(options: Options) -> io::Result<Handle> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let listener = runtime.block_on(TcpListener::bind(options.listen))?;
+    let address = listener.local_addr()?;
     let keys = Arc::new(options.seed.map_or_else(Keys::generate, Keys::from_seed));
     let root_key = keys.root_key_der().to_vec();
     let (sender, inbox) = channel();
@@ -118,12 +124,6 @@ pub fn start(options: Options) -> io::Result<Handle> {
         .name("executor".to_string())
         .stack_size(THREAD_STACK_BYTES)
         .spawn(move || executor.run())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    let listener = runtime.block_on(TcpListener::bind(options.listen))?;
-    let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = thread::Builder::new()
         .name("server".to_string())

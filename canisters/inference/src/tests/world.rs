@@ -15,9 +15,7 @@ use std::time::Duration;
 use candid::{Nat, Principal};
 use stoa_cmc_api::NotifyError;
 use stoa_inference_api::{InferRequest, InitArgs, Payment, Policy};
-use stoa_registry_api::{
-    GetVersionError, GetVersionResult, StoredChunk, VersionInfo, VersionStatus,
-};
+use stoa_registry_api::{StoredChunk, VersionInfo, VersionStatus};
 use stoa_types::Sha256;
 use stoa_types::manifest::{
     Card, Dimension, FileEntry, Lineage, Manifest, Pipeline, PipelineKind, Signature, TensorSpec,

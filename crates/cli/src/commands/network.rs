@@ -15,7 +15,7 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 pub async fn run(context: &Context, command: Network) -> Result<Output> {
     match command {
         Network::Start(arguments) => start(context, arguments).await,
-        Network::Stop => stop(),
+        Network::Stop => stop(context),
         Network::Status { endpoint: false } => Ok(status()),
         Network::Status { endpoint: true } => endpoint(),
     }
@@ -34,6 +34,9 @@ async fn start(context: &Context, arguments: NetworkStart) -> Result<Output> {
     }
     let port = free_port(arguments.port)?;
     let endpoint = local_endpoint(port);
+    if let Some(last) = localnet::last() {
+        forget_deployment(context, &localnet::endpoint(&last))?;
+    }
     forget_deployment(context, &endpoint)?;
     if arguments.foreground {
         localnet::run_in_foreground(port)?;
@@ -62,7 +65,7 @@ fn free_port(port: u16) -> Result<u16> {
         })
 }
 
-/// The new network is empty, so a deployment on the one before it at the same place is gone.
+/// A network's state ends with it, so a deployment that was on it is gone.
 fn forget_deployment(context: &Context, endpoint: &str) -> Result<()> {
     let path = context.deployment_path();
     match Deployment::read(&path) {
@@ -92,10 +95,11 @@ async fn wait_until_up(endpoint: &str) -> Result<()> {
     }
 }
 
-fn stop() -> Result<Output> {
+fn stop(context: &Context) -> Result<Output> {
     match localnet::running() {
         Some(running) => {
             localnet::stop(&running)?;
+            forget_deployment(context, &localnet::endpoint(&running))?;
             Ok(Output::new(
                 "the local network is stopped, what was on it is gone",
                 json!({"stopped": running.pid}),

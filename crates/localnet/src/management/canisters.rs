@@ -6,7 +6,7 @@ use ic_management_canister_types::{
     ProvisionalCreateCanisterWithCyclesArgs,
 };
 
-use super::settings::{amount, apply};
+use super::settings::{amount, apply, check_affordable};
 use super::{
     CanisterArgument, Handled, ManagementResult, attached, decode, decode_one, empty_reply,
     invalid, reply,
@@ -14,7 +14,7 @@ use super::{
 use crate::canister::{Canister, ManagementCaller, Settings, Status, StopRequest, uninstalled};
 use crate::error::{ErrorCode, Failure};
 use crate::fees;
-use crate::network::is_canister_id;
+use crate::network::{is_allocated_here, is_canister_id};
 use crate::scheduler::{Answer, Executor};
 use crate::system_api::Response;
 
@@ -83,22 +83,23 @@ impl Executor {
         let mut state = self.network().write();
         let id = match specified {
             None => state.allocate_canister_id(),
-            Some(id) if !is_canister_id(&id) => {
+            Some(id) if !is_canister_id(&id) || is_allocated_here(&id) => {
                 return Err(invalid(format!(
-                    "The `specified_id` {id} is invalid because it is not the id of a canister."
+                    "The `specified_id` {id} is invalid because it belongs to the canister allocation ranges of \
+                     the test environment or is not the id of a canister."
                 )));
             }
-            Some(id) if state.claim_canister_id(id) => id,
-            Some(id) => {
+            Some(id) if state.canisters.contains_key(&id) => {
                 return Err(Failure::new(
-                    ErrorCode::CanisterIdTaken,
-                    format!("Unsuccessful canister creation: canister id {id} already exists."),
+                    ErrorCode::AlreadyInstalled,
+                    format!("Canister {id} is already installed."),
                 ));
             }
+            Some(id) => id,
         };
         let controllers = settings.controllers.clone();
         let mut canister = Canister::new(id, settings, cycles, now);
-        canister.version = 1;
+        check_affordable(&canister, &Settings::new(Vec::new()))?;
         let environment_variables_hash = None;
         canister.record(
             now,
@@ -125,16 +126,10 @@ impl Executor {
                 .canisters
                 .get_mut(&id)
                 .ok_or_else(|| Failure::canister_not_found(id))?;
+            canister.version += 1;
             match std::mem::replace(&mut canister.status, Status::Running) {
-                Status::Running => Vec::new(),
-                Status::Stopped => {
-                    canister.version += 1;
-                    Vec::new()
-                }
-                Status::Stopping(waiting) => {
-                    canister.version += 1;
-                    waiting
-                }
+                Status::Running | Status::Stopped => Vec::new(),
+                Status::Stopping(waiting) => waiting,
             }
         };
         for request in cancelled {
@@ -164,13 +159,11 @@ impl Executor {
                 .canisters
                 .get_mut(&id)
                 .ok_or_else(|| Failure::canister_not_found(id))?;
+            canister.version += 1;
             match &mut canister.status {
                 Status::Stopped => return reply(caller, ()),
                 Status::Stopping(waiting) => waiting.push(request),
-                running => {
-                    *running = Status::Stopping(vec![request]);
-                    canister.version += 1;
-                }
+                running => *running = Status::Stopping(vec![request]),
             }
         }
         self.finish_stopping(id);

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{CanisterArgument, ManagementResult, contract_violation, decode_one, reply};
 use crate::canister::{Canister, ManagementCaller};
-use crate::error::Failure;
+use crate::error::{ErrorCode, Failure};
 use crate::limits::{CHUNK_BYTES_MAX, MODULE_BYTES_MAX, STORED_CHUNKS_MAX};
 use crate::scheduler::Executor;
 
@@ -39,7 +39,21 @@ impl Executor {
                 "Wasm chunk store has already reached maximum capacity of {STORED_CHUNKS_MAX} chunks"
             )));
         }
-        canister.chunks.insert(hash, Arc::new(given.chunk));
+        let chunk = Arc::new(given.chunk);
+        if canister.chunks.insert(hash, chunk).is_none() {
+            let needed = canister.freezing_balance();
+            if canister.cycles < needed {
+                canister.chunks.remove(&hash);
+                return Err(Failure::new(
+                    ErrorCode::InsufficientCyclesInMemoryGrow,
+                    format!(
+                        "Canister cannot grow memory by {CHUNK_BYTES_MAX} bytes due to insufficient cycles. \
+                         At least {} additional cycles are required.",
+                        needed - canister.cycles
+                    ),
+                ));
+            }
+        }
         reply(
             caller,
             (ChunkHash {

@@ -384,8 +384,10 @@ impl Steps<'_> {
         context.facts.global_timer = effects
             .and_then(|effects| effects.global_timer)
             .unwrap_or(0);
-        // The canister has this version once it is installed.
-        context.facts.version += 1;
+        if point != EntryPoint::PreUpgrade {
+            // What the new code is is the next version.
+            context.facts.version += 1;
+        }
         Ok(context)
     }
 

@@ -2,8 +2,9 @@
 
 use candid::{CandidType, Principal};
 use serde::Deserialize;
+use serde_bytes::ByteBuf;
 
-use super::{CanisterArgument, decode_one};
+use super::decode_one;
 use crate::error::Failure;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +83,19 @@ const NAMES: &[(&str, Method)] = &[
     ("bitcoin_get_block_headers", Absent),
 ];
 
+/// The canister that a call is about. The large fields are named only so that
+/// the decoder copies them, where it would walk over unknown ones.
+#[derive(CandidType, Deserialize)]
+struct SubjectArgument {
+    canister_id: Principal,
+    #[serde(default)]
+    #[allow(dead_code)]
+    wasm_module: Option<ByteBuf>,
+    #[serde(default)]
+    #[allow(dead_code)]
+    chunk: Option<ByteBuf>,
+}
+
 #[derive(CandidType, Deserialize)]
 struct TargetArgument {
     target_canister: Principal,
@@ -109,6 +123,14 @@ impl Method {
         )
     }
 
+    /// Whether a canister may call it about itself, without being its own controller.
+    pub fn open_to_itself(self) -> bool {
+        matches!(
+            self,
+            CanisterStatus | UploadChunk | StoredChunks | ClearChunkStore
+        )
+    }
+
     pub fn needs_controller(self) -> bool {
         !matches!(
             self,
@@ -128,7 +150,7 @@ impl Method {
     pub fn subject(self, argument: &[u8]) -> Result<Principal, Failure> {
         match self {
             InstallChunkedCode => Ok(decode_one::<TargetArgument>(argument)?.target_canister),
-            _ => Ok(decode_one::<CanisterArgument>(argument)?.canister_id),
+            _ => Ok(decode_one::<SubjectArgument>(argument)?.canister_id),
         }
     }
 }

@@ -109,6 +109,12 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
         )
     };
     let method = Method::find(name).ok_or_else(only_canisters)?;
+    if method == Method::FetchCanisterLogs {
+        return Err(Failure::new(
+            ErrorCode::RejectedMessage,
+            format!("{name} API is not accessible via ingress in replicated mode"),
+        ));
+    }
     if !method.open_to_users() {
         return Err(only_canisters());
     }
@@ -217,9 +223,8 @@ impl Executor {
         };
         if method.needs_controller() {
             let subject = method.subject(argument)?;
-            // A canister may always ask for its own status.
-            let own_status = method == Method::CanisterStatus && subject == caller.sender();
-            if !own_status {
+            let own = method.open_to_itself() && subject == caller.sender();
+            if !own {
                 check_controller(self.network(), caller.sender(), subject)?;
             }
         }

@@ -8,8 +8,8 @@ use ic_management_canister_types::{
 };
 
 use super::{ManagementResult, contract_violation, decode_one, invalid, reply};
-use crate::canister::{ManagementCaller, Settings};
-use crate::error::Failure;
+use crate::canister::{Canister, ManagementCaller, Settings};
+use crate::error::{ErrorCode, Failure};
 use crate::limits::*;
 use crate::scheduler::Executor;
 
@@ -31,7 +31,11 @@ impl Executor {
             .ok_or_else(|| Failure::canister_not_found(given.canister_id))?;
         let mut settings = canister.settings.clone();
         apply(&mut settings, &given.settings)?;
-        canister.settings = settings;
+        let before = std::mem::replace(&mut canister.settings, settings);
+        if let Err(failure) = check_affordable(canister, &before) {
+            canister.settings = before;
+            return Err(failure);
+        }
         canister.version += 1;
         if given.settings.controllers.is_some() {
             let controllers = canister.settings.controllers.clone();
@@ -44,6 +48,43 @@ impl Executor {
         self.network().publish(canister);
         reply(caller, ())
     }
+}
+
+/// Allocations may only rise if the canister is not frozen by them. (A higher
+/// freezing threshold may freeze it: that is how one freezes a canister.)
+pub fn check_affordable(canister: &Canister, before: &Settings) -> Result<(), Failure> {
+    let threshold = canister.freezing_balance();
+    let Some(missing) = threshold
+        .checked_sub(canister.cycles)
+        .filter(|missing| *missing > 0)
+    else {
+        return Ok(());
+    };
+    let now = &canister.settings;
+    let (code, what, value) = if now.compute_allocation > before.compute_allocation {
+        let value = format!("{}%", now.compute_allocation);
+        (
+            ErrorCode::InsufficientCyclesInComputeAllocation,
+            "compute allocation",
+            value,
+        )
+    } else if now.memory_allocation > before.memory_allocation {
+        let value = now.memory_allocation.to_string();
+        (
+            ErrorCode::InsufficientCyclesInMemoryAllocation,
+            "memory allocation",
+            value,
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        code,
+        format!(
+            "Cannot increase {what} to {value} due to insufficient cycles. \
+             At least {missing} additional cycles are required."
+        ),
+    ))
 }
 
 /// Takes over what is given; an invalid value changes nothing.

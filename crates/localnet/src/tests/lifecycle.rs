@@ -68,7 +68,7 @@ fn should_stop_only_when_open_calls_are_answered() {
 }
 
 #[test]
-fn should_delete_only_stopped_canisters_and_never_give_out_their_ids_again() {
+fn should_delete_only_stopped_canisters() {
     let net = Net::new();
     let canister = net.canister(HELLO);
     assert_eq!(
@@ -80,7 +80,7 @@ fn should_delete_only_stopped_canisters_and_never_give_out_their_ids_again() {
     assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0301");
     assert_eq!(net.query(canister, "counter", &[]).error_code(), "IC0301");
     assert!(!net.network.read_tree().canisters.contains_key(&canister));
-    assert_eq!(create_at(&net, canister).error_code(), "IC0205");
+    assert_ne!(net.create(), canister);
 }
 
 fn create_at(net: &Net, id: Principal) -> Outcome {
@@ -99,9 +99,12 @@ fn should_create_a_canister_at_a_specified_id_once() {
     let ledger = Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap();
     create_at(&net, ledger).reply();
     assert_eq!(net.cycles(ledger), 100_000_000_000_000);
-    assert_eq!(create_at(&net, ledger).error_code(), "IC0205");
+    assert_eq!(create_at(&net, ledger).error_code(), "IC0538");
     assert_eq!(create_at(&net, net.user).error_code(), "IC0408");
-    assert_ne!(net.create(), ledger);
+    assert_eq!(
+        create_at(&net, canister_id(0x0000_0000_FFE0_1234)).error_code(),
+        "IC0408"
+    );
 }
 
 #[test]
@@ -423,4 +426,49 @@ fn should_execute_a_request_once_however_often_it_is_submitted() {
     );
     net.call(canister, "hello", &[]).reply();
     assert_eq!(net.query(canister, "counter", &[]).number(), 2);
+}
+
+#[test]
+fn should_count_versions() {
+    let net = Net::new();
+    let canister = net.create();
+    assert_eq!(net.status(canister).version, 0);
+    net.install(canister, INSTALL, HELLO).reply();
+    net.call(canister, "hello", &[]).reply();
+    net.call(canister, "counter", &[]).reply();
+    net.query(canister, "counter", &[]).reply();
+    assert_eq!(
+        net.call(canister, "no_such_method", &[]).error_code(),
+        "IC0536"
+    );
+    assert_eq!(net.status(canister).version, 3);
+    net.manage("stop_canister", record(canister)).reply();
+    net.manage("start_canister", record(canister)).reply();
+    settings(&net, canister, types::CanisterSettings::default()).reply();
+    assert_eq!(net.status(canister).version, 6);
+}
+
+#[test]
+fn should_not_raise_allocations_that_would_freeze_the_canister() {
+    let net = Net::new();
+    let canister = net.create_with(1_000_000_000_000);
+    let compute = types::CanisterSettings {
+        compute_allocation: Some(Nat::from(50u8)),
+        ..Default::default()
+    };
+    assert_eq!(settings(&net, canister, compute).error_code(), "IC0530");
+    let memory = types::CanisterSettings {
+        memory_allocation: Some(Nat::from(1u64 << 40)),
+        ..Default::default()
+    };
+    assert_eq!(settings(&net, canister, memory).error_code(), "IC0531");
+    let too_much = types::CanisterSettings {
+        compute_allocation: Some(Nat::from(101u8)),
+        ..Default::default()
+    };
+    assert_eq!(settings(&net, canister, too_much).error_code(), "IC0504");
+    assert_eq!(
+        net.status(canister).settings.compute_allocation,
+        Nat::from(0u8)
+    );
 }

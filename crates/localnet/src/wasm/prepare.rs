@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use stoa_localnet_wire::Metadata;
@@ -18,6 +19,9 @@ use crate::system_api::{self, MessageContext};
 
 /// Compiled modules that stay in memory although no canister uses them.
 const RECENT_MAX: usize = 8;
+
+/// Compiled modules that stay in the folder; those used longest ago go first.
+const KEPT_MAX: usize = 64;
 
 /// A module that can be instantiated.
 pub struct PreparedModule {
@@ -156,6 +160,10 @@ impl ModuleStore {
         if !path.exists() {
             return None;
         }
+        // So that it counts as used now; it is no harm if that fails.
+        if let Ok(file) = fs::File::options().append(true).open(&path) {
+            file.set_modified(SystemTime::now()).unwrap_or_default();
+        }
         // SAFETY: the file was written by `save`, under a name that only this
         // user's processes choose; its key covers the engine and the rewriting.
         unsafe { Module::deserialize_file(engine(), &path) }.ok()
@@ -167,7 +175,7 @@ impl ModuleStore {
         let Ok(bytes) = module.serialize() else {
             return;
         };
-        if let Err(error) = write_whole(folder, key, &bytes) {
+        if let Err(error) = write_whole(folder, key, &bytes).and_then(|()| prune(folder)) {
             eprintln!(
                 "stoa-localnet: compiled code was not kept in {}: {error}",
                 folder.display()
@@ -184,6 +192,20 @@ fn write_whole(folder: &Path, key: &str, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&unfinished, folder.join(key))
 }
 
+/// Removes the files that were not used for longest, if there are too many.
+fn prune(folder: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        files.push((entry.metadata()?.modified()?, entry.path()));
+    }
+    files.sort();
+    for (_, path) in files.iter().rev().skip(KEPT_MAX) {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 /// Of the plain module: packing it again does not change what is compiled.
 fn cache_key(plain: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
@@ -194,4 +216,29 @@ fn cache_key(plain: &[u8]) -> String {
         hex::encode(Sha256::digest(plain)),
         hasher.finish()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_keep_the_modules_used_last() {
+        let folder = tempfile::tempdir().unwrap();
+        for index in 0..KEPT_MAX as u64 + 3 {
+            let path = folder.path().join(format!("{index:03}"));
+            fs::write(&path, b"x").unwrap();
+            let used = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(index);
+            fs::File::options()
+                .append(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(used)
+                .unwrap();
+        }
+        prune(folder.path()).unwrap();
+        let exists = |name: &str| folder.path().join(name).exists();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), KEPT_MAX);
+        assert!(!exists("002") && exists("003"));
+    }
 }

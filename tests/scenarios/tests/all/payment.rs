@@ -29,7 +29,7 @@ fn should_not_charge_for_inputs_that_do_not_fit() {
         let changes: [&dyn Fn(&mut InferRequest); 7] = [
             &|r| r.inputs.clear(),
             &|r| r.inputs[0].name = "pixel".to_owned(),
-            &|r| drop(r.inputs[0].data.pop()),
+            &|r| r.inputs[0].data.truncate(255),
             &|r| r.inputs[0].shape = vec![64],
             &|r| r.inputs[0].shape = vec![2, 64],
             &|r| r.inputs[0].datatype = stoa_types::tensor::DataType::INT32,
