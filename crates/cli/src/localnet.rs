@@ -78,7 +78,10 @@ pub fn stop(running: &Running) -> Result<()> {
     for signal in [Signal::TERM, Signal::KILL] {
         if test_kill_process(pid).is_ok() {
             kill_process(pid, signal).map_err(|error| {
-                ClientError::Failed(format!("process {} cannot be stopped: {error}", running.pid))
+                ClientError::Failed(format!(
+                    "process {} cannot be stopped: {error}",
+                    running.pid
+                ))
             })?;
         }
         let start = Instant::now();

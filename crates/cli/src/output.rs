@@ -19,6 +19,12 @@ impl Output {
         Self { lines, json }
     }
 
+    /// More for people; programs have it elsewhere.
+    pub fn followed_by(mut self, lines: Vec<String>) -> Self {
+        self.lines.extend(lines);
+        self
+    }
+
     pub fn print(&self, as_json: bool) {
         if as_json {
             println!("{:#}", self.json);

@@ -83,7 +83,17 @@ mod tests {
 
     #[test]
     fn should_refuse_what_is_no_amount() {
-        for text in ["", ".", ".5", "1.", "1.123456789", "-1", "1e3", "1,5", "184467440737.1"] {
+        for text in [
+            "",
+            ".",
+            ".5",
+            "1.",
+            "1.123456789",
+            "-1",
+            "1e3",
+            "1,5",
+            "184467440737.1",
+        ] {
             assert!(parse_tokens(text).is_err(), "{text}");
         }
     }

@@ -123,10 +123,21 @@ impl Connection {
 
 /// Whether `endpoint` is the Internet Computer itself, whose root key is built in and never fetched.
 pub fn is_mainnet(endpoint: &str) -> bool {
-    let without_scheme = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let authority = without_scheme.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let without_scheme = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
+    let authority = without_scheme
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default();
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let host = host
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let host = host.trim_end_matches('.');
     MAINNET_HOSTS.iter().any(|mainnet| {
         host == *mainnet

@@ -84,7 +84,9 @@ impl Deployment {
         let numbered = |name: &'static str, list: &[Principal]| {
             (1..)
                 .zip(list.to_vec())
-                .map(move |(number, canister): (u32, Principal)| (format!("{name} {number}"), canister))
+                .map(move |(number, canister): (u32, Principal)| {
+                    (format!("{name} {number}"), canister)
+                })
                 .collect::<Vec<_>>()
         };
         [

@@ -33,7 +33,9 @@ pub enum ClientError {
         source: Box<AgentError>,
     },
 
-    #[error("{method} of canister {canister} answers in a form that this version does not know: {source}. Is `stoa` older or newer than the canister?")]
+    #[error(
+        "{method} of canister {canister} answers in a form that this version does not know: {source}. Is `stoa` older or newer than the canister?"
+    )]
     UnknownAnswer {
         canister: Principal,
         method: String,
@@ -62,7 +64,9 @@ pub enum ClientError {
     #[error("{path}: {reason}")]
     InvalidFile { path: PathBuf, reason: String },
 
-    #[error("there is no {path}: build the canisters with scripts/build, or name their folder in STOA_WASM_DIR")]
+    #[error(
+        "there is no {path}: build the canisters with scripts/build, or name their folder in STOA_WASM_DIR"
+    )]
     WasmMissing { path: PathBuf },
 
     #[error("{0}")]
@@ -80,7 +84,9 @@ pub enum ClientError {
 pub enum VerificationError {
     #[error("the {part} cannot be read: {reason}")]
     Malformed { part: &'static str, reason: String },
-    #[error("the certificate is not signed by the network, is out of date, or is another canister's: {reason}")]
+    #[error(
+        "the certificate is not signed by the network, is out of date, or is another canister's: {reason}"
+    )]
     Certificate { reason: String },
     #[error("the witness does not hash to the certified data of canister {canister}")]
     WitnessNotCertified { canister: Principal },

@@ -71,7 +71,9 @@ impl Explain for BeginUploadError {
                 format!("the lineage names the version {parent}, which the registry does not know")
             }
             Self::TooFewShards { shards, needed } => {
-                format!("the registry has {shards} shards and needs {needed}: the deployment is incomplete")
+                format!(
+                    "the registry has {shards} shards and needs {needed}: the deployment is incomplete"
+                )
             }
             Self::ShardFailed { shard, message } => {
                 format!("shard {shard} failed ({message}): try again, nothing is lost")
@@ -253,7 +255,9 @@ impl Explain for InferError {
                 format!("this version is {status} and is not run any more; nothing was charged")
             }
             Self::InvalidInput { input, reason } => {
-                format!("the input \"{input}\" does not fit the model: {reason}; nothing was charged")
+                format!(
+                    "the input \"{input}\" does not fit the model: {reason}; nothing was charged"
+                )
             }
             Self::InputTooLarge {
                 given_bytes,

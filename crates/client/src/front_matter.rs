@@ -72,7 +72,10 @@ fn fields(matter: &str) -> Result<Vec<(&str, Vec<String>)>, String> {
 }
 
 fn is_known(key: &str) -> bool {
-    matches!(key, "language" | "tags" | "datasets" | "metrics" | "base_model")
+    matches!(
+        key,
+        "language" | "tags" | "datasets" | "metrics" | "base_model"
+    )
 }
 
 fn inline_values(value: &str) -> Vec<String> {

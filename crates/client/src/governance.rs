@@ -10,9 +10,9 @@ use stoa_governance_api::{
     Action, By, ClaimOrRefresh, Command, CommandResponse, Configure,
     ExecuteGenericNervousSystemFunction, GetProposal, GetProposalResponse, GetProposalResult,
     GovernanceError, IncreaseDissolveDelay, ListNeurons, ListNeuronsResponse, ListProposals,
-    ListProposalsResponse, ManageNeuron, ManageNeuronResponse, MemoAndController, Motion, Neuron,
-    NervousSystemParameters, NeuronId, Operation, Proposal, ProposalData, ProposalId, RegisterVote,
-    neuron_staking_subaccount,
+    ListProposalsResponse, ManageNeuron, ManageNeuronResponse, MemoAndController, Motion,
+    NervousSystemParameters, Neuron, NeuronId, Operation, Proposal, ProposalData, ProposalId,
+    RegisterVote, neuron_staking_subaccount,
 };
 use stoa_registry_api::AdmissionProposal;
 
@@ -106,7 +106,10 @@ impl Governance {
     }
 
     pub async fn propose(&self, neuron: [u8; 32], proposal: Proposal) -> Result<u64> {
-        match self.command(neuron, Command::MakeProposal(proposal)).await? {
+        match self
+            .command(neuron, Command::MakeProposal(proposal))
+            .await?
+        {
             CommandResponse::MakeProposal(GetProposal {
                 proposal_id: Some(ProposalId { id }),
             }) => Ok(id),
@@ -120,10 +123,11 @@ impl Governance {
         neuron: [u8; 32],
         admission: &AdmissionProposal,
     ) -> Result<u64> {
-        let action = Action::ExecuteGenericNervousSystemFunction(ExecuteGenericNervousSystemFunction {
-            function_id: admission.function_id,
-            payload: admission.payload.clone(),
-        });
+        let action =
+            Action::ExecuteGenericNervousSystemFunction(ExecuteGenericNervousSystemFunction {
+                function_id: admission.function_id,
+                payload: admission.payload.clone(),
+            });
         let proposal = Proposal {
             url: String::new(),
             title: admission.title.clone(),

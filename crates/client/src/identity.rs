@@ -74,11 +74,10 @@ impl Identities {
             self.create(&path)?;
         }
         let pem = std::fs::read(&path).map_err(ClientError::file(&path))?;
-        let identity =
-            BasicIdentity::from_pem(&pem).map_err(|error| ClientError::InvalidFile {
-                path,
-                reason: format!("not an Ed25519 key in PKCS #8 PEM: {error}"),
-            })?;
+        let identity = BasicIdentity::from_pem(&pem).map_err(|error| ClientError::InvalidFile {
+            path,
+            reason: format!("not an Ed25519 key in PKCS #8 PEM: {error}"),
+        })?;
         Ok(Arc::new(identity))
     }
 
@@ -164,10 +163,7 @@ mod tests {
     fn should_write_the_pem_of_the_key() {
         let key = [7; 32];
         let read = BasicIdentity::from_pem(to_pem(&key)).unwrap();
-        assert_eq!(
-            read.sender(),
-            BasicIdentity::from_raw_key(&key).sender()
-        );
+        assert_eq!(read.sender(), BasicIdentity::from_raw_key(&key).sender());
     }
 
     #[test]

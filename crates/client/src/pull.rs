@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use candid::Principal;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use stoa_content::CHUNK_SIZE_BYTES;
 use stoa_content::{FileVerifier, hash_file};
 use stoa_registry_api::VersionInfo;
-use stoa_content::CHUNK_SIZE_BYTES;
 use stoa_types::manifest::{FileEntry, Manifest};
 use stoa_types::{Sha256, ValidManifest};
 

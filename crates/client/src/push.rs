@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 use candid::Principal;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use stoa_content::CHUNK_SIZE_BYTES;
 use stoa_registry_api::{ChunkPlacement, VersionStatus};
 use stoa_types::Sha256;
-use stoa_content::CHUNK_SIZE_BYTES;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::connection::Connection;

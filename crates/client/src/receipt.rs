@@ -62,7 +62,12 @@ pub fn verify_receipt(
     check_hash(last)?;
     for next in &certified.successors {
         check_hash(next)?;
-        expect_equal("previous hash of receipt", next.id, &next.previous, &last.hash)?;
+        expect_equal(
+            "previous hash of receipt",
+            next.id,
+            &next.previous,
+            &last.hash,
+        )?;
         if Some(next.id) != last.id.checked_add(1) {
             return Err(VerificationError::Contradicted {
                 what: "the number of a receipt in the chain".to_owned(),
@@ -94,7 +99,12 @@ pub fn verify_receipt(
 }
 
 fn check_hash(receipt: &Receipt) -> Result<(), VerificationError> {
-    expect_equal("hash of receipt", receipt.id, &receipt.hash, &receipt_hash(receipt)?)
+    expect_equal(
+        "hash of receipt",
+        receipt.id,
+        &receipt.hash,
+        &receipt_hash(receipt)?,
+    )
 }
 
 fn expect_equal(

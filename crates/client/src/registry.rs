@@ -3,9 +3,10 @@
 use candid::Principal;
 use ic_agent::Agent;
 use stoa_registry_api::{
-    ADMIT_VERSION_FUNCTION_ID, AdmissionProposal, AdmitVersionArgs, BeginUploadResult, CertifiedVersion, ClaimPublisherResult, GetVersionError,
-    GetVersionCertifiedResult, GetVersionResult, ListVersionsArgs, SealResult, SetPriceResult,
-    SubmitResult, VersionInfo, VersionStatus, VersionSummary,
+    ADMIT_VERSION_FUNCTION_ID, AdmissionProposal, AdmitVersionArgs, BeginUploadResult,
+    CertifiedVersion, ClaimPublisherResult, GetVersionCertifiedResult, GetVersionError,
+    GetVersionResult, ListVersionsArgs, SealResult, SetPriceResult, SubmitResult, VersionInfo,
+    VersionStatus, VersionSummary,
 };
 use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;

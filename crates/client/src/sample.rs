@@ -66,9 +66,9 @@ fn to_tensor(tensor: JsonTensor) -> Result<Tensor> {
         shape: tensor.shape,
         data,
     };
-    result
-        .check_length()
-        .map_err(|error| ClientError::InvalidArgument(format!("input \"{}\": {error}", tensor.name)))?;
+    result.check_length().map_err(|error| {
+        ClientError::InvalidArgument(format!("input \"{}\": {error}", tensor.name))
+    })?;
     Ok(result)
 }
 
@@ -116,7 +116,10 @@ fn encode(datatype: DataType, value: &Value, data: &mut Vec<u8>) -> Option<()> {
 
 fn elements(tensor: &Tensor) -> Result<Vec<Value>> {
     let invalid = |reason: String| {
-        ClientError::Failed(format!("output \"{}\" cannot be shown: {reason}", tensor.name))
+        ClientError::Failed(format!(
+            "output \"{}\" cannot be shown: {reason}",
+            tensor.name
+        ))
     };
     tensor
         .check_length()
@@ -150,7 +153,10 @@ fn elements(tensor: &Tensor) -> Result<Vec<Value>> {
             .chunks_exact(4)
             .map(|bytes| {
                 let number = f32::from_le_bytes(bytes.try_into().expect("BUG: chunks of 4"));
-                number.to_string().parse::<f64>().map_or(Value::Null, |n| json!(n))
+                number
+                    .to_string()
+                    .parse::<f64>()
+                    .map_or(Value::Null, |n| json!(n))
             })
             .collect(),
         DataType::FP64 => numbers!(f64),
@@ -191,7 +197,10 @@ mod tests {
         ] {
             let tensors = request(datatype, shape, data).unwrap();
             let written = tensors_to_json(&tensors).unwrap();
-            assert_eq!(written[0]["data"], serde_json::from_str::<Value>(data).unwrap());
+            assert_eq!(
+                written[0]["data"],
+                serde_json::from_str::<Value>(data).unwrap()
+            );
         }
     }
 

@@ -58,6 +58,9 @@ mod tests {
         let bytes = json!({"default_effective_canister_id": {"canister_id": "/////////////wEB"}});
         assert!(default_effective_canister_id(&bytes).is_some());
         assert_eq!(default_effective_canister_id(&text), Some(expected));
-        assert_eq!(default_effective_canister_id(&json!({"subnet_configs": {}})), None);
+        assert_eq!(
+            default_effective_canister_id(&json!({"subnet_configs": {}})),
+            None
+        );
     }
 }

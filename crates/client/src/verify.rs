@@ -105,7 +105,11 @@ impl LocalModel {
         }
         let outputs = self.run_checked(inputs)?;
         let output_hash = hash_tensors(&outputs);
-        expect("the hash of the outputs", &receipt.output_hash, &output_hash)?;
+        expect(
+            "the hash of the outputs",
+            &receipt.output_hash,
+            &output_hash,
+        )?;
         Ok(outputs)
     }
 

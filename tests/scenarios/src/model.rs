@@ -31,8 +31,14 @@ pub fn model_with_extra_file(publisher: &str, size_bytes: usize) -> (TempDir, Mo
     }
     let text = std::fs::read_to_string(folder().join("model.toml")).expect("model.toml");
     let files = r#"files = ["digits.onnx", "README.md"]"#;
-    assert!(text.contains(files), "model.toml lists its files as this test expects");
-    let text = text.replace(files, r#"files = ["README.md", "digits.onnx", "extra.bin"]"#);
+    assert!(
+        text.contains(files),
+        "model.toml lists its files as this test expects"
+    );
+    let text = text.replace(
+        files,
+        r#"files = ["README.md", "digits.onnx", "extra.bin"]"#,
+    );
     std::fs::write(temporary.path().join("model.toml"), text).expect("written");
     let mut extra = vec![0; size_bytes];
     getrandom::fill(&mut extra).expect("randomness");

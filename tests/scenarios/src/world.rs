@@ -96,7 +96,11 @@ impl World {
     pub async fn actor(&self) -> Actor {
         let connection = self.deployer.connection.with_identity(fresh_identity());
         let account = Account::from(connection.principal());
-        self.deployer.icp().transfer(account, Nat::from(10 * ONE_TOKEN), None).await.expect("ICP");
+        self.deployer
+            .icp()
+            .transfer(account, Nat::from(10 * ONE_TOKEN), None)
+            .await
+            .expect("ICP");
         self.deployer
             .tokens()
             .transfer(account, Nat::from(100 * ONE_TOKEN), None)
@@ -143,7 +147,12 @@ impl World {
     /// Proposes with a small neuron and votes with the large one; answers the proposal when it has run.
     pub async fn admit(&self, version: Sha256) -> u64 {
         let governance = self.deployer.governance();
-        let admission = self.deployer.registry().admission(version).await.expect("submitted");
+        let admission = self
+            .deployer
+            .registry()
+            .admission(version)
+            .await
+            .expect("submitted");
         let proposal = governance
             .propose_admission(governance.neuron_id(PROPOSER), &admission)
             .await

@@ -1,7 +1,9 @@
 //! `stoa deploy` and `stoa handover`.
 
 use serde_json::{Value, json};
-use stoa_client::deploy::{DeployPlan, DeployProgress, deploy as deploy_all, hand_over as give_away};
+use stoa_client::deploy::{
+    DeployPlan, DeployProgress, deploy as deploy_all, hand_over as give_away,
+};
 use stoa_client::wasm::WasmFolder;
 use stoa_client::{Deployment, Result};
 

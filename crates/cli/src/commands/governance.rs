@@ -26,7 +26,10 @@ pub async fn stake(context: &Context, arguments: Stake) -> Result<Output> {
         .await?;
     let neuron = hex::encode(neuron);
     Ok(Output::new(
-        format!("neuron {neuron} has {} STOA more and can vote", arguments.amount),
+        format!(
+            "neuron {neuron} has {} STOA more and can vote",
+            arguments.amount
+        ),
         json!({"neuron": neuron}),
     ))
 }
@@ -69,17 +72,20 @@ pub async fn vote(context: &Context, arguments: Vote) -> Result<Output> {
     governance
         .vote(governance.neuron_id(arguments.neuron.memo), id, choice)
         .await?;
-    show(&governance, id, arguments.wait).await
+    let (output, _) = show(&governance, id, arguments.wait).await?;
+    Ok(output)
 }
 
 pub async fn proposal(context: &Context, arguments: Proposal) -> Result<Output> {
     let stoa = context.open().await?;
     let governance = stoa.governance();
     let id = proposal_id(&governance, &arguments.proposal).await?;
-    show(&governance, id, arguments.wait).await
+    let (output, rendering) = show(&governance, id, arguments.wait).await?;
+    Ok(output.followed_by(rendering))
 }
 
-async fn show(governance: &Governance, id: u64, wait: bool) -> Result<Output> {
+/// How it stands, and apart from that what voters are shown of its payload.
+async fn show(governance: &Governance, id: u64, wait: bool) -> Result<(Output, Vec<String>)> {
     let proposal = if wait {
         let turning = progress::waiting("waiting for the execution");
         let proposal = governance.wait_executed(id, EXECUTION_PATIENCE).await;
@@ -88,7 +94,13 @@ async fn show(governance: &Governance, id: u64, wait: bool) -> Result<Output> {
     } else {
         governance.proposal(id).await?
     };
-    Ok(describe(id, &proposal))
+    let rendering = proposal
+        .payload_text_rendering
+        .iter()
+        .flat_map(|text| text.lines())
+        .map(|line| format!("  {line}"))
+        .collect();
+    Ok((describe(id, &proposal), rendering))
 }
 
 async fn proposal_id(governance: &Governance, text: &str) -> Result<u64> {
@@ -115,7 +127,7 @@ fn describe(id: u64, proposal: &ProposalData) -> Output {
         .map_or("", |content| content.title.as_str());
     let tally = proposal.latest_tally.unwrap_or_default();
     let state = state_name(decision(proposal));
-    let mut lines = vec![
+    let lines = vec![
         format!("proposal {id} \"{title}\" is {state}"),
         format!(
             "yes {}, no {}, of {} STOA of voting power",
@@ -124,9 +136,6 @@ fn describe(id: u64, proposal: &ProposalData) -> Output {
             format_tokens(tally.total)
         ),
     ];
-    if let Some(rendering) = &proposal.payload_text_rendering {
-        lines.extend(rendering.lines().map(|line| format!("  {line}")));
-    }
     Output::lines(
         lines,
         json!({

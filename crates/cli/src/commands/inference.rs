@@ -35,7 +35,11 @@ pub async fn load(context: &Context, arguments: OnInference) -> Result<Output> {
     turning.finish_and_clear();
     let status = status?;
     Ok(Output::new(
-        format!("{version} on {}: {}", inference.canister(), describe(&status.state)),
+        format!(
+            "{version} on {}: {}",
+            inference.canister(),
+            describe(&status.state)
+        ),
         json!({"version": version.to_string(), "inference": inference.canister().to_text()}),
     ))
 }

@@ -27,23 +27,31 @@ pub async fn push(context: &Context, arguments: Push) -> Result<Output> {
     let mut stoa = context.open().await?;
     let model = ModelDirectory::read(&arguments.folder, &arguments.publisher)?;
     let bar = progress::bytes("pushing", 0);
-    let pushed = push_model(&stoa.connection, &stoa.registry(), &model, |step| match step {
-        PushProgress::Planned {
-            missing_bytes,
-            present_bytes,
-        } => {
-            bar.set_length(missing_bytes + present_bytes);
-            bar.set_position(present_bytes);
-        }
-        PushProgress::Stored { bytes } => bar.inc(bytes),
-        PushProgress::Sealing => bar.set_message("sealing"),
-    })
+    let pushed = push_model(
+        &stoa.connection,
+        &stoa.registry(),
+        &model,
+        |step| match step {
+            PushProgress::Planned {
+                missing_bytes,
+                present_bytes,
+            } => {
+                bar.set_length(missing_bytes + present_bytes);
+                bar.set_position(present_bytes);
+            }
+            PushProgress::Stored { bytes } => bar.inc(bytes),
+            PushProgress::Sealing => bar.set_message("sealing"),
+        },
+    )
     .await?;
     bar.finish_and_clear();
     stoa.deployment
         .remember_version(pushed.version, &context.deployment_path())?;
     let manifest = &model.manifest;
-    let name = format!("{}/{}@{}", manifest.publisher, manifest.name, manifest.version);
+    let name = format!(
+        "{}/{}@{}",
+        manifest.publisher, manifest.name, manifest.version
+    );
     Ok(Output::lines(
         vec![
             format!("{name} is {}", pushed.version),

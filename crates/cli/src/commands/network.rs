@@ -69,8 +69,9 @@ fn free_port(port: u16) -> Result<u16> {
 fn forget_deployment(context: &Context, endpoint: &str) -> Result<()> {
     let path = context.deployment_path();
     match Deployment::read(&path) {
-        Ok(old) if old.endpoint == endpoint => std::fs::remove_file(&path)
-            .map_err(|source| ClientError::File { path, source }),
+        Ok(old) if old.endpoint == endpoint => {
+            std::fs::remove_file(&path).map_err(|source| ClientError::File { path, source })
+        }
         _ => Ok(()),
     }
 }

@@ -34,8 +34,15 @@ pub async fn balance(context: &Context, arguments: Balance) -> Result<Output> {
     let mut json = Map::new();
     for token in tokens {
         let balance = stoa.ledger(token).balance(Account::from(owner)).await?;
-        lines.push(format!("{} {}", format_token_amount(&balance), symbol(token)));
-        json.insert(format!("{}_e8s", symbol(token).to_lowercase()), plain(&balance).into());
+        lines.push(format!(
+            "{} {}",
+            format_token_amount(&balance),
+            symbol(token)
+        ));
+        json.insert(
+            format!("{}_e8s", symbol(token).to_lowercase()),
+            plain(&balance).into(),
+        );
     }
     Ok(Output::lines(lines, json.into()))
 }

@@ -23,7 +23,13 @@ pub async fn walk(context: &Context, arguments: Walk) -> Result<Output> {
     let name = format!("{}/{}", manifest.publisher, manifest.name);
     let version = format!("{name}@{}", manifest.version);
     let mut timed: Vec<Value> = Vec::new();
-    for command in commands(&arguments.model, &input, &manifest.publisher, &name, &version)? {
+    for command in commands(
+        &arguments.model,
+        &input,
+        &manifest.publisher,
+        &name,
+        &version,
+    )? {
         let seconds = step(context, &command).await?;
         timed.push(json!({"command": command.join(" "), "seconds": seconds}));
     }
@@ -44,9 +50,9 @@ fn commands(
     version: &str,
 ) -> Result<Vec<Vec<String>>> {
     let text = |path: &Path| {
-        path.to_str().map(str::to_owned).ok_or_else(|| {
-            ClientError::InvalidArgument(format!("{} is not UTF-8", path.display()))
-        })
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| ClientError::InvalidArgument(format!("{} is not UTF-8", path.display())))
     };
     let (model, input) = (text(model)?, text(input)?);
     let (model, input) = (model.as_str(), input.as_str());
@@ -103,7 +109,14 @@ mod tests {
     #[test]
     fn should_walk_by_commands_that_the_grammar_knows() {
         let model = Path::new("examples/models/digits");
-        let commands = commands(model, &model.join("input.json"), "stoa", "stoa/digits", "stoa/digits@1.0.0").unwrap();
+        let commands = commands(
+            model,
+            &model.join("input.json"),
+            "stoa",
+            "stoa/digits",
+            "stoa/digits@1.0.0",
+        )
+        .unwrap();
         assert_eq!(commands.len(), 17);
         for command in commands {
             let words = std::iter::once("stoa".to_owned()).chain(command.clone());

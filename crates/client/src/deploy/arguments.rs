@@ -36,7 +36,10 @@ impl Arguments<'_> {
     pub fn of(&self, canister: Principal) -> Result<(&'static str, Vec<u8>)> {
         let deployment = self.deployment;
         if canister == deployment.icp_ledger {
-            Ok(("ledger", self.ledger("Internet Computer", "ICP", minter()?)?))
+            Ok((
+                "ledger",
+                self.ledger("Internet Computer", "ICP", minter()?)?,
+            ))
         } else if canister == deployment.token_ledger {
             // As with an SNS, governance itself mints its token.
             let minting = deployment.governance;

@@ -116,7 +116,14 @@ impl DeployPlan {
     }
 
     pub(super) fn assemble(&self, endpoint: &str, ids: &[Principal]) -> Deployment {
-        let [icp_ledger, cycles_minting, token_ledger, governance, registry, fleet @ ..] = ids
+        let [
+            icp_ledger,
+            cycles_minting,
+            token_ledger,
+            governance,
+            registry,
+            fleet @ ..,
+        ] = ids
         else {
             panic!("BUG: {} canisters were created", ids.len());
         };

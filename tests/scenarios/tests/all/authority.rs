@@ -146,7 +146,11 @@ fn should_keep_a_publishers_models_to_the_publisher() {
         assert_eq!(taken.unwrap_err(), ClaimPublisherError::Taken);
 
         let model = digits(&handle);
-        let refused = stranger.registry().begin_upload(&model.manifest).await.unwrap();
+        let refused = stranger
+            .registry()
+            .begin_upload(&model.manifest)
+            .await
+            .unwrap();
         assert_eq!(
             refused.unwrap_err(),
             BeginUploadError::NotPublisher {
@@ -196,7 +200,11 @@ fn should_refuse_anonymous_callers() {
             Ok(answer) => assert_eq!(answer.unwrap_err(), ClaimPublisherError::AnonymousCaller),
             Err(error) => assert!(error.is_reject()),
         }
-        match anonymous.inference().infer(&anonymous.request(published.version)).await {
+        match anonymous
+            .inference()
+            .infer(&anonymous.request(published.version))
+            .await
+        {
             Ok(answer) => assert_eq!(answer.unwrap_err(), InferError::AnonymousCaller),
             Err(error) => assert!(error.is_reject()),
         }

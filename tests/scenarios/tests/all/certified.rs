@@ -1,8 +1,8 @@
 //! What the client believes: every part of a proof is tampered with, and each time it is refused.
 
 use candid::Principal;
-use stoa_client::registry::verify_version;
 use stoa_client::receipt::verify_receipt;
+use stoa_client::registry::verify_version;
 use stoa_client::{Accepted, VerificationError};
 use stoa_inference_api::CertifiedReceipt;
 use stoa_registry_api::{CertifiedVersion, VersionStatus};
@@ -51,20 +51,22 @@ fn should_refuse_a_version_with_anything_in_it_changed() {
         let unadmitted = world.publish_digits().await.version;
         let genuine = certified_version(&world.deployer, version).await;
         let other = certified_version(&world.deployer, unadmitted).await;
-        let refusal = |canister: Principal, asked: Sha256, change: &dyn Fn(&mut CertifiedVersion)| {
-            let mut changed = genuine.clone();
-            change(&mut changed);
-            verify_version(world.deployer.connection.agent(), canister, asked, changed)
-                .expect_err("a changed answer was believed")
-        };
+        let refusal =
+            |canister: Principal, asked: Sha256, change: &dyn Fn(&mut CertifiedVersion)| {
+                let mut changed = genuine.clone();
+                change(&mut changed);
+                verify_version(world.deployer.connection.agent(), canister, asked, changed)
+                    .expect_err("a changed answer was believed")
+            };
         let registry = world.deployment.registry;
-        let contradicted = |error: &VerificationError| {
-            matches!(error, VerificationError::Contradicted { .. })
-        };
+        let contradicted =
+            |error: &VerificationError| matches!(error, VerificationError::Contradicted { .. });
 
         let error = refusal(registry, version, &|c| c.status = VersionStatus::Revoked);
         assert!(contradicted(&error), "{error}");
-        let error = refusal(registry, version, &|c| c.manifest.license = "MIT".to_owned());
+        let error = refusal(registry, version, &|c| {
+            c.manifest.license = "MIT".to_owned()
+        });
         assert!(contradicted(&error), "{error}");
         let error = refusal(registry, unadmitted, &|_| {});
         assert!(contradicted(&error), "{error}");
@@ -76,20 +78,32 @@ fn should_refuse_a_version_with_anything_in_it_changed() {
         assert!(
             matches!(
                 error,
-                VerificationError::WitnessLacks { .. } | VerificationError::WitnessNotCertified { .. }
+                VerificationError::WitnessLacks { .. }
+                    | VerificationError::WitnessNotCertified { .. }
             ),
             "{error}"
         );
         let error = refusal(registry, version, &|c| c.witness = Vec::new());
-        assert!(matches!(error, VerificationError::Malformed { .. }), "{error}");
+        assert!(
+            matches!(error, VerificationError::Malformed { .. }),
+            "{error}"
+        );
         let error = refusal(registry, version, &|c| c.certificate = Vec::new());
-        assert!(matches!(error, VerificationError::Malformed { .. }), "{error}");
+        assert!(
+            matches!(error, VerificationError::Malformed { .. }),
+            "{error}"
+        );
         refusal(registry, version, &|c| c.witness = flipped(&c.witness));
-        refusal(registry, version, &|c| c.certificate = flipped(&c.certificate));
+        refusal(registry, version, &|c| {
+            c.certificate = flipped(&c.certificate)
+        });
 
         // The certificate is the registry's, and no other canister's.
         let error = refusal(world.deployment.governance, version, &|_| {});
-        assert!(matches!(error, VerificationError::Certificate { .. }), "{error}");
+        assert!(
+            matches!(error, VerificationError::Certificate { .. }),
+            "{error}"
+        );
     });
 }
 
@@ -110,7 +124,10 @@ fn should_refuse_a_certificate_of_another_network() {
             certified,
         )
         .unwrap_err();
-        assert!(matches!(error, VerificationError::Certificate { .. }), "{error}");
+        assert!(
+            matches!(error, VerificationError::Certificate { .. }),
+            "{error}"
+        );
     });
 }
 
@@ -134,7 +151,10 @@ fn should_refuse_a_certificate_that_is_out_of_date() {
             certified,
         )
         .unwrap_err();
-        assert!(matches!(error, VerificationError::Certificate { .. }), "{error}");
+        assert!(
+            matches!(error, VerificationError::Certificate { .. }),
+            "{error}"
+        );
     });
 }
 

@@ -75,7 +75,10 @@ fn should_refuse_a_wrong_byte() {
                     hash: hash_of_wrong
                 })
             );
-            assert_eq!(shard.put_chunk(&good).await.unwrap(), Ok(PutOutcome::Stored));
+            assert_eq!(
+                shard.put_chunk(&good).await.unwrap(),
+                Ok(PutOutcome::Stored)
+            );
             assert_eq!(shard.chunk(hash).await.unwrap(), good);
         }
     });
@@ -137,7 +140,11 @@ fn should_not_seal_before_every_chunk_is_there() {
         let publisher = world.actor().await;
         let registry = publisher.registry();
         let (_folder, model) = model_with_extra_file(&publisher.claim_handle().await, 1000);
-        let plan = registry.begin_upload(&model.manifest).await.unwrap().unwrap();
+        let plan = registry
+            .begin_upload(&model.manifest)
+            .await
+            .unwrap()
+            .unwrap();
         let missing = plan
             .chunks
             .iter()
@@ -160,14 +167,27 @@ fn should_go_on_with_an_interrupted_push_and_send_only_what_is_missing() {
         let publisher = world.actor().await;
         let registry = publisher.registry();
         let (folder, model) = model_with_extra_file(&publisher.claim_handle().await, 3 * MIB);
-        let plan = registry.begin_upload(&model.manifest).await.unwrap().unwrap();
+        let plan = registry
+            .begin_upload(&model.manifest)
+            .await
+            .unwrap()
+            .unwrap();
         let extra = std::fs::read(folder.path().join("extra.bin")).unwrap();
         // The interrupted push got one chunk to its shards.
         let first = Sha256::of(&extra[..MIB]);
-        let placed = plan.chunks.iter().find(|chunk| chunk.hash == first).unwrap();
+        let placed = plan
+            .chunks
+            .iter()
+            .find(|chunk| chunk.hash == first)
+            .unwrap();
         for shard in &placed.shards {
             let shard = Shard::new(&publisher.connection, *shard);
-            shard.put_chunk(&extra[..MIB]).await.unwrap().accepted().unwrap();
+            shard
+                .put_chunk(&extra[..MIB])
+                .await
+                .unwrap()
+                .accepted()
+                .unwrap();
         }
         let mut planned = None;
         let pushed = push(&publisher.connection, &registry, &model, |step| {
@@ -180,10 +200,20 @@ fn should_go_on_with_an_interrupted_push_and_send_only_what_is_missing() {
         assert_eq!(planned, Some(pushed.sent_bytes));
         let copies = placed.shards.len() as u64;
         // Two of the three new chunks on each of their shards; digits itself is there from other scenarios.
-        assert!(pushed.sent_bytes >= 2 * MIB as u64 * copies, "{}", pushed.sent_bytes);
-        assert!(pushed.sent_bytes < 3 * MIB as u64 * copies, "{}", pushed.sent_bytes);
+        assert!(
+            pushed.sent_bytes >= 2 * MIB as u64 * copies,
+            "{}",
+            pushed.sent_bytes
+        );
+        assert!(
+            pushed.sent_bytes < 3 * MIB as u64 * copies,
+            "{}",
+            pushed.sent_bytes
+        );
 
-        let again = push(&publisher.connection, &registry, &model, |_| {}).await.unwrap();
+        let again = push(&publisher.connection, &registry, &model, |_| {})
+            .await
+            .unwrap();
         assert_eq!(again.sent_bytes, 0);
         assert_eq!(again.status_before, VersionStatus::Sealed);
     });
@@ -196,7 +226,9 @@ fn should_give_back_every_byte_that_was_pushed() {
         let publisher = world.actor().await;
         let registry = publisher.registry();
         let (folder, model) = model_with_extra_file(&publisher.claim_handle().await, MIB + 1);
-        let pushed = push(&publisher.connection, &registry, &model, |_| {}).await.unwrap();
+        let pushed = push(&publisher.connection, &registry, &model, |_| {})
+            .await
+            .unwrap();
         let reader = world.actor().await;
         let placement = reader.registry().placement(pushed.version).await.unwrap();
         for chunk in &placement.placement {
@@ -223,10 +255,16 @@ fn should_not_change_a_version_under_the_same_number() {
         let publisher = world.actor().await;
         let handle = publisher.claim_handle().await;
         let (_folder, model) = model_with_extra_file(&handle, 10);
-        push(&publisher.connection, &publisher.registry(), &model, |_| {}).await.unwrap();
+        push(&publisher.connection, &publisher.registry(), &model, |_| {})
+            .await
+            .unwrap();
         let (_other_folder, other) = model_with_extra_file(&handle, 10);
         assert_ne!(other.version(), model.version());
-        let refused = publisher.registry().begin_upload(&other.manifest).await.unwrap();
+        let refused = publisher
+            .registry()
+            .begin_upload(&other.manifest)
+            .await
+            .unwrap();
         assert_eq!(
             refused.unwrap_err(),
             BeginUploadError::VersionTaken {

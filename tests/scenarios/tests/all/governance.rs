@@ -31,7 +31,11 @@ async fn own_ballot(voter: &Actor, proposal: u64) -> Ballot {
 fn should_refuse_a_second_vote_and_tally_exactly_the_ballots() {
     run(async {
         let world = world().await;
-        let voters = [world.actor().await, world.actor().await, world.actor().await];
+        let voters = [
+            world.actor().await,
+            world.actor().await,
+            world.actor().await,
+        ];
         let mut neurons = Vec::new();
         for (voter, tokens) in voters.iter().zip([40, 30, 20]) {
             neurons.push(voter.stake(tokens * ONE_TOKEN, 0).await);
@@ -43,14 +47,26 @@ fn should_refuse_a_second_vote_and_tally_exactly_the_ballots() {
             .unwrap();
         // The proposer's own yes may be cast already.
         if own_ballot(&voters[0], id).await.vote == 0 {
-            voters[0].governance().vote(neurons[0], id, Vote::Yes).await.unwrap();
+            voters[0]
+                .governance()
+                .vote(neurons[0], id, Vote::Yes)
+                .await
+                .unwrap();
         }
-        voters[1].governance().vote(neurons[1], id, Vote::No).await.unwrap();
+        voters[1]
+            .governance()
+            .vote(neurons[1], id, Vote::No)
+            .await
+            .unwrap();
 
         for (voter, neuron) in voters.iter().zip(&neurons).take(2) {
             for vote in [Vote::Yes, Vote::No] {
                 let before = voter.governance().proposal(id).await.unwrap();
-                let refused = voter.governance().try_vote(*neuron, id, vote).await.unwrap();
+                let refused = voter
+                    .governance()
+                    .try_vote(*neuron, id, vote)
+                    .await
+                    .unwrap();
                 assert!(refused.is_err(), "a second vote was taken");
                 let after = voter.governance().proposal(id).await.unwrap();
                 let votes = |proposal: &ProposalData| {
@@ -70,7 +86,10 @@ fn should_refuse_a_second_vote_and_tally_exactly_the_ballots() {
         assert_eq!((yes.vote, no.vote, silent.vote), (1, 2, 0));
         // The deployer's two neurons are all the others that there are.
         let others = world.deployer.governance().proposal(id).await.unwrap();
-        let others: u64 = ballots(&others).iter().map(|ballot| ballot.voting_power).sum();
+        let others: u64 = ballots(&others)
+            .iter()
+            .map(|ballot| ballot.voting_power)
+            .sum();
         let seen = voters[2].governance().proposal(id).await.unwrap();
         let tally = seen.latest_tally.unwrap();
         assert_eq!(tally.yes, yes.voting_power);
@@ -102,7 +121,11 @@ fn should_not_let_anybody_vote_with_a_neuron_of_somebody_else() {
         let before = owner.governance().proposal(id).await.unwrap();
         let whale = world.deployer.governance().neuron_id(0);
         for taken in [neuron, whale] {
-            let refused = stranger.governance().try_vote(taken, id, Vote::Yes).await.unwrap();
+            let refused = stranger
+                .governance()
+                .try_vote(taken, id, Vote::Yes)
+                .await
+                .unwrap();
             assert!(refused.is_err());
             let proposed = stranger
                 .governance()
@@ -111,7 +134,10 @@ fn should_not_let_anybody_vote_with_a_neuron_of_somebody_else() {
             assert!(proposed.is_err());
         }
         let after = owner.governance().proposal(id).await.unwrap();
-        assert_eq!(before.latest_tally.map(|t| t.yes), after.latest_tally.map(|t| t.yes));
+        assert_eq!(
+            before.latest_tally.map(|t| t.yes),
+            after.latest_tally.map(|t| t.yes)
+        );
     });
 }
 
@@ -128,7 +154,11 @@ fn should_not_give_a_vote_to_a_neuron_that_was_staked_after_the_proposal() {
             .unwrap();
         let late = world.actor().await;
         let late_neuron = late.stake(50 * ONE_TOKEN, 0).await;
-        let refused = late.governance().try_vote(late_neuron, id, Vote::No).await.unwrap();
+        let refused = late
+            .governance()
+            .try_vote(late_neuron, id, Vote::No)
+            .await
+            .unwrap();
         assert!(refused.is_err());
     });
 }
@@ -144,11 +174,7 @@ fn should_decide_by_absolute_majority_and_execute_once() {
         assert_eq!(decision(&executed), ProposalDecisionStatus::Executed);
         assert!(executed.executed_timestamp_seconds >= executed.decided_timestamp_seconds);
         // The same admission again is refused by the validator, before anybody votes.
-        let again = world
-            .deployer
-            .registry()
-            .admission(published.version)
-            .await;
+        let again = world.deployer.registry().admission(published.version).await;
         assert!(again.is_err());
         let payload = stoa_registry_api::AdmitVersionArgs {
             version: published.version,

@@ -42,14 +42,20 @@ fn should_not_charge_for_inputs_that_do_not_fit() {
             let mut bad = good.clone();
             change(&mut bad);
             let error = refused_for_free(&user, &bad).await;
-            assert!(matches!(error, InferError::InvalidInput { .. }), "{error:?}");
+            assert!(
+                matches!(error, InferError::InvalidInput { .. }),
+                "{error:?}"
+            );
         }
         // A batch beyond what the signature allows.
         let mut large = good.clone();
         large.inputs[0].shape = vec![65, 64];
         large.inputs[0].data = vec![0; 65 * 64 * 4];
         let error = refused_for_free(&user, &large).await;
-        assert!(matches!(error, InferError::InvalidInput { .. }), "{error:?}");
+        assert!(
+            matches!(error, InferError::InvalidInput { .. }),
+            "{error:?}"
+        );
     });
 }
 
@@ -188,16 +194,20 @@ fn should_keep_books_that_the_ledger_agrees_with() {
         loop {
             let status = user.inference().status().await.unwrap();
             let held = user.icp().balance(account).await.unwrap();
-            let settled = status.top_ups.iter().all(|bought| {
-                matches!(bought.state, TopUpState::Done { .. })
-            });
+            let settled = status
+                .top_ups
+                .iter()
+                .all(|bought| matches!(bought.state, TopUpState::Done { .. }));
             let spent: u64 = status
                 .top_ups
                 .iter()
                 .map(|bought| bought.amount_e8s + quote.ledger_fee_e8s)
                 .sum();
             let earned = 3 * quote.price_e8s;
-            if settled && held == Nat::from(status.revenue_e8s) && status.revenue_e8s + spent == earned {
+            if settled
+                && held == Nat::from(status.revenue_e8s)
+                && status.revenue_e8s + spent == earned
+            {
                 break;
             }
             assert!(
@@ -269,7 +279,10 @@ fn should_refund_all_attached_cycles_of_a_call_that_fails() {
             .forward::<_, InferResult>(inference, "infer", (&bad,), sent)
             .await;
         let error = refused.answer.unwrap().unwrap_err();
-        assert!(matches!(error, InferError::InvalidInput { .. }), "{error:?}");
+        assert!(
+            matches!(error, InferError::InvalidInput { .. }),
+            "{error:?}"
+        );
         assert_eq!(refused.refunded_cycles, sent);
     });
 }

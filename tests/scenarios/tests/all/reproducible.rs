@@ -12,7 +12,11 @@ fn local_model(published: &Published) -> LocalModel {
     LocalModel::load(manifest, std::fs::read(path).unwrap()).unwrap()
 }
 
-async fn paid(user: &Actor, published: &Published, inputs: Vec<Tensor>) -> stoa_inference_api::InferResponse {
+async fn paid(
+    user: &Actor,
+    published: &Published,
+    inputs: Vec<Tensor>,
+) -> stoa_inference_api::InferResponse {
     let mut request = user.request(published.version);
     request.inputs = inputs;
     user.inference().infer(&request).await.unwrap().unwrap()
@@ -41,7 +45,11 @@ fn should_answer_what_the_native_engine_answers_bit_for_bit() {
         for inputs in [digits_inputs(), batch()] {
             let answer = paid(&user, published, inputs.clone()).await;
             assert_eq!(answer.outputs, local.run(inputs.clone()).unwrap());
-            let receipt = user.inference().proven_receipt(answer.receipt.id).await.unwrap();
+            let receipt = user
+                .inference()
+                .proven_receipt(answer.receipt.id)
+                .await
+                .unwrap();
             assert_eq!(receipt, answer.receipt);
             assert_eq!(local.verify_run(&receipt, inputs).unwrap(), answer.outputs);
         }

@@ -25,7 +25,11 @@ async fn wait_for(user: &Actor, good: impl Fn(&InferenceStatus) -> bool) -> Infe
 
 fn done(status: &InferenceStatus) -> usize {
     let done = |state: &TopUpState| matches!(state, TopUpState::Done { .. });
-    status.top_ups.iter().filter(|bought| done(&bought.state)).count()
+    status
+        .top_ups
+        .iter()
+        .filter(|bought| done(&bought.state))
+        .count()
 }
 
 #[test]
@@ -110,7 +114,10 @@ fn should_not_buy_cycles_that_are_not_needed() {
         let request = user.request(published.version);
         user.inference().infer(&request).await.unwrap().unwrap();
         let refused = user.inference().top_up().await.unwrap().unwrap_err();
-        assert!(matches!(refused, TopUpError::NotNeeded { .. }), "{refused:?}");
+        assert!(
+            matches!(refused, TopUpError::NotNeeded { .. }),
+            "{refused:?}"
+        );
         let status = user.inference().status().await.unwrap();
         assert!(status.top_ups.is_empty());
         assert_eq!(status.revenue_e8s, quote.price_e8s);

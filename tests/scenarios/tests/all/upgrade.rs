@@ -72,7 +72,11 @@ async fn see(world: &World, user: &Actor, versions: &[Sha256], called: Sha256) -
         proposals: governance.proposals(0).await.unwrap(),
         parameters: governance.parameters().await.unwrap(),
         balances,
-        allowance: user.icp().allowance(user_account, inference_account).await.unwrap(),
+        allowance: user
+            .icp()
+            .allowance(user_account, inference_account)
+            .await
+            .unwrap(),
         supplies: vec![
             user.icp().total_supply().await.unwrap(),
             user.tokens().total_supply().await.unwrap(),
@@ -120,16 +124,30 @@ fn should_keep_drafts_chunks_votes_balances_receipts_and_models_through_upgrades
     run(async {
         let (world, published, user) = quiet_world().await;
         let version = published.version;
-        let before_upgrade = user.inference().infer(&user.request(version)).await.unwrap().unwrap();
+        let before_upgrade = user
+            .inference()
+            .infer(&user.request(version))
+            .await
+            .unwrap()
+            .unwrap();
 
         // A draft with one of its chunks.
         let author = world.actor().await;
         let handle = author.claim_handle().await;
         let (folder, draft) = model_with_extra_file(&handle, 2 << 20);
-        let plan = author.registry().begin_upload(&draft.manifest).await.unwrap().unwrap();
+        let plan = author
+            .registry()
+            .begin_upload(&draft.manifest)
+            .await
+            .unwrap()
+            .unwrap();
         let extra = std::fs::read(folder.path().join("extra.bin")).unwrap();
         let first = Sha256::of(&extra[..1 << 20]);
-        let placed = plan.chunks.iter().find(|chunk| chunk.hash == first).unwrap();
+        let placed = plan
+            .chunks
+            .iter()
+            .find(|chunk| chunk.hash == first)
+            .unwrap();
         for shard in &placed.shards {
             let shard = Shard::new(&author.connection, *shard);
             shard.put_chunk(&extra[..1 << 20]).await.unwrap().unwrap();
@@ -137,31 +155,53 @@ fn should_keep_drafts_chunks_votes_balances_receipts_and_models_through_upgrades
         // A proposal in the middle of its vote.
         let governance = user.governance();
         let neuron = user.stake(50 * ONE_TOKEN, 0).await;
-        let motion = governance.propose_motion(neuron, "A motion", "Text.").await.unwrap();
+        let motion = governance
+            .propose_motion(neuron, "A motion", "Text.")
+            .await
+            .unwrap();
 
         let versions = [version, draft.version()];
         let before = see(&world, &user, &versions, version).await;
-        assert_eq!(before.proven, [VersionStatus::Admitted, VersionStatus::Draft]);
+        assert_eq!(
+            before.proven,
+            [VersionStatus::Admitted, VersionStatus::Draft]
+        );
         // Twice: what the first upgrade wrote, the second has to read.
         for _ in 0..2 {
             upgrade_all(&world).await;
-            user.inference().wait_ready(version, PATIENCE, |_| {}).await.unwrap();
+            user.inference()
+                .wait_ready(version, PATIENCE, |_| {})
+                .await
+                .unwrap();
             let after = see(&world, &user, &versions, version).await;
             assert_eq!(after, before);
         }
 
         // And everything goes on: the model runs, the draft is finished, the vote is cast.
-        let again = user.inference().infer(&user.request(version)).await.unwrap().unwrap();
+        let again = user
+            .inference()
+            .infer(&user.request(version))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(again.outputs, before_upgrade.outputs);
         assert_eq!(again.receipt.id, before_upgrade.receipt.id + 1);
         assert_eq!(again.receipt.previous, before_upgrade.receipt.hash);
-        let pushed = push(&author.connection, &author.registry(), &draft, |_| {}).await.unwrap();
+        let pushed = push(&author.connection, &author.registry(), &draft, |_| {})
+            .await
+            .unwrap();
         let one_chunk_on_each = (1 << 20) * placed.shards.len() as u64;
         assert_eq!(pushed.sent_bytes, one_chunk_on_each);
         let whale = world.deployer.governance();
-        whale.vote(whale.neuron_id(0), motion, Vote::Yes).await.unwrap();
+        whale
+            .vote(whale.neuron_id(0), motion, Vote::Yes)
+            .await
+            .unwrap();
         whale.wait_executed(motion, PATIENCE).await.unwrap();
-        let refused = whale.try_vote(whale.neuron_id(0), motion, Vote::Yes).await.unwrap();
+        let refused = whale
+            .try_vote(whale.neuron_id(0), motion, Vote::Yes)
+            .await
+            .unwrap();
         assert!(refused.is_err());
     });
 }

@@ -47,7 +47,11 @@ fn should_take_a_model_the_whole_way_from_push_to_a_verified_receipt() {
         assert_eq!(answer.outputs[0].shape, [1, 10]);
         step("paid and answered");
 
-        let receipt = user.inference().proven_receipt(answer.receipt.id).await.unwrap();
+        let receipt = user
+            .inference()
+            .proven_receipt(answer.receipt.id)
+            .await
+            .unwrap();
         assert_eq!(receipt, answer.receipt);
         let proven = user.registry().proven_version(version).await.unwrap();
         assert_eq!(proven.status, VersionStatus::Admitted);
