@@ -20,13 +20,25 @@ pub struct Arguments {
 #[derive(Args, Clone)]
 pub struct Global {
     /// URL of the network; the deployment's own where absent
-    #[arg(long, global = true, env = "STOA_ENDPOINT", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "STOA_ENDPOINT",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub network: Option<String>,
     /// Whose key signs: a name (made on first use), dev:<name> on local networks, or anonymous
-    #[arg(long, global = true, env = "STOA_IDENTITY", default_value = "default")]
+    #[arg(
+        long,
+        global = true,
+        env = "STOA_IDENTITY",
+        hide_env_values = true,
+        default_value = "default"
+    )]
     pub identity: String,
     /// File that says which canisters make up the deployment [default: local.json in $STOA_HOME or .stoa]
-    #[arg(long, global = true, env = "STOA_DEPLOYMENT")]
+    #[arg(long, global = true, env = "STOA_DEPLOYMENT", hide_env_values = true)]
     pub deployment: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]

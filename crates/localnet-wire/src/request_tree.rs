@@ -7,9 +7,9 @@
 
 use ic_certification::{Hash, HashTree, labeled_hash, pruned};
 
+use crate::certification::natural;
 use crate::replica::RequestId;
 use crate::state_tree::{RequestEntry, RequestStatus, StateTree};
-use crate::certification::natural;
 use crate::witness::{Branch, Node, Reveal, computed_range_digest};
 
 /// Digests of the requests of the last certificate, by first byte of the id.
@@ -52,10 +52,7 @@ fn request_node(status: &RequestStatus) -> Node {
         ]),
         RequestStatus::Rejected(rejection) => Node::labels([
             ("error_code", Node::leaf(rejection.error_code.as_bytes())),
-            (
-                "reject_code",
-                Node::leaf(natural(rejection.code)),
-            ),
+            ("reject_code", Node::leaf(natural(rejection.code))),
             ("reject_message", Node::leaf(rejection.message.as_bytes())),
             ("status", Node::leaf("rejected")),
         ]),

@@ -42,7 +42,11 @@ pub(super) fn verify(
 ) -> Result<(), SignatureError> {
     let (canister_id, seed) = key_parts(key).ok_or(SignatureError::InvalidKey(NAME))?;
     let signature: CanisterSignature = tagged(signature).ok_or(SignatureError::Malformed(NAME))?;
-    let path = [b"sig".as_slice(), &Sha256::of(seed).0, &Sha256::of(message).0];
+    let path = [
+        b"sig".as_slice(),
+        &Sha256::of(seed).0,
+        &Sha256::of(message).0,
+    ];
     if signature.tree.0.lookup_path(path) != LookupResult::Found(b"") {
         return Err(SignatureError::NotInTree);
     }

@@ -204,10 +204,7 @@ fn should_keep_books_that_the_ledger_agrees_with() {
                 .map(|bought| bought.amount_e8s + quote.ledger_fee_e8s)
                 .sum();
             let earned = 3 * quote.price_e8s;
-            if settled
-                && held == Nat::from(status.revenue_e8s)
-                && status.revenue_e8s + spent == earned
-            {
+            if settled && held == status.revenue_e8s && status.revenue_e8s + spent == earned {
                 break;
             }
             assert!(
