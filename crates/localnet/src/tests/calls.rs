@@ -63,16 +63,20 @@ const CALLEE: &str = r#"
     (func (export "canister_update reject") (call $msg_reject (i32.const 16) (i32.const 4)))
     (func (export "canister_update silent"))
     (func (export "canister_query look") (call $bump) (call $answer (call $counter)))
+    ;; Answers 1.5 s from now, however fast the machine is: it calls itself until the time has come.
     (func (export "canister_update slow")
+        (i64.store (i32.const 2048) (i64.add (call $time) (i64.const 1_500_000_000)))
+        (call $again))
+    (func $again
         (call $canister_self_copy (i32.const 100) (i32.const 0) (call $canister_self_size))
         (call $call_new (i32.const 100) (call $canister_self_size) (i32.const 32) (i32.const 6)
             (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 0))
         (drop (call $call_perform)))
-    (func (export "canister_update target") (local $until i64) (local $i i64)
-        (local.set $i (i64.const 1_000_000_000))
-        (loop $l (br_if $l (i64.ne (i64.const 0) (local.tee $i (i64.sub (local.get $i) (i64.const 1))))))
-        (call $answer (i64.const 0)))
-    (func $late (param i32) (call $answer (i64.const 5)))
+    (func (export "canister_update target") (call $answer (i64.const 0)))
+    (func $late (param i32)
+        (if (i64.lt_u (call $time) (i64.load (i32.const 2048)))
+            (then (call $again))
+            (else (call $answer (i64.const 5)))))
 "#;
 
 pub fn call_of(callee: Principal, method: &str, cycles: u64, argument: &[u8]) -> Vec<u8> {
