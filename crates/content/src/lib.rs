@@ -14,7 +14,7 @@ mod verifier;
 
 pub use cid::{Cid, Codec, InvalidCid};
 pub use directory::{DIRECTORY_BLOCK_BYTES_MAX, DirectoryError, directory_link};
-pub use file::{LayoutError, Link, WIDTH, file_cid, file_link, visit_file_nodes};
+pub use file::{LayoutError, Link, WIDTH, file_cid, file_link, node_links, visit_file_nodes};
 pub use hasher::{FileHasher, hash_file};
 pub use stoa_types::limits::CHUNK_SIZE_BYTES;
 pub use verifier::{FileVerifier, VerifyError, check_file_entry};
