@@ -81,6 +81,8 @@ impl<M: Memory + Clone> Store<M> {
 
         let offset = match hole {
             Some(hole) => self.holes.take(hole, given),
+            // The empty chunk is nowhere.
+            None if given == 0 => 0,
             None => self.settings.get().data_end,
         };
         self.data.write(offset, data);

@@ -96,7 +96,7 @@ impl<M: Memory + Clone> Store<M> {
         let mut end = 0;
         for (offset, size_bytes) in extents {
             assert!(offset == end || size_bytes == 0, "chunks and holes tile");
-            end = end.max(offset + size_bytes);
+            end += size_bytes;
         }
         let held = |family: &crate::certified::family::Family<M>| {
             let mut hashes = family.hashes();
@@ -617,7 +617,7 @@ fn should_expire_what_was_announced_and_never_sent() {
 #[test]
 fn should_find_every_damaged_chunk_slice_by_slice_through_an_upgrade() {
     let memory = LimitedMemory::unlimited();
-    let mut store = Store::create(memory.memories(), REGISTRY, 1 << 40).unwrap();
+    let mut store = Store::create(memory.memories(), REGISTRY, 1 << 30).unwrap();
     let chunk = |number: u8| vec![number; 1 << 20];
     let chunks: Vec<ExpectedChunk> = (0..70)
         .map(|number| ExpectedChunk {
@@ -686,5 +686,5 @@ fn should_answer_as_many_chunks_as_fit_a_reply() {
     assert_eq!(some.len(), 3);
     assert_eq!(some[0], Err(GetChunkError::NotFound { hash: missing }));
     assert_eq!(some[2].as_ref().unwrap().data, bytes(2));
-    assert_eq!(ask(Some(0)).len(), 2, "always one that is there");
+    assert_eq!(ask(Some(0)).len(), 1, "always one");
 }
