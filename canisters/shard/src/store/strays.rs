@@ -1,4 +1,4 @@
-//! Chunks that were announced and never sent: after two weeks their room is given back. The registry's drafts are swept long before;
+//! Chunks that were announced and never sent: after 30 days their room is given back. The registry's drafts are swept long before;
 //! this is for what a lost message left behind. A chunk that has come is never touched here.
 
 use ic_stable_structures::Memory;
@@ -6,7 +6,7 @@ use ic_stable_structures::Memory;
 use super::Store;
 use super::records::HashPair;
 
-pub const STRAY_AFTER_NANOS: u64 = 14 * 24 * 3_600 * 1_000_000_000;
+pub const STRAY_AFTER_NANOS: u64 = 30 * 24 * 3_600 * 1_000_000_000;
 /// Entries looked at in one message.
 const LOOK_MAX: usize = 5_000;
 /// Claims dropped in one message.
