@@ -10,6 +10,7 @@ pub mod connection;
 pub mod deploy;
 pub mod deployment;
 pub mod error;
+pub mod fleet;
 pub mod explain;
 mod front_matter;
 pub mod governance;
