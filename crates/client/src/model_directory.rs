@@ -192,6 +192,11 @@ impl ModelDirectory {
         self.manifest.digest()
     }
 
+    /// Bytes of all files.
+    pub fn size_bytes(&self) -> u64 {
+        self.manifest.files.iter().map(|file| file.size_bytes).sum()
+    }
+
     pub fn path_of(&self, file: &FileEntry) -> PathBuf {
         self.folder.join(&file.path)
     }
