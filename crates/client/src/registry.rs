@@ -7,7 +7,7 @@ use stoa_registry_api::{
     CertifiedResolution, CertifiedVersion, ClaimPublisherResult, DepositQuote,
     DescribeVersionResult, GetModelResult, GetVersionCertifiedResult, GetVersionError,
     GetVersionResult, LineageArgs, LineageResult, ListModelVersionsArgs, ListModelVersionsResult,
-    ListVersionsArgs, NoteProposalArgs, NoteProposalResult, ResolveCertifiedResult, SealResult,
+    ListVersionsArgs, NoteProposalArgs, NoteProposalResult, PublisherInfo, ResolveCertifiedResult, SealResult,
     SearchArgs, SearchResult, SetAliasArgs, SetAliasResult, SetPriceResult, SubmitResult,
     VersionInfo, VersionStatus, VersionSummary, WithdrawResult,
 };
@@ -100,6 +100,10 @@ impl Registry {
     /// What stands beside a version's manifest, as one node says it.
     pub async fn describe_version(&self, version: Sha256) -> Result<DescribeVersionResult> {
         self.query("describe_version", (version,)).await
+    }
+
+    pub async fn publishers_of(&self, principal: Principal) -> Result<Vec<PublisherInfo>> {
+        self.query("publishers_of", (principal,)).await
     }
 
     pub async fn model(&self, model: &str) -> Result<GetModelResult> {

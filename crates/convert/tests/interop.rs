@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
-use stoa_engine::{Limits, Model, propose_signature};
+use stoa_engine::{Limits, Model, OpenDimension, propose_signature};
+use stoa_types::manifest::Dimension;
 use stoa_types::tensor::{DataType, Tensor};
 
 /// Both compute in 32 bits, in another order; TensorFlow.js approximates `erf` to 1.5e-7.
@@ -57,7 +58,11 @@ fn converted(folder: &Path) -> Vec<u8> {
 }
 
 fn load(onnx: Vec<u8>) -> Model {
-    let signature = propose_signature(&onnx, &Limits::default(), |_| 64).unwrap();
+    let choose = |open: &OpenDimension| Dimension::Dynamic {
+        name: open.name.clone(),
+        max: 64,
+    };
+    let signature = propose_signature(&onnx, &Limits::default(), choose).unwrap();
     stoa_engine::load(onnx, &signature, Limits::default()).unwrap()
 }
 

@@ -24,14 +24,14 @@ pub struct OpenDimension {
     pub name: String,
 }
 
-/// What the file says about its inputs and outputs, with `max` asked for the largest extent of each open dimension.
+/// What the file says about its inputs and outputs; `choose` is asked once what each open dimension is to be.
 ///
 /// Refuses what [`crate::load`] would refuse before it optimises, and outputs whose shape is not one of the inputs'
 /// dimensions (a signature cannot say twice a dimension).
 pub fn propose_signature(
     onnx: &[u8],
     limits: &Limits,
-    mut max: impl FnMut(&OpenDimension) -> u64,
+    mut choose: impl FnMut(&OpenDimension) -> Dimension,
 ) -> Result<Signature, LoadError> {
     determinism::establish()?;
     let proto = graph::decode(onnx)?;
@@ -39,7 +39,7 @@ pub fn propose_signature(
         .with_ignore_value_info(true)
         .with_ignore_output_shapes(true);
     graph::check(&proto, &framework, limits)?;
-    let inputs = inputs(&proto, &mut max)?;
+    let inputs = inputs(&proto, &mut choose)?;
     let given = Signature {
         inputs,
         outputs: Vec::new(),
@@ -118,13 +118,13 @@ pub fn propose_signature(
 
 fn inputs(
     proto: &ModelProto,
-    max: &mut impl FnMut(&OpenDimension) -> u64,
+    choose: &mut impl FnMut(&OpenDimension) -> Dimension,
 ) -> Result<Vec<TensorSpec>, LoadError> {
     let infos = proto.graph.iter().flat_map(|graph| &graph.input);
     let infos: BTreeMap<&str, &ValueInfoProto> =
         infos.map(|info| (info.name.as_str(), info)).collect();
-    // One name has one maximum, whichever input is asked about first.
-    let mut maxima: BTreeMap<String, u64> = BTreeMap::new();
+    // One name is one dimension, whichever input is asked about first.
+    let mut chosen: BTreeMap<String, Dimension> = BTreeMap::new();
     graph::inputs(proto)?
         .into_iter()
         .map(|input| {
@@ -150,13 +150,10 @@ fn inputs(
                             axis,
                             name: named.unwrap_or_else(|| format!("{}_{axis}", input.name)),
                         };
-                        let max = *maxima
+                        chosen
                             .entry(open.name.clone())
-                            .or_insert_with(|| max(&open));
-                        Dimension::Dynamic {
-                            name: open.name,
-                            max,
-                        }
+                            .or_insert_with(|| choose(&open))
+                            .clone()
                     }
                 })
                 .collect();
