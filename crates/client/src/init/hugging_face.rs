@@ -8,7 +8,7 @@ pub(super) fn spdx(text: &str) -> Option<String> {
     if spdx::Expression::parse(text).is_ok() {
         return Some(text.to_owned());
     }
-    let same = |license: &&spdx::identifiers::License| license.name.eq_ignore_ascii_case(text);
+    let same = |license: &&spdx::License| license.name.eq_ignore_ascii_case(text);
     let license = spdx::identifiers::LICENSES.iter().find(same)?;
     Some(license.name.to_owned())
 }
