@@ -60,9 +60,9 @@ fn commands(
         &["deploy"],
         &["handover"],
         &["publisher", "claim", publisher],
-        &["push", model, "--publisher", publisher],
-        &["price", name, "0.1"],
-        &["submit", version],
+        &["model", "push", model, "--publisher", publisher],
+        &["model", "price", name, "0.1"],
+        &["model", "submit", version],
         &["stake", "10"],
         &["stake", "1000", "--neuron", "1"],
         &["propose", "admit", version],
@@ -72,7 +72,9 @@ fn commands(
         &["approve", "1"],
         &["infer", name, input],
         &["receipt", "verify", "latest"],
-        &["verify", name, "--receipt", "latest", "--input", input],
+        &[
+            "model", "verify", name, "--receipt", "latest", "--input", input,
+        ],
         &["top-up", "--wait"],
     ];
     Ok(commands
