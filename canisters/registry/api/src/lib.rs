@@ -204,11 +204,19 @@ pub enum SealError {
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub enum SubmitError {
     AnonymousCaller,
-    NotFound { version: Sha256 },
-    NotPublisher { publisher: String },
-    WrongStatus { status: VersionStatus },
+    NotFound {
+        version: Sha256,
+    },
+    NotPublisher {
+        publisher: String,
+    },
+    WrongStatus {
+        status: VersionStatus,
+    },
     /// Lineage may only name versions that stay: admitted, deprecated or revoked ones.
-    ParentNotAdmitted { parent: Sha256 },
+    ParentNotAdmitted {
+        parent: Sha256,
+    },
 }
 
 /// What a token holder proposes to governance, ready made.

@@ -56,9 +56,17 @@ pub struct SetCoPublishersArgs {
 pub enum SetCoPublishersError {
     AnonymousCaller,
     NotFound,
-    NotOwner { owner: Principal },
-    TooMany { given: u64, max: u64 },
-    InvalidPrincipal { principal: Principal, reason: String },
+    NotOwner {
+        owner: Principal,
+    },
+    TooMany {
+        given: u64,
+        max: u64,
+    },
+    InvalidPrincipal {
+        principal: Principal,
+        reason: String,
+    },
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
