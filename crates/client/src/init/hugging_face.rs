@@ -18,7 +18,12 @@ pub(super) fn task(folder: &Folder) -> Option<String> {
     if folder.modules.is_array() {
         return Some("sentence-similarity".to_owned());
     }
-    if folder.metadata.get("packageName").and_then(|name| name.as_str()) == Some("@teachablemachine/image") {
+    if folder
+        .metadata
+        .get("packageName")
+        .and_then(|name| name.as_str())
+        == Some("@teachablemachine/image")
+    {
         return Some("image-classification".to_owned());
     }
     let class = folder.config.get("architectures")?.get(0)?.as_str()?;

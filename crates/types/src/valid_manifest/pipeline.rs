@@ -74,7 +74,10 @@ fn check_text<'a>(
             ));
         }
         if largest(&spec.shape[1]) < text.tokens_max {
-            return Err(not_fitting(name, "an input with room for tokens_max tokens"));
+            return Err(not_fitting(
+                name,
+                "an input with room for tokens_max tokens",
+            ));
         }
     }
     Ok(filled)
@@ -132,7 +135,11 @@ fn check_image<'a>(
             "an FP32 or UINT8 input of the pipeline's channels, height and width",
         ));
     }
-    let zero = |text: &String| text.trim_start_matches('-').bytes().all(|b| b"0.".contains(&b));
+    let zero = |text: &String| {
+        text.trim_start_matches('-')
+            .bytes()
+            .all(|b| b"0.".contains(&b))
+    };
     let plain = image.scale == "1"
         && image.mean.iter().all(zero)
         && image.deviation.iter().all(|deviation| deviation == "1");
