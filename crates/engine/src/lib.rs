@@ -26,6 +26,7 @@ mod loading;
 mod mathematics;
 mod memory;
 mod model;
+mod proposal;
 mod run;
 mod signature;
 mod tensors;
@@ -35,6 +36,7 @@ pub use error::{InputError, LoadError, RunError};
 pub use loading::{Limits, Loading, Stage};
 pub use memory::MemoryBound;
 pub use model::{CheckedInputs, Model};
+pub use proposal::{OpenDimension, propose_signature};
 pub use run::Run;
 
 /// What receipts name: results are reproducible with this version and no other.
