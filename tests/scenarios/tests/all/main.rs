@@ -9,6 +9,7 @@ mod handover;
 mod payment;
 mod pushes;
 mod reproducible;
+mod serving;
 mod top_up;
 mod upgrade;
 mod walk;
