@@ -4,10 +4,15 @@
 //!
 //! Registered for no architecture, like `tract`'s portable kernels, and preferred to them by `boost`.
 
+mod lanes;
+mod matrix;
+
 use tract_onnx::prelude::tract_linalg::isa::IsaReq;
 use tract_onnx::prelude::tract_linalg::reduce::{MapReduce, Reduce};
 use tract_onnx::prelude::tract_linalg::routines::{Func, Routine, RoutineFactory};
 use tract_onnx::prelude::{TractResult, f16};
+
+pub(crate) use matrix::{MATRIX as MATRIX_F32, VECTOR as VECTOR_F32};
 
 pub(crate) const SOFTMAX_F32: &str = "stoa_softmax_f32";
 pub(crate) const SUM_F32: &str = "stoa_sum_f32";
@@ -121,7 +126,7 @@ fn add_lanes(sums: [f32; LANES]) -> f32 {
 /// Functions, 1980: `ln 2` in two parts, so that `k` times the first is exact), and `e^r` by its Taylor
 /// polynomial of degree 7, whose next term is below `(ln 2 / 2)^8 / 8! = 5.2e-9`, an eleventh of half a
 /// unit in the last place of 1.
-fn exponential(x: f32) -> f32 {
+pub(crate) fn exponential(x: f32) -> f32 {
     // Below -87.33 the result is not a normal number any more; it counts as zero. NaN stays NaN.
     const LOWEST: f32 = -87.33;
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
