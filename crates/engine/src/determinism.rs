@@ -81,6 +81,8 @@ pub(crate) fn establish() -> Result<(), LoadError> {
                 (Func::Softmax2, DatumType::F32, kernels::SOFTMAX_F32),
                 (Func::ReduceSum, DatumType::F32, kernels::SUM_F32),
                 (Func::ReduceSum, DatumType::F16, kernels::SUM_F16),
+                (Func::ReduceMax, DatumType::F32, kernels::MAX_F32),
+                (Func::ReduceMin, DatumType::F32, kernels::MIN_F32),
             ] {
                 let found = best_for(function, datatype, &machine).map(|routine| routine.name());
                 if found != Some(ours) {

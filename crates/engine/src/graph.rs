@@ -16,6 +16,7 @@ use tract_onnx::pb::{
 
 use crate::determinism;
 use crate::error::LoadError;
+use crate::exceptions;
 use crate::loading::Limits;
 use crate::onnx_file::Weight;
 
@@ -191,6 +192,7 @@ fn check_graph(
         }
     }
 
+    let half = exceptions::mentions_half(graph);
     for node in &graph.node {
         let name = if node.name.is_empty() {
             node.output.first().map_or("", String::as_str)
@@ -210,6 +212,12 @@ fn check_graph(
                 node: name.into(),
                 operator: operator.into(),
                 reason: why.into(),
+            });
+        }
+        if let Some(form) = exceptions::computed_wrongly(node, half) {
+            return Err(LoadError::UnsupportedOperator {
+                node: name.into(),
+                operator: format!("{operator} with {form}"),
             });
         }
         if !framework.op_register.0.contains_key(operator) {

@@ -17,6 +17,8 @@ pub(crate) use matrix::{MATRIX as MATRIX_F32, VECTOR as VECTOR_F32};
 pub(crate) const SOFTMAX_F32: &str = "stoa_softmax_f32";
 pub(crate) const SUM_F32: &str = "stoa_sum_f32";
 pub(crate) const SUM_F16: &str = "stoa_sum_f16";
+pub(crate) const MAX_F32: &str = "stoa_max_f32";
+pub(crate) const MIN_F32: &str = "stoa_min_f32";
 
 const LANES: usize = 4;
 
@@ -50,6 +52,28 @@ inventory::submit! {
         boost: 1,
         round_trip: false,
         factory: RoutineFactory::F16Reduce(|| Box::new(Sum)),
+    }
+}
+
+inventory::submit! {
+    Routine {
+        func: Func::ReduceMax,
+        arch: None,
+        isa: IsaReq::ANY,
+        boost: 1,
+        round_trip: false,
+        factory: RoutineFactory::F32Reduce(|| Box::new(Max)),
+    }
+}
+
+inventory::submit! {
+    Routine {
+        func: Func::ReduceMin,
+        arch: None,
+        isa: IsaReq::ANY,
+        boost: 1,
+        round_trip: false,
+        factory: RoutineFactory::F32Reduce(|| Box::new(Min)),
     }
 }
 
@@ -101,6 +125,53 @@ impl Reduce<f32> for Sum {
         }
         Ok(add_lanes(sums))
     }
+}
+
+/// The largest of a row; `tract`'s own would say `f32::MIN` of a row of minus infinities. NaN is not looked at.
+#[derive(Clone, Copy, Debug)]
+struct Max;
+
+impl Reduce<f32> for Max {
+    fn name(&self) -> &'static str {
+        MAX_F32
+    }
+
+    fn run_with_params(&self, row: &[f32], _: ()) -> TractResult<f32> {
+        Ok(extreme(row, f32::NEG_INFINITY, |a, b| a > b))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Min;
+
+impl Reduce<f32> for Min {
+    fn name(&self) -> &'static str {
+        MIN_F32
+    }
+
+    fn run_with_params(&self, row: &[f32], _: ()) -> TractResult<f32> {
+        Ok(extreme(row, f32::INFINITY, |a, b| a < b))
+    }
+}
+
+fn extreme(row: &[f32], start: f32, wins: impl Fn(f32, f32) -> bool) -> f32 {
+    let take = |best: &mut f32, element: f32| {
+        if wins(element, *best) {
+            *best = element;
+        }
+    };
+    let mut best = [start; LANES];
+    let (blocks, rest) = row.as_chunks::<LANES>();
+    for block in blocks {
+        for (best, element) in best.iter_mut().zip(block) {
+            take(best, *element);
+        }
+    }
+    let mut found = start;
+    for element in best.into_iter().chain(rest.iter().copied()) {
+        take(&mut found, element);
+    }
+    found
 }
 
 impl Reduce<f16> for Sum {

@@ -20,6 +20,7 @@ compile_error!("tensors travel little-endian and are copied as they are");
 mod analysis;
 mod determinism;
 mod error;
+mod exceptions;
 mod graph;
 mod kernels;
 mod loading;

@@ -200,6 +200,12 @@ fn compare(found: &Tensor, expected: &Tensor, relative: f64, absolute: f64) -> R
             Err("other values".into())
         };
     };
+    // Two neighbours of a number of FP16 are up to 2^-9 of it apart.
+    let relative = if found.datatype == DataType::FP16 {
+        relative.max(2_f64.powi(-9))
+    } else {
+        relative
+    };
     for (index, (a, b)) in a.into_iter().zip(b).enumerate() {
         let same = a == b || a.is_nan() && b.is_nan();
         let near = (a - b).abs() <= absolute.max(1e-6) + relative * b.abs();
