@@ -9,6 +9,7 @@ use crate::limits::{
 };
 use crate::manifest::{Card, Dimension, EvaluationClaim, Lineage, Manifest, TensorSpec};
 use crate::names::check_length;
+use crate::pipeline::{ColumnKind, PipelineKind};
 
 /// A single line that reads the way it is stored.
 pub(super) fn check_line(text: &str, min: u64, max: u64) -> Result<(), Problem> {
@@ -105,7 +106,7 @@ pub(super) fn check_claims(claims: &[EvaluationClaim]) -> Result<(), InvalidMani
     Ok(())
 }
 
-fn is_decimal(text: &str) -> bool {
+pub(super) fn is_decimal(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     match unsigned.split_once('.') {
@@ -168,6 +169,16 @@ pub(super) fn check_total(m: &Manifest) -> Result<(), InvalidManifest> {
     for claim in &m.claims {
         for text in [&claim.dataset, &claim.split, &claim.metric, &claim.value] {
             add(text);
+        }
+    }
+    // Its longest texts are columns and their categories; each entry counts like a label.
+    if let PipelineKind::Tabular(table) = &m.pipeline.kind {
+        for column in &table.columns {
+            add(&column.name);
+            add(&column.input);
+            if let ColumnKind::Category { values, .. } = &column.kind {
+                values.iter().for_each(|value| add(value));
+            }
         }
     }
     let given = given as u64;
