@@ -139,7 +139,10 @@ pub fn record(proposal: u64, outcome: Result<(), Failure>) {
                 state.failures.insert(proposal, Cbor(failure));
             }
         }
-        state.set_progress(proposal, &progress);
+        let terms = state
+            .terms_of(proposal)
+            .expect("BUG: an adopted proposal without terms");
+        state.set_progress(proposal, &progress, &terms);
     });
 }
 
