@@ -93,7 +93,7 @@ fn should_count_every_neuron_anew_when_the_rules_of_power_change() {
         delay(user(10), key_of(user(10), memo), MIN_DELAY as u32);
     }
     let open = propose(1, keys[0], motion());
-    propose(
+    let adopted = propose(
         9,
         whale,
         change(NervousSystemParameters {
@@ -102,10 +102,8 @@ fn should_count_every_neuron_anew_when_the_rules_of_power_change() {
             ..Default::default()
         }),
     );
-    let mut jobs = runtime::take_jobs();
-    for job in &mut jobs {
-        let _finished = poll(job);
-    }
+    let mut execution: Running<()> = Box::pin(crate::execution::execute(adopted));
+    assert!(poll(&mut execution).is_some());
     assert_eq!(
         error_of(command(user(1), keys[0], motion())),
         ErrorType::ResourceExhausted,
