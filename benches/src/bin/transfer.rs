@@ -40,7 +40,10 @@ fn main() {
 
         let target = tempfile::tempdir().expect("a temporary folder");
         let start = Instant::now();
-        let proven = registry.proven_version(pushed.version).await.expect("proven");
+        let proven = registry
+            .proven_version(pushed.version)
+            .await
+            .expect("proven");
         let source = Source::of(&publisher.connection, &registry, &proven)
             .await
             .expect("placed");
@@ -62,14 +65,24 @@ fn main() {
             &["what", "MiB", "seconds", "MB/s", "times native"],
         );
         table.note("The embedded network and the client share one machine; native code in the dev profile, as tests run it.");
-        table.row(&row("natively: hash every chunk and the file, copy, sync", size, native));
         table.row(&row(
-            &format!("push: {copies} copies to {copies} shards, every chunk hashed by client and shard"),
+            "natively: hash every chunk and the file, copy, sync",
+            size,
+            native,
+        ));
+        table.row(&row(
+            &format!(
+                "push: {copies} copies to {copies} shards, every chunk hashed by client and shard"
+            ),
             pushed.sent_bytes,
             push_time,
         ));
         table.row(&row("push again: nothing to send", size, again_time));
-        table.row(&row("pull: proven, every chunk and file hashed, written, synced", size, pull_time));
+        table.row(&row(
+            "pull: proven, every chunk and file hashed, written, synced",
+            size,
+            pull_time,
+        ));
         table.publish("transfer");
     });
 }

@@ -30,7 +30,12 @@
 //!  26 RELEASES      set: shard number · digest that it may let go of
 //!  27 WATCHED       map: digest of a proposed version -> proposal that somebody noted
 //!  28-39            the registry's, not used yet
-//!  40-59            the fleet's (shards, placement, repair)
+//!  40 FLEET_SETTINGS cell: the fleet's policy, the module of new shards
+//!  41 FLEET_MEMBERS map: shard number -> role, what it last said
+//!  42 FLEET_JOBS    map: id -> job
+//!  43 FLEET_QUEUE   set: time · id, of jobs that have not ended
+//!  44 FLEET_MODULE  map: hash -> chunk of the module of new shards
+//!  45-59            the fleet's, not used yet
 //!  60-69            the routes' (inference canisters)
 //! ```
 
@@ -48,6 +53,11 @@ pub const VERSIONS: MemoryId = MemoryId::new(7);
 pub const MANIFESTS: MemoryId = MemoryId::new(8);
 pub const PLACEMENTS: MemoryId = MemoryId::new(9);
 pub const CHUNK_PLACES: MemoryId = MemoryId::new(10);
+pub const FLEET_SETTINGS: MemoryId = MemoryId::new(40);
+pub const FLEET_MEMBERS: MemoryId = MemoryId::new(41);
+pub const FLEET_JOBS: MemoryId = MemoryId::new(42);
+pub const FLEET_QUEUE: MemoryId = MemoryId::new(43);
+pub const FLEET_MODULE: MemoryId = MemoryId::new(44);
 pub const AUDIT_INDEX: MemoryId = MemoryId::new(11);
 pub const AUDIT_DATA: MemoryId = MemoryId::new(12);
 pub const AUDIT_HASHES: MemoryId = MemoryId::new(13);

@@ -33,10 +33,14 @@ pub enum Task {
     Index,
     /// The canister's own cycles.
     Cycles,
+    /// What the fleet has to do.
+    Fleet,
+    /// How the shards are.
+    FleetWatch,
 }
 
 impl Task {
-    pub const ALL: [Task; 7] = [
+    pub const ALL: [Task; 9] = [
         Task::Deposits,
         Task::Sweep,
         Task::Proposals,
@@ -44,6 +48,8 @@ impl Task {
         Task::Releases,
         Task::Index,
         Task::Cycles,
+        Task::Fleet,
+        Task::FleetWatch,
     ];
 }
 
@@ -69,6 +75,13 @@ pub trait Runtime {
         callee: Principal,
         method: &'static str,
         argument: Vec<u8>,
+    ) -> Result<Vec<u8>, CallFailure>;
+    /// A call of the management canister, which always answers: without a bound, so that the outcome is known.
+    async fn manage(
+        &self,
+        method: &'static str,
+        argument: Vec<u8>,
+        cycles: u128,
     ) -> Result<Vec<u8>, CallFailure>;
     fn set_certified_data(&self, root_hash: &[u8; 32]);
     /// Only within a query.
@@ -162,6 +175,24 @@ impl Runtime for Ic {
                             | RejectCode::DestinationInvalid)
                     ),
                 },
+                message: failed.to_string(),
+            })
+    }
+
+    async fn manage(
+        &self,
+        method: &'static str,
+        argument: Vec<u8>,
+        cycles: u128,
+    ) -> Result<Vec<u8>, CallFailure> {
+        let answer = ic_cdk::call::Call::unbounded_wait(Principal::management_canister(), method)
+            .take_raw_args(argument)
+            .with_cycles(cycles)
+            .await;
+        answer
+            .map(|response| response.into_bytes())
+            .map_err(|failed| CallFailure {
+                is_unknown: false,
                 message: failed.to_string(),
             })
     }

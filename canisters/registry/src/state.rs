@@ -21,6 +21,7 @@ use stoa_types::manifest::Manifest;
 
 use crate::blocks;
 use crate::certification;
+use crate::fleet::Fleet;
 use crate::memory::{self, RawMemory, Stable};
 use crate::parameters;
 use crate::runtime::Runtime;
@@ -95,6 +96,7 @@ pub struct State {
     pub notices: StableBTreeMap<(Principal, Digest), NoticeRecord, Stable>,
     pub releases: StableBTreeSet<(u16, Digest), Stable>,
     pub watched: StableBTreeMap<Digest, u64, Stable>,
+    pub fleet: Fleet,
 }
 
 /// What a new registry starts with.
@@ -194,6 +196,7 @@ impl State {
             notices: StableBTreeMap::init(manager.get(memory::NOTICES)),
             releases: StableBTreeSet::init(manager.get(memory::RELEASES)),
             watched: StableBTreeMap::init(manager.get(memory::WATCHED)),
+            fleet: Fleet::open(&manager),
         }
     }
 

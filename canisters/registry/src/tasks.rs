@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::guard::TaskGuard;
 use crate::runtime::{Runtime, Task};
 use crate::state::{self, with_mut};
-use crate::{cycles, deposits, notices, proposals, release, sweep};
+use crate::{cycles, deposits, fleet, notices, proposals, release, sweep};
 
 /// A timer may be late where the network is busy.
 const LOST_AFTER_NANOS: u64 = 300 * 1_000_000_000;
@@ -48,6 +48,8 @@ pub async fn run(runtime: &impl Runtime, task: Task) {
         Task::Releases => release::run(runtime).await,
         Task::Index => with_mut(|state| state::bring_up(state, runtime)),
         Task::Cycles => cycles::run(runtime).await,
+        Task::Fleet => fleet::jobs::run(runtime).await,
+        Task::FleetWatch => fleet::watch::run(runtime).await,
     }
     drop(guard);
 }

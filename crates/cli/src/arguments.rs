@@ -321,7 +321,8 @@ mod tests {
             .expect("BUG: there is `stoa model`");
         let mut text = model.render_help().to_string();
         for command in model.get_subcommands_mut() {
-            text += &format!("\n---- {}\n{}", command.get_name(), command.render_help());
+            let help = command.render_help();
+            text += &format!("\n---- {}\n{help}", command.get_name());
         }
         insta::assert_snapshot!(text);
     }

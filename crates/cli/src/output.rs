@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn should_align_a_table_and_end_lines_where_they_end() {
-        let rows = [vec!["long name".to_owned(), "x".to_owned()], vec!["é".to_owned(), String::new()]];
+        let rows = [
+            vec!["long name".to_owned(), "x".to_owned()],
+            vec!["é".to_owned(), String::new()],
+        ];
         let table = columns(&["A", "B"], &rows);
         assert_eq!(table, ["A          B", "long name  x", "é"]);
     }

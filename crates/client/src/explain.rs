@@ -95,9 +95,9 @@ impl Explain for BeginUploadError {
                         "the storage deposit is {needed} ICP with the ledger fee, and the account has {} ICP: send ICP to it (`stoa identity` shows it) and push again",
                         format_tokens(*balance_e8s)
                     ),
-                    DepositRefusal::Other { message } => format!(
-                        "the ledger refuses the storage deposit of {needed} ICP: {message}"
-                    ),
+                    DepositRefusal::Other { message } => {
+                        format!("the ledger refuses the storage deposit of {needed} ICP: {message}")
+                    }
                 }
             }
             Self::DepositUnknown { message } => format!(
@@ -192,7 +192,10 @@ impl Explain for NoteProposalError {
             Self::AnonymousCaller => ANONYMOUS.to_owned(),
             Self::NotFound { version } => unknown_version(version),
             Self::WrongStatus { status } => {
-                format!("this version is {}: there is nothing to decide", status_name(*status))
+                format!(
+                    "this version is {}: there is nothing to decide",
+                    status_name(*status)
+                )
             }
             Self::OtherProposal { reason } => {
                 format!("the proposal is not about this version: {reason}")

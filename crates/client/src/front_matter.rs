@@ -137,7 +137,10 @@ mod tests {
     #[test]
     fn should_read_a_card_with_the_line_ends_of_windows() {
         let card = parse_card("---\r\nlanguage: en\r\n---\r\n# Title\r\n").unwrap();
-        assert_eq!((card.language, card.markdown), (vec!["en".to_owned()], "# Title\n".to_owned()));
+        assert_eq!(
+            (card.language, card.markdown),
+            (vec!["en".to_owned()], "# Title\n".to_owned())
+        );
     }
 
     #[test]

@@ -63,7 +63,8 @@ struct PipelineToml {
 
 impl PipelineToml {
     fn kind(&mut self) -> Result<PipelineKind, String> {
-        let absent = |name| format!("pipeline.kind is \"{name}\", but there is no [pipeline.{name}]");
+        let absent =
+            |name| format!("pipeline.kind is \"{name}\", but there is no [pipeline.{name}]");
         let kind = match self.kind {
             PipelineKindToml::Tensors => PipelineKind::Tensors,
             PipelineKindToml::Text => {

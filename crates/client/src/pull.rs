@@ -199,11 +199,7 @@ impl<'a> Saving<'a> {
 
 impl<'a> OpenFile<'a> {
     /// Opens the partial file; takes its good chunks and cuts off what follows them.
-    fn resume(
-        file: &'a FileEntry,
-        path: PathBuf,
-        progress: &mut impl FnMut(u64),
-    ) -> Result<Self> {
+    fn resume(file: &'a FileEntry, path: PathBuf, progress: &mut impl FnMut(u64)) -> Result<Self> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(ClientError::file(parent))?;
         }

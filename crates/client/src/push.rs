@@ -54,13 +54,17 @@ impl Default for PushOptions {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PushProgress {
     /// The registry may take this much, ledger fee included.
-    Approved { e8s: u64 },
+    Approved {
+        e8s: u64,
+    },
     /// Counted once for each copy of a chunk.
     Planned {
         missing_bytes: u64,
         present_bytes: u64,
     },
-    Stored { bytes: u64 },
+    Stored {
+        bytes: u64,
+    },
     Sealing,
 }
 
@@ -231,7 +235,9 @@ async fn seal(
             Err(SealError::WrongStatus {
                 status: VersionStatus::Sealed,
             }) => return Ok(()),
-            Err(SealError::Busy | SealError::ShardFailed { .. }) if attempt < BEGIN_ATTEMPTS_MAX => {
+            Err(SealError::Busy | SealError::ShardFailed { .. })
+                if attempt < BEGIN_ATTEMPTS_MAX =>
+            {
                 backoff.wait().await;
             }
             answer => return answer.accepted(),

@@ -7,9 +7,9 @@ use stoa_registry_api::{
     CertifiedResolution, CertifiedVersion, ClaimPublisherResult, DepositQuote,
     DescribeVersionResult, GetModelResult, GetVersionCertifiedResult, GetVersionError,
     GetVersionResult, LineageArgs, LineageResult, ListModelVersionsArgs, ListModelVersionsResult,
-    ListVersionsArgs, NoteProposalArgs, NoteProposalResult, PublisherInfo, ResolveCertifiedResult, SealResult,
-    SearchArgs, SearchResult, SetAliasArgs, SetAliasResult, SetPriceResult, SubmitResult,
-    VersionInfo, VersionStatus, VersionSummary, WithdrawResult,
+    ListVersionsArgs, NoteProposalArgs, NoteProposalResult, PublisherInfo, ResolveCertifiedResult,
+    SealResult, SearchArgs, SearchResult, SetAliasArgs, SetAliasResult, SetPriceResult,
+    SubmitResult, VersionInfo, VersionStatus, VersionSummary, WithdrawResult,
 };
 use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
@@ -320,16 +320,17 @@ pub fn verify_resolution(
     let proven = tree
         .value_or_absence(&[b"alias", asked.as_bytes()])?
         .map(|leaf| {
-            <[u8; 32]>::try_from(leaf).map(Sha256).map_err(|_| {
-                VerificationError::Malformed {
+            <[u8; 32]>::try_from(leaf)
+                .map(Sha256)
+                .map_err(|_| VerificationError::Malformed {
                     part: "witness",
                     reason: format!("a digest of {} bytes", leaf.len()),
-                }
-            })
+                })
         })
         .transpose()?;
     if proven != answer.version {
-        let text = |version: Option<Sha256>| version.map_or("nothing".to_owned(), |v| v.to_string());
+        let text =
+            |version: Option<Sha256>| version.map_or("nothing".to_owned(), |v| v.to_string());
         return Err(VerificationError::Contradicted {
             what: format!("what {asked} points to"),
             claimed: text(answer.version),

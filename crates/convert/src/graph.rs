@@ -161,7 +161,9 @@ fn info(value: &Value, is_input: bool) -> ValueInfoProto {
             value: match extent {
                 Some(extent) => Some(dimension::Value::DimValue(*extent as i64)),
                 None if axis == 0 => Some(dimension::Value::DimParam("batch".to_owned())),
-                None if is_input => Some(dimension::Value::DimParam(format!("{}_{axis}", value.name))),
+                None if is_input => {
+                    Some(dimension::Value::DimParam(format!("{}_{axis}", value.name)))
+                }
                 // Follows from the inputs; what it is called is for the one who analyses the graph.
                 None => None,
             },

@@ -15,7 +15,10 @@ pub(crate) fn convert(model: &Model, weights: &Weights) -> Result<Vec<u8>> {
     for input in &inputs {
         graph.input(input.clone());
     }
-    let names: Vec<String> = output_names.iter().map(|name| graph.reserve(name)).collect();
+    let names: Vec<String> = output_names
+        .iter()
+        .map(|name| graph.reserve(name))
+        .collect();
     let values = evaluate(&mut graph, model, weights, inputs)?;
     // Also where the output is an input, or one value is two outputs.
     let outputs: Vec<Value> = values
@@ -111,7 +114,11 @@ fn declared_input(layer: &Layer) -> Result<Value> {
 
 fn output_names(model: &Model) -> Vec<String> {
     match model {
-        Model::Sequential { layers } => layers.last().map(|layer| layer.name.clone()).into_iter().collect(),
+        Model::Sequential { layers } => layers
+            .last()
+            .map(|layer| layer.name.clone())
+            .into_iter()
+            .collect(),
         Model::Functional { outputs, .. } => {
             outputs.iter().map(|output| output.layer.clone()).collect()
         }

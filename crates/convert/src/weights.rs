@@ -169,7 +169,9 @@ impl Encoding {
         };
         match self {
             Self::Float32 => words().map(f32::from_le_bytes).collect(),
-            Self::Int32 => words().map(|word| i32::from_le_bytes(word) as f32).collect(),
+            Self::Int32 => words()
+                .map(|word| i32::from_le_bytes(word) as f32)
+                .collect(),
             Self::Float16 => halves().map(from_half).collect(),
             Self::Uint8 => bytes.iter().map(|byte| f32::from(*byte)).collect(),
             // In 64 bits and rounded once, as TensorFlow.js does.
@@ -219,13 +221,26 @@ mod tests {
 
     #[test]
     fn should_cut_tensors_out_of_shards_that_end_anywhere() {
-        let bytes: Vec<u8> = [1.0_f32, -2.5, 3.0].iter().flat_map(|f| f.to_le_bytes()).collect();
-        let group = group(vec![entry("d/kernel", &[2], "float32"), entry("m/d/bias", &[1], "float32")]);
+        let bytes: Vec<u8> = [1.0_f32, -2.5, 3.0]
+            .iter()
+            .flat_map(|f| f.to_le_bytes())
+            .collect();
+        let group = group(vec![
+            entry("d/kernel", &[2], "float32"),
+            entry("m/d/bias", &[1], "float32"),
+        ]);
         let weights = Weights::read(&[group], |path| {
-            Ok(if path == "a.bin" { bytes[..5].to_vec() } else { bytes[5..].to_vec() })
+            Ok(if path == "a.bin" {
+                bytes[..5].to_vec()
+            } else {
+                bytes[5..].to_vec()
+            })
         })
         .unwrap();
-        assert_eq!(weights.find("d", "kernel").unwrap().unwrap().data, [1.0, -2.5]);
+        assert_eq!(
+            weights.find("d", "kernel").unwrap().unwrap().data,
+            [1.0, -2.5]
+        );
         assert_eq!(weights.find("d", "bias").unwrap().unwrap().data, [3.0]);
         assert_eq!(weights.find("d", "gamma").unwrap(), None);
     }
@@ -233,7 +248,11 @@ mod tests {
     #[test]
     fn should_dequantize_as_the_manifest_says() {
         let quantized = |dtype: &str, scale, min| WeightEntry {
-            quantization: Some(Quantization { dtype: dtype.to_owned(), scale, min }),
+            quantization: Some(Quantization {
+                dtype: dtype.to_owned(),
+                scale,
+                min,
+            }),
             ..entry(dtype, &[1], "float32")
         };
         let group = group(vec![
@@ -244,7 +263,11 @@ mod tests {
         let mut bytes = vec![7, 0x01, 0x01];
         bytes.extend(0xc100_u16.to_le_bytes());
         let weights = Weights::read(&[group], |path| {
-            Ok(if path == "a.bin" { bytes.clone() } else { Vec::new() })
+            Ok(if path == "a.bin" {
+                bytes.clone()
+            } else {
+                Vec::new()
+            })
         })
         .unwrap();
         assert_eq!(weights.by_name["uint8"].data, [2.5]);

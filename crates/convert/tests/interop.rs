@@ -136,7 +136,11 @@ fn should_compute_what_tensorflow_js_computes() {
     for model in models {
         let name = model.file_name().unwrap().to_str().unwrap().to_owned();
         let onnx = converted(&model);
-        assert_eq!(onnx, converted(&model), "{name}: equal files give equal bytes");
+        assert_eq!(
+            onnx,
+            converted(&model),
+            "{name}: equal files give equal bytes"
+        );
         let loaded = load(onnx);
         for case in cases(&std::fs::read(model.join("cases.json")).unwrap()) {
             assert_equal(&name, &loaded, &case);
@@ -172,7 +176,11 @@ fn should_compute_what_tensorflow_js_computes_with_a_published_spam_filter() {
         sentence(&[1.0, 3.0, 4.0, 2.0]),
         (0..20).map(|word| f64::from(1983 + word)).collect(),
     ];
-    rows.extend((0..61).map(|row| (0..20).map(|word| f64::from((row * 33 + word * 7) % 2003)).collect()));
+    rows.extend((0..61).map(|row| {
+        (0..20)
+            .map(|word| f64::from((row * 33 + word * 7) % 2003))
+            .collect()
+    }));
     let case = Case {
         inputs: vec![Numbers {
             shape: vec![rows.len() as u64, 20],

@@ -110,10 +110,7 @@ pub fn propose_signature(
             })
         })
         .collect::<Result<Vec<_>, LoadError>>()?;
-    Ok(Signature {
-        outputs,
-        ..given
-    })
+    Ok(Signature { outputs, ..given })
 }
 
 fn inputs(
@@ -132,7 +129,10 @@ fn inputs(
                 malformed(format!("input `{}` has no type that travels", input.name))
             })?;
             let declared = input.shape.ok_or_else(|| {
-                malformed(format!("input `{}` does not say how many dimensions it has", input.name))
+                malformed(format!(
+                    "input `{}` does not say how many dimensions it has",
+                    input.name
+                ))
             })?;
             let names = infos
                 .get(input.name.as_str())
@@ -167,7 +167,10 @@ fn inputs(
 }
 
 fn dimension_names(info: &ValueInfoProto) -> Vec<Option<String>> {
-    let value = info.r#type.as_ref().and_then(|r#type| r#type.value.as_ref());
+    let value = info
+        .r#type
+        .as_ref()
+        .and_then(|r#type| r#type.value.as_ref());
     let Some(type_proto::Value::TensorType(tensor)) = value else {
         return Vec::new();
     };

@@ -39,7 +39,10 @@ impl CommandLine {
             .env("STOA_IDENTITY", format!("dev:{}", self.identity))
             .env("STOA_CONFIG_DIR", self.folder.path())
             .env("STOA_HOME", self.folder.path())
-            .env("STOA_DEPLOYMENT", self.folder.path().join("deployment.json"))
+            .env(
+                "STOA_DEPLOYMENT",
+                self.folder.path().join("deployment.json"),
+            )
             .stdin(Stdio::null());
         command
     }
@@ -64,7 +67,8 @@ impl CommandLine {
     pub fn error(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(!output.status.success(), "stoa {}", arguments.join(" "));
-        let error: Value = serde_json::from_slice(&output.stderr).expect("--json prints errors as JSON");
+        let error: Value =
+            serde_json::from_slice(&output.stderr).expect("--json prints errors as JSON");
         error["error"].as_str().expect("a text").to_owned()
     }
 

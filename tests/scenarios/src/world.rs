@@ -102,8 +102,7 @@ impl World {
     pub async fn actor_at_command_line(&self) -> (Actor, CommandLine) {
         let name = hex::encode(random::<16>());
         let actor = self.actor_with(Arc::new(development_identity(&name))).await;
-        let command_line =
-            CommandLine::new(&self.deployment, actor.connection.endpoint(), &name);
+        let command_line = CommandLine::new(&self.deployment, actor.connection.endpoint(), &name);
         (actor, command_line)
     }
 

@@ -3,6 +3,7 @@
 mod decisions;
 mod deposits;
 mod details;
+mod fleet;
 mod lineage;
 mod models;
 mod parameters;
@@ -17,6 +18,7 @@ use stoa_types::manifest::Manifest;
 pub use decisions::*;
 pub use deposits::*;
 pub use details::*;
+pub use fleet::*;
 pub use lineage::*;
 pub use models::*;
 pub use parameters::*;
@@ -375,6 +377,19 @@ pub enum AuditAction {
     },
     SetParameters {
         parameters: RegistryParameters,
+    },
+    /// A shard belongs to the fleet from now on.
+    AddedShard {
+        shard: Principal,
+    },
+    /// What it holds moves elsewhere.
+    RetiredShard {
+        shard: Principal,
+    },
+    SetFleetPolicy,
+    /// The code of new shards.
+    SetShardModule {
+        module: Sha256,
     },
     /// The layout of stable memory changed with an upgrade.
     Migrated {

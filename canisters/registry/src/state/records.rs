@@ -416,6 +416,17 @@ pub enum Action {
     SetParameters {
         parameters: Parameters,
     },
+    AddedShard {
+        shard: Principal,
+    },
+    RetiredShard {
+        shard: Principal,
+    },
+    SetFleetPolicy,
+    SetShardModule {
+        #[serde(with = "digest")]
+        module: Sha256,
+    },
     Migrated {
         from_layout: u32,
         to_layout: u32,

@@ -41,7 +41,11 @@ pub struct Init {
     #[arg(long)]
     pub name: Option<String>,
     /// Version number by SemVer
-    #[arg(long = "model-version", value_name = "VERSION", default_value = "1.0.0")]
+    #[arg(
+        long = "model-version",
+        value_name = "VERSION",
+        default_value = "1.0.0"
+    )]
     pub version: String,
     /// SPDX licence expression; the card's where absent
     #[arg(long)]

@@ -73,7 +73,13 @@ fn commands(
         &["infer", name, input],
         &["receipt", "verify", "latest"],
         &[
-            "model", "verify", name, "--receipt", "latest", "--input", input,
+            "model",
+            "verify",
+            name,
+            "--receipt",
+            "latest",
+            "--input",
+            input,
         ],
         &["top-up", "--wait"],
     ];

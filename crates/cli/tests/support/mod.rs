@@ -48,7 +48,12 @@ impl Stoa {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
-        for name in ["STOA_ENDPOINT", "STOA_IDENTITY", "STOA_DEPLOYMENT", "STOA_PUBLISHER"] {
+        for name in [
+            "STOA_ENDPOINT",
+            "STOA_IDENTITY",
+            "STOA_DEPLOYMENT",
+            "STOA_PUBLISHER",
+        ] {
             command.env_remove(name);
         }
         let canisters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/canisters");

@@ -8,7 +8,7 @@ pub(super) fn spdx(text: &str) -> Option<String> {
     if spdx::Expression::parse(text).is_ok() {
         return Some(text.to_owned());
     }
-    let same = |license: &&spdx::identifiers::License| license.name.eq_ignore_ascii_case(text);
+    let same = |license: &&spdx::License| license.name.eq_ignore_ascii_case(text);
     let license = spdx::identifiers::LICENSES.iter().find(same)?;
     Some(license.name.to_owned())
 }
@@ -18,7 +18,12 @@ pub(super) fn task(folder: &Folder) -> Option<String> {
     if folder.modules.is_array() {
         return Some("sentence-similarity".to_owned());
     }
-    if folder.metadata.get("packageName").and_then(|name| name.as_str()) == Some("@teachablemachine/image") {
+    if folder
+        .metadata
+        .get("packageName")
+        .and_then(|name| name.as_str())
+        == Some("@teachablemachine/image")
+    {
         return Some("image-classification".to_owned());
     }
     let class = folder.config.get("architectures")?.get(0)?.as_str()?;

@@ -51,7 +51,8 @@ pub(super) fn pipeline(
     labels: &[String],
     to_do: &mut Vec<String>,
 ) -> Option<ImagePipeline> {
-    let (preprocessing, activation) = match (of_hugging_face(folder), of_teachable_machine(folder)) {
+    let (preprocessing, activation) = match (of_hugging_face(folder), of_teachable_machine(folder))
+    {
         (Some(preprocessing), _) => (preprocessing, None),
         // Its networks end in a softmax of their own.
         (None, Some(preprocessing)) => (preprocessing, Some(Activation::None)),
@@ -99,12 +100,15 @@ fn answer(
         .iter()
         .find(|output| output.datatype == DataType::FP32 && output.shape.len() == 2);
     match (task, scores) {
-        ("image-classification", Some(output)) => match (classes(output, labels, false), activation) {
-            (AnswerKind::Classes(classes), Some(activation)) => {
-                AnswerKind::Classes(Classes { activation, ..classes })
+        ("image-classification", Some(output)) => {
+            match (classes(output, labels, false), activation) {
+                (AnswerKind::Classes(classes), Some(activation)) => AnswerKind::Classes(Classes {
+                    activation,
+                    ..classes
+                }),
+                (answer, _) => answer,
             }
-            (answer, _) => answer,
-        },
+        }
         _ => AnswerKind::Tensors,
     }
 }
@@ -145,7 +149,8 @@ impl Preprocessing {
 
 fn of_hugging_face(folder: &Folder) -> Option<Preprocessing> {
     let config = folder.preprocessor.as_object()?;
-    let flag = |key: &str, default: bool| config.get(key).and_then(Json::as_bool).unwrap_or(default);
+    let flag =
+        |key: &str, default: bool| config.get(key).and_then(Json::as_bool).unwrap_or(default);
     if !flag("do_resize", true) {
         return None;
     }

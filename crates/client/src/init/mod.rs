@@ -141,16 +141,9 @@ fn default_dimension(open: &stoa_engine::OpenDimension) -> Dimension {
 
 /// A manifest whose model does not load would be voted on for nothing.
 fn check_loads(file: &ModelFile, signature: &Signature) -> Result<()> {
-    let loaded = stoa_engine::load(
-        file.onnx.clone(),
-        signature,
-        stoa_engine::Limits::default(),
-    );
+    let loaded = stoa_engine::load(file.onnx.clone(), signature, stoa_engine::Limits::default());
     loaded.map(drop).map_err(|error| {
-        ClientError::Failed(format!(
-            "{} would not run on chain: {error}",
-            file.path
-        ))
+        ClientError::Failed(format!("{} would not run on chain: {error}", file.path))
     })
 }
 

@@ -113,7 +113,10 @@ fn collect(root: &Path, folder: &Path, depth: usize, found: &mut Vec<String>) ->
             if depth < DEPTH_MAX && !hidden {
                 collect(root, &path, depth + 1, found)?;
             }
-        } else if path.extension().is_some_and(|extension| extension == "onnx") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "onnx")
+        {
             found.extend(relative(root, &path));
         }
     }

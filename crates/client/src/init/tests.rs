@@ -17,7 +17,10 @@ fn options() -> InitOptions {
 /// A folder with a TensorFlow.js model of these layers, all weights 0.5.
 fn layers_model(layers: &[Json], weights: &[(&str, &[u64])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let elements: u64 = weights.iter().map(|(_, shape)| shape.iter().product::<u64>()).sum();
+    let elements: u64 = weights
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<u64>())
+        .sum();
     let bytes: Vec<u8> = (0..elements).flat_map(|_| 0.5_f32.to_le_bytes()).collect();
     std::fs::write(folder.path().join("weights.bin"), bytes).unwrap();
     let entries: Vec<Json> = weights
@@ -55,7 +58,11 @@ fn text_model() -> TempDir {
     init(folder.path(), &options()).unwrap();
     std::fs::remove_file(folder.path().join("model.json")).unwrap();
     std::fs::remove_file(folder.path().join("model.toml")).unwrap();
-    write(&folder, "tokenizer.json", r#"{"added_tokens": [{"id": 0, "content": "[PAD]"}]}"#);
+    write(
+        &folder,
+        "tokenizer.json",
+        r#"{"added_tokens": [{"id": 0, "content": "[PAD]"}]}"#,
+    );
     folder
 }
 
@@ -71,12 +78,22 @@ fn should_describe_a_tensorflow_js_model_and_say_what_it_was_made_from() {
     let done = init(folder.path(), &options()).unwrap();
     let manifest = &done.model.manifest;
     assert_eq!(done.converted, Some(folder.path().join("model.onnx")));
-    let paths: Vec<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
-    assert_eq!(paths, ["labels.txt", "model.json", "model.onnx", "weights.bin"]);
+    let paths: Vec<&str> = manifest
+        .files
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
+    assert_eq!(
+        paths,
+        ["labels.txt", "model.json", "model.onnx", "weights.bin"]
+    );
     assert_eq!(manifest.pipeline.labels, ["no", "yes"]);
     assert_eq!(manifest.license, "Apache-2.0");
     let input = &manifest.signature.inputs[0];
-    assert_eq!((input.name.as_str(), input.datatype), ("d_input", DataType::FP32));
+    assert_eq!(
+        (input.name.as_str(), input.datatype),
+        ("d_input", DataType::FP32)
+    );
     assert_eq!(input.shape[1], Dimension::Fixed(3));
     assert_eq!(manifest.signature.outputs[0].name, "d");
     assert!(done.to_do.iter().any(|what| what.starts_with("task")));
@@ -84,20 +101,31 @@ fn should_describe_a_tensorflow_js_model_and_say_what_it_was_made_from() {
     // Again: the same, unless it was asked for; then the same bytes.
     let refused = init(folder.path(), &options()).unwrap_err().to_string();
     assert!(refused.contains("--replace"), "{refused}");
-    let again = InitOptions { replace: true, ..options() };
-    assert_eq!(init(folder.path(), &again).unwrap().model.version(), done.model.version());
+    let again = InitOptions {
+        replace: true,
+        ..options()
+    };
+    assert_eq!(
+        init(folder.path(), &again).unwrap().model.version(),
+        done.model.version()
+    );
 }
 
 #[test]
 fn should_not_write_over_an_onnx_file_of_another_origin() {
     let folder = layers_model(
-        &[json!({"class_name": "Flatten", "config": {"name": "f", "batch_input_shape": [null, 3, 1]}})],
+        &[
+            json!({"class_name": "Flatten", "config": {"name": "f", "batch_input_shape": [null, 3, 1]}}),
+        ],
         &[],
     );
     write(&folder, "model.onnx", "mine");
     let refused = init(folder.path(), &options()).unwrap_err().to_string();
     assert!(refused.contains("--model model.onnx"), "{refused}");
-    assert_eq!(std::fs::read(folder.path().join("model.onnx")).unwrap(), b"mine");
+    assert_eq!(
+        std::fs::read(folder.path().join("model.onnx")).unwrap(),
+        b"mine"
+    );
 }
 
 #[test]
@@ -118,18 +146,30 @@ fn should_describe_a_text_classifier_in_the_layout_of_hugging_face() {
         "tokenizer_config.json",
         r#"{"model_max_length": 1000000000000000019884624838656, "padding_side": "left", "pad_token": {"content": "[PAD]"}}"#,
     );
-    let options = InitOptions { license: None, ..options() };
+    let options = InitOptions {
+        license: None,
+        ..options()
+    };
     let done = init(folder.path(), &options).unwrap();
     let manifest = &done.model.manifest;
-    assert_eq!((manifest.license.as_str(), manifest.task.as_str()), ("MIT", "text-classification"));
+    assert_eq!(
+        (manifest.license.as_str(), manifest.task.as_str()),
+        ("MIT", "text-classification")
+    );
     assert_eq!(manifest.card.tags, ["spam"]);
     assert_eq!(manifest.card.datasets, ["sms"]);
     assert_eq!(manifest.pipeline.labels, ["ham", "spam"]);
     let PipelineKind::Text(text) = &manifest.pipeline.kind else {
         panic!("{:?}", manifest.pipeline.kind);
     };
-    assert_eq!((text.ids.as_str(), text.mask.as_deref()), ("input_ids", None));
-    assert_eq!((text.tokens_max, text.padding.token.as_str()), (128, "[PAD]"));
+    assert_eq!(
+        (text.ids.as_str(), text.mask.as_deref()),
+        ("input_ids", None)
+    );
+    assert_eq!(
+        (text.tokens_max, text.padding.token.as_str()),
+        (128, "[PAD]")
+    );
     assert_eq!(text.padding.side, stoa_types::pipeline::Side::Left);
     let AnswerKind::Classes(classes) = &text.answer else {
         panic!("{:?}", text.answer);
@@ -142,8 +182,16 @@ fn should_describe_a_text_classifier_in_the_layout_of_hugging_face() {
 #[test]
 fn should_take_pooling_and_length_from_sentence_transformers() {
     let folder = text_model();
-    write(&folder, "modules.json", r#"[{"type": "sentence_transformers.models.Normalize"}]"#);
-    write(&folder, "1_Pooling/config.json", r#"{"pooling_mode_cls_token": true}"#);
+    write(
+        &folder,
+        "modules.json",
+        r#"[{"type": "sentence_transformers.models.Normalize"}]"#,
+    );
+    write(
+        &folder,
+        "1_Pooling/config.json",
+        r#"{"pooling_mode_cls_token": true}"#,
+    );
     let done = init(folder.path(), &options()).unwrap();
     assert_eq!(done.model.manifest.task, "sentence-similarity");
     let PipelineKind::Text(text) = &done.model.manifest.pipeline.kind else {
@@ -171,14 +219,23 @@ fn should_describe_an_image_classifier_by_its_preprocessor() {
         r#"{"size": {"shortest_edge": 10}, "crop_size": 8, "do_center_crop": true, "resample": 3,
             "rescale_factor": 0.00392156862745098, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25]}"#,
     );
-    let options = InitOptions { task: Some("image-classification".to_owned()), ..options() };
+    let options = InitOptions {
+        task: Some("image-classification".to_owned()),
+        ..options()
+    };
     let manifest = init(folder.path(), &options).unwrap().model.manifest;
     let PipelineKind::Image(image) = manifest.pipeline.kind else {
         panic!("{:?}", manifest.pipeline.kind);
     };
-    assert_eq!((image.layout, image.resize), (ImageLayout::Nhwc, Resize::ShortestSide(10)));
+    assert_eq!(
+        (image.layout, image.resize),
+        (ImageLayout::Nhwc, Resize::ShortestSide(10))
+    );
     assert_eq!(image.scale, "0.00392156862745098");
-    assert_eq!((&image.mean[0][..], &image.deviation[2][..]), ("0.5", "0.25"));
+    assert_eq!(
+        (&image.mean[0][..], &image.deviation[2][..]),
+        ("0.5", "0.25")
+    );
 }
 
 #[test]
@@ -202,7 +259,9 @@ fn should_describe_a_model_of_teachable_machine() {
         panic!("{:?}", manifest.pipeline.kind);
     };
     assert_eq!(image.scale, "0.007874015748031496");
-    assert!(matches!(&image.answer, AnswerKind::Classes(classes) if classes.activation == Activation::None));
+    assert!(
+        matches!(&image.answer, AnswerKind::Classes(classes) if classes.activation == Activation::None)
+    );
 }
 
 #[test]
@@ -218,12 +277,20 @@ fn should_describe_the_committed_digits_model_from_its_files_alone() {
         ..InitOptions::default()
     };
     let found = init(folder.path(), &options).unwrap().model.manifest;
-    let by_hand = ModelDirectory::read(&committed, "publisher").unwrap().manifest;
+    let by_hand = ModelDirectory::read(&committed, "publisher")
+        .unwrap()
+        .manifest;
     assert_eq!(found.files, by_hand.files);
     assert_eq!(found.card, by_hand.card);
     assert_eq!(found.license, by_hand.license);
-    assert_eq!(found.signature.inputs[0].name, by_hand.signature.inputs[0].name);
-    assert_eq!(found.signature.outputs[0].shape[1], by_hand.signature.outputs[0].shape[1]);
+    assert_eq!(
+        found.signature.inputs[0].name,
+        by_hand.signature.inputs[0].name
+    );
+    assert_eq!(
+        found.signature.outputs[0].shape[1],
+        by_hand.signature.outputs[0].shape[1]
+    );
 }
 
 #[test]
@@ -234,11 +301,15 @@ fn should_say_what_is_missing_and_what_to_do() {
         write(&several, name, "");
     }
     let unlicensed = layers_model(
-        &[json!({"class_name": "Flatten", "config": {"name": "f", "batch_input_shape": [null, 3, 1]}})],
+        &[
+            json!({"class_name": "Flatten", "config": {"name": "f", "batch_input_shape": [null, 3, 1]}}),
+        ],
         &[],
     );
     let recurrent = layers_model(
-        &[json!({"class_name": "LSTM", "config": {"name": "l", "batch_input_shape": [null, 3, 1]}})],
+        &[
+            json!({"class_name": "LSTM", "config": {"name": "l", "batch_input_shape": [null, 3, 1]}}),
+        ],
         &[],
     );
     let with = |license: Option<&str>| InitOptions {
@@ -247,13 +318,20 @@ fn should_say_what_is_missing_and_what_to_do() {
     };
     for (folder, options, expected) in [
         (&empty, options(), "optimum-cli export onnx"),
-        (&several, options(), "choose one with --model: a.onnx, onnx/b.onnx"),
+        (
+            &several,
+            options(),
+            "choose one with --model: a.onnx, onnx/b.onnx",
+        ),
         (&unlicensed, with(None), "name it in SPDX with --license"),
         (&unlicensed, with(Some("openrail")), "LicenseRef-<name>"),
         (&recurrent, options(), "layer \"l\" (LSTM) is recurrent"),
         (
             &unlicensed,
-            InitOptions { version: Some("1".to_owned()), ..options() },
+            InitOptions {
+                version: Some("1".to_owned()),
+                ..options()
+            },
             "\"1\" is no version number",
         ),
     ] {

@@ -105,7 +105,9 @@ fn padding_token(folder: &Folder) -> Option<String> {
         .or_else(|| named(folder.tokenizer.as_ref()?.get("padding")?))
         .or_else(|| {
             let added = folder.tokenizer.as_ref()?.get("added_tokens")?.as_array()?;
-            let texts = added.iter().filter_map(|token| token.get("content")?.as_str());
+            let texts = added
+                .iter()
+                .filter_map(|token| token.get("content")?.as_str());
             let mut pads = texts.filter(|text| ["[PAD]", "<pad>"].contains(text));
             pads.next().map(str::to_owned)
         })
@@ -123,7 +125,9 @@ fn answer(folder: &Folder, signature: &Signature, task: &str, labels: &[String])
             classes(output, labels, is_multi_label(folder))
         }),
         "sentence-similarity" | "feature-extraction" => match (floats(2), floats(3)) {
-            (Some(whole), _) if whole.name == "sentence_embedding" => embedding(whole, Pooling::None, false),
+            (Some(whole), _) if whole.name == "sentence_embedding" => {
+                embedding(whole, Pooling::None, false)
+            }
             (_, Some(tokens)) => embedding(tokens, pooling(folder), is_normalised(folder)),
             (Some(whole), None) => embedding(whole, Pooling::None, false),
             (None, None) => AnswerKind::Tensors,

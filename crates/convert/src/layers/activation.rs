@@ -41,7 +41,11 @@ fn named(call: &mut Call<'_>, name: &str, value: Value) -> Result<Value> {
         "relu" => call.elementwise("Relu", &value, &[]),
         "relu6" => clipped(call, &value, 6.0),
         "sigmoid" => call.elementwise("Sigmoid", &value, &[]),
-        "hardsigmoid" => with(call, "HardSigmoid", vec![float("alpha", 0.2), float("beta", 0.5)]),
+        "hardsigmoid" => with(
+            call,
+            "HardSigmoid",
+            vec![float("alpha", 0.2), float("beta", 0.5)],
+        ),
         "tanh" => call.elementwise("Tanh", &value, &[]),
         "elu" => with(call, "Elu", vec![float("alpha", 1.0)]),
         // ONNX' defaults are the constants of the paper, as TensorFlow's are.
@@ -85,7 +89,9 @@ fn gelu_by_tanh(call: &mut Call<'_>, value: &Value) -> Value {
     let factor = call.graph.float("cubic", 0.044_715);
     let small = call.elementwise("Mul", &cube, &[&factor]);
     let sum = call.elementwise("Add", value, &[&small.name]);
-    let root = call.graph.float("root", (2.0 / std::f32::consts::PI).sqrt());
+    let root = call
+        .graph
+        .float("root", (2.0 / std::f32::consts::PI).sqrt());
     let scaled = call.elementwise("Mul", &sum, &[&root]);
     let gate = call.elementwise("Tanh", &scaled, &[]);
     gelu_of_gate(call, value, &gate)
@@ -120,6 +126,9 @@ pub(super) fn leaky_relu(call: &mut Call<'_>) -> Result<Value> {
 }
 
 pub(super) fn elu(call: &mut Call<'_>) -> Result<Value> {
+    if call.number("alpha", 1.0)? != 1.0 {
+        return Err(call.refuse("has an alpha, which TensorFlow.js does not compute"));
+    }
     with_alpha(call, "Elu", "alpha", 1.0)
 }
 

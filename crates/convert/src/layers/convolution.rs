@@ -25,7 +25,10 @@ pub(super) fn convolution(call: &mut Call<'_>, dimensions: usize) -> Result<Valu
         return Err(call.refuse("has groups, which TensorFlow.js does not compute"));
     }
     let channels = call.channels(&input)?;
-    let kernel = call.weight("kernel", &[&window.kernel[..], &[channels, filters]].concat())?;
+    let kernel = call.weight(
+        "kernel",
+        &[&window.kernel[..], &[channels, filters]].concat(),
+    )?;
     let order: Vec<usize> = [dimensions + 1, dimensions]
         .into_iter()
         .chain(0..dimensions)
@@ -93,9 +96,11 @@ fn depthwise_filter<'a>(
     input: &Value,
     window: &Window,
 ) -> Result<(Filter<'a>, u64)> {
-    let multiplier = match call.field("depth_multiplier") {
-        None => 1,
-        Some(_) => call.count("depth_multiplier")?,
+    // TensorFlow.js leaves the field out when it saves a SeparableConv2D; the kernel knows it in any case.
+    let kernel = call.optional_weight("depthwise_kernel")?;
+    let multiplier = match (call.field("depth_multiplier"), kernel) {
+        (None, Some(kernel)) => kernel.shape.last().copied().unwrap_or(1),
+        _ => call.count("depth_multiplier")?,
     };
     let channels = call.channels(input)?;
     let shape = [window.kernel[0], window.kernel[1], channels, multiplier];

@@ -17,7 +17,9 @@ pub(super) fn dense(call: &mut Call<'_>) -> Result<Value> {
         *last = Some(units);
     }
     let mut output = Value {
-        name: call.graph.node("MatMul", &[&input.name, &kernel], Vec::new()),
+        name: call
+            .graph
+            .node("MatMul", &[&input.name, &kernel], Vec::new()),
         shape,
         kind: Kind::Float,
     };

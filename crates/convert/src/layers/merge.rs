@@ -10,7 +10,9 @@ pub(super) fn fold(call: &mut Call<'_>, operator: &str) -> Result<Value> {
     let mut result = inputs[0].clone();
     for input in &inputs[1..] {
         result = Value {
-            name: call.graph.node(operator, &[&result.name, &input.name], Vec::new()),
+            name: call
+                .graph
+                .node(operator, &[&result.name, &input.name], Vec::new()),
             shape: broadcast(call, &result, input)?,
             kind: result.kind,
         };
@@ -34,7 +36,9 @@ pub(super) fn concatenate(call: &mut Call<'_>) -> Result<Value> {
         if input.shape.len() != rank {
             return Err(call.refuse("joins inputs of different ranks"));
         }
-        shape[axis] = shape[axis].zip(input.shape[axis]).map(|(left, right)| left + right);
+        shape[axis] = shape[axis]
+            .zip(input.shape[axis])
+            .map(|(left, right)| left + right);
     }
     let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
     Ok(Value {

@@ -72,18 +72,19 @@ pub(crate) fn apply(call: &mut Call<'_>) -> Result<Value> {
         "Concatenate" => merge::concatenate(call),
 
         // Only training sees them.
-        "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "GaussianDropout"
-        | "GaussianNoise" | "AlphaDropout" | "ActivityRegularization" => {
-            Ok(call.only_input()?.clone())
-        }
+        "Dropout"
+        | "SpatialDropout1D"
+        | "SpatialDropout2D"
+        | "GaussianDropout"
+        | "GaussianNoise"
+        | "AlphaDropout"
+        | "ActivityRegularization" => Ok(call.only_input()?.clone()),
 
         "LSTM" | "GRU" | "SimpleRNN" | "RNN" | "Bidirectional" | "ConvLSTM2D"
-        | "TimeDistributed" => Err(call.refuse(
-            "is recurrent, which is not converted: export the model to ONNX with tf2onnx",
-        )),
-        _ => Err(call.refuse(
-            "is of a class that is not converted: export the model to ONNX with tf2onnx",
-        )),
+        | "TimeDistributed" => Err(call
+            .refuse("is recurrent, which is not converted: export the model to ONNX with tf2onnx")),
+        _ => Err(call
+            .refuse("is of a class that is not converted: export the model to ONNX with tf2onnx")),
     }
 }
 
@@ -252,7 +253,9 @@ impl<'a> Call<'a> {
     fn channels_last(&self) -> Result<()> {
         match self.field("data_format") {
             None => Ok(()),
-            Some(Json::String(format)) if matches!(format.as_str(), "channels_last" | "channelsLast") => {
+            Some(Json::String(format))
+                if matches!(format.as_str(), "channels_last" | "channelsLast") =>
+            {
                 Ok(())
             }
             Some(other) => Err(self.invalid_field("data_format", other)),

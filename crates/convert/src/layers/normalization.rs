@@ -11,8 +11,8 @@ pub(super) fn batch(call: &mut Call<'_>) -> Result<Value> {
     let input = call.floats()?;
     let rank = input.shape.len();
     let axis = call.axis("axis", -1, rank)?;
-    let size = input.shape[axis]
-        .ok_or_else(|| call.refuse("normalises a dimension that is not fixed"))?;
+    let size =
+        input.shape[axis].ok_or_else(|| call.refuse("normalises a dimension that is not fixed"))?;
     let epsilon = f64::from(call.number("epsilon", 1e-3)?);
     let mean = call.weight("moving_mean", &[size])?;
     let variance = call.weight("moving_variance", &[size])?;
@@ -75,7 +75,11 @@ pub(super) fn layer(call: &mut Call<'_>) -> Result<Value> {
 }
 
 fn reduced(call: &mut Call<'_>, value: &Value) -> String {
-    call.node("ReduceMean", value, vec![ints("axes", vec![-1]), int("keepdims", 1)])
+    call.node(
+        "ReduceMean",
+        value,
+        vec![ints("axes", vec![-1]), int("keepdims", 1)],
+    )
 }
 
 pub(super) fn rescaling(call: &mut Call<'_>) -> Result<Value> {

@@ -5,7 +5,10 @@ use serde_json::Value as Json;
 use super::Call;
 use super::window::transposed;
 use crate::error::Result;
-use crate::graph::Value;
+use crate::graph::{Value, int};
+
+/// Each repetition is an input of a node.
+const REPEATS_MAX: usize = 4096;
 
 pub(super) fn flatten(call: &mut Call<'_>) -> Result<Value> {
     call.channels_last()?;
@@ -25,11 +28,21 @@ pub(super) fn reshape(call: &mut Call<'_>) -> Result<Value> {
         .and_then(|list| {
             list.iter()
                 // `null` and -1 both leave one dimension to be worked out.
-                .map(|extent| if extent.is_null() { Some(-1) } else { extent.as_i64() })
+                .map(|extent| {
+                    if extent.is_null() {
+                        Some(-1)
+                    } else {
+                        extent.as_i64()
+                    }
+                })
                 .collect()
         })
         .ok_or_else(|| call.invalid_field("target_shape", target))?;
-    let fixed: u64 = list.iter().filter(|extent| **extent > 0).map(|extent| *extent as u64).product();
+    let fixed: u64 = list
+        .iter()
+        .filter(|extent| **extent > 0)
+        .map(|extent| *extent as u64)
+        .product();
     let open = list.iter().filter(|extent| **extent < 0).count();
     let total = product(&input.shape[1..]);
     let fits = match (open, total) {
@@ -43,7 +56,10 @@ pub(super) fn reshape(call: &mut Call<'_>) -> Result<Value> {
     }
     let rest = total.map(|total| total / fixed);
     let shape = std::iter::once(input.shape[0])
-        .chain(list.iter().map(|extent| u64::try_from(*extent).ok().or(rest)))
+        .chain(
+            list.iter()
+                .map(|extent| u64::try_from(*extent).ok().or(rest)),
+        )
         .collect();
     Ok(reshaped(call, &input, shape))
 }
@@ -69,12 +85,18 @@ pub(super) fn permute(call: &mut Call<'_>) -> Result<Value> {
 pub(super) fn repeat_vector(call: &mut Call<'_>) -> Result<Value> {
     let times = call.count("n")?;
     let input = call.input_of_rank(2)?;
-    let tall = reshaped(
-        call,
-        &input,
-        vec![input.shape[0], Some(1), input.shape[1]],
-    );
-    Ok(tiled(call, &tall, &[1, times, 1]))
+    let tall = reshaped(call, &input, vec![input.shape[0], Some(1), input.shape[1]]);
+    // Not a Tile: `tract` 0.23.9 takes one before a matrix product for a broadcast, and fails.
+    let rows = usize::try_from(times)
+        .ok()
+        .filter(|rows| *rows <= REPEATS_MAX)
+        .ok_or_else(|| call.refuse(format!("repeats more than {REPEATS_MAX} times")))?;
+    let names = vec![tall.name.as_str(); rows];
+    Ok(Value {
+        name: call.graph.node("Concat", &names, vec![int("axis", 1)]),
+        shape: vec![tall.shape[0], Some(times), tall.shape[2]],
+        kind: tall.kind,
+    })
 }
 
 /// Nearest neighbours: each cell becomes a block of equal ones.
@@ -95,7 +117,12 @@ pub(super) fn up_sampling(call: &mut Call<'_>) -> Result<Value> {
     let apart = reshaped(call, &input, apart);
     let tiled = tiled(call, &apart, &[1, 1, size[0], 1, size[1], 1]);
     let scaled = |extent: Option<u64>, factor: u64| extent.map(|extent| extent * factor);
-    let shape = vec![batch, scaled(height, size[0]), scaled(width, size[1]), channels];
+    let shape = vec![
+        batch,
+        scaled(height, size[0]),
+        scaled(width, size[1]),
+        channels,
+    ];
     Ok(reshaped(call, &tiled, shape))
 }
 
@@ -206,4 +233,3 @@ fn tiled(call: &mut Call<'_>, input: &Value, repeats: &[u64]) -> Value {
         kind: input.kind,
     }
 }
-

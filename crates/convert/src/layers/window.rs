@@ -33,7 +33,6 @@ impl Window {
             let span = (self.kernel[axis] - 1) * self.dilations[axis] + 1;
             let (begin, end) = match (padding, extent) {
                 ("valid", _) => (0, 0),
-                ("causal", _) => (span - 1, 0),
                 ("same", Some(extent)) => {
                     let output = extent.div_ceil(stride);
                     let total = ((output - 1) * stride + span).saturating_sub(*extent);
@@ -46,7 +45,12 @@ impl Window {
                         "has strides and padding \"same\" on a dimension that is not fixed: fix the model's input shape",
                     ));
                 }
-                _ => return Err(call.refuse(format!("has the padding {padding}"))),
+                // `causal` as well: TensorFlow.js itself does not compute it, so nothing could be compared.
+                _ => {
+                    return Err(
+                        call.refuse(format!("has the padding {padding}, which is not converted"))
+                    );
+                }
             };
             begins.push(begin as i64);
             ends.push(end as i64);
@@ -107,7 +111,11 @@ pub(super) fn transposed_data(data: &[f32], shape: &[u64], order: &[usize]) -> V
     let mut index = vec![0; order.len()];
     let mut result = Vec::with_capacity(data.len());
     for _ in 0..data.len() {
-        let at: usize = order.iter().zip(&index).map(|(axis, i)| strides[*axis] * i).sum();
+        let at: usize = order
+            .iter()
+            .zip(&index)
+            .map(|(axis, i)| strides[*axis] * i)
+            .sum();
         result.push(data[at]);
         for (position, axis) in order.iter().enumerate().rev() {
             index[position] += 1;

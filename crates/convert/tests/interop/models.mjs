@@ -53,7 +53,7 @@ const MODELS = {
     const model = tfl.sequential();
     model.add(layers.embedding({ inputDim: 30, outputDim: 8, inputLength: 16 }));
     model.add(layers.spatialDropout1d({ rate: 0.1 }));
-    model.add(layers.conv1d({ filters: 6, kernelSize: 3, padding: 'causal', dilationRate: 2, activation: 'tanh' }));
+    model.add(layers.conv1d({ filters: 6, kernelSize: 3, padding: 'same', dilationRate: 2, activation: 'tanh' }));
     model.add(layers.conv1d({ filters: 5, kernelSize: 4, padding: 'same', strides: 2, activation: 'relu' }));
     model.add(layers.maxPooling1d({ poolSize: 3, strides: 2, padding: 'same' }));
     model.add(layers.conv1d({ filters: 4, kernelSize: 2, useBias: false }));
@@ -100,15 +100,16 @@ const MODELS = {
   shapes: () =>
     chain(
       [4, 6],
-      layers.reshape({ targetShape: [2, -1, 3] }),
+      layers.reshape({ targetShape: [2, 4, 3] }),
       layers.permute({ dims: [3, 1, 2] }),
       layers.layerNormalization(),
-      layers.elu({ alpha: 0.7 }),
+      layers.elu(),
       layers.flatten(),
       layers.dense({ units: 5 }),
       layers.repeatVector({ n: 3 }),
       layers.dense({ units: 2, activation: 'softsign' }),
       layers.gaussianNoise({ stddev: 1 }),
+      layers.reshape({ targetShape: [2, -1] }),
     ),
   activations: () => {
     const input = tf.tidy(() => tfl.input({ shape: [6] }));

@@ -6,16 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stoa_client::{Accepted, ClientError};
 use stoa_client::deploy::DeployPlan;
 use stoa_client::model_directory::ModelDirectory;
 use stoa_client::pull::Source;
 use stoa_client::push::{PushOptions, push, push_with};
 use stoa_client::shard::Shard;
+use stoa_client::{Accepted, ClientError};
 use stoa_registry_api::{BeginUploadError, SealError, VersionStatus};
-use stoa_scenarios::{
-    Actor, Line, PATIENCE, World, model_with_extra_file, run,
-};
+use stoa_scenarios::{Actor, Line, PATIENCE, World, model_with_extra_file, run};
 use stoa_shard_api::PutChunkError;
 use stoa_types::Sha256;
 use stoa_types::limits::CHUNKS_MAX;
@@ -62,10 +60,7 @@ fn assert_equal_files(model: &ModelDirectory, folder: &Path) {
 }
 
 /// Waits until `is_midway`, then kills the process as `kill -9` does.
-async fn kill_midway(
-    mut process: std::process::Child,
-    mut is_midway: impl AsyncFnMut() -> bool,
-) {
+async fn kill_midway(mut process: std::process::Child, mut is_midway: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !is_midway().await {
         assert!(start.elapsed() < PATIENCE, "it does not get on");
@@ -94,7 +89,10 @@ fn should_go_on_after_the_client_was_killed_in_the_middle_of_a_push_and_of_a_pul
         })
         .await;
         let pushed = stoa.json(&pushing);
-        let (sent, present) = (number(&pushed, "sent_bytes"), number(&pushed, "present_bytes"));
+        let (sent, present) = (
+            number(&pushed, "sent_bytes"),
+            number(&pushed, "present_bytes"),
+        );
         assert!(present > 30 * MIB as u64, "{pushed}");
         assert_eq!(sent + present, 2 * model.size_bytes(), "two copies of each");
         assert_eq!(pushed["version"], model.version().to_string());
@@ -107,9 +105,15 @@ fn should_go_on_after_the_client_was_killed_in_the_middle_of_a_push_and_of_a_pul
             size_of(&target.join("extra.bin.part")) > 20 * MIB as u64
         })
         .await;
-        assert!(!target.join("extra.bin").exists(), "half a file has no name");
+        assert!(
+            !target.join("extra.bin").exists(),
+            "half a file has no name"
+        );
         let pulled = stoa.json(&pulling);
-        assert!(number(&pulled, "fetched_bytes") < 75 * MIB as u64, "{pulled}");
+        assert!(
+            number(&pulled, "fetched_bytes") < 75 * MIB as u64,
+            "{pulled}"
+        );
         assert_equal_files(&model, &target);
 
         // What was damaged since is found, and fetched again once it is out of the way.
@@ -122,7 +126,10 @@ fn should_go_on_after_the_client_was_killed_in_the_middle_of_a_push_and_of_a_pul
         let error = stoa.error(&pulling);
         assert!(error.contains("it exists with other content"), "{error}");
         std::fs::remove_file(&damaged).unwrap();
-        assert_eq!(number(&stoa.json(&pulling), "fetched_bytes"), LARGE_BYTES as u64);
+        assert_eq!(
+            number(&stoa.json(&pulling), "fetched_bytes"),
+            LARGE_BYTES as u64
+        );
         stoa.json(&["model", "verify", &name, "--folder", text(&target)]);
         stoa.json(&["model", "verify", &name]);
     });
@@ -146,12 +153,17 @@ fn should_wait_while_the_network_is_gone_and_then_go_on() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             line.mend();
         };
-        let (pushed, ()) = tokio::join!(push(&publisher.connection, &registry, &model, |_| {}), outage);
+        let (pushed, ()) = tokio::join!(
+            push(&publisher.connection, &registry, &model, |_| {}),
+            outage
+        );
         let pushed = pushed.unwrap();
         assert_eq!(pushed.version, model.version());
 
         let proven = registry.proven_version(pushed.version).await.unwrap();
-        let source = Source::of(&publisher.connection, &registry, &proven).await.unwrap();
+        let source = Source::of(&publisher.connection, &registry, &proven)
+            .await
+            .unwrap();
         let target = tempfile::tempdir().unwrap();
         let mut fetched = 0;
         let outage = Cell::new(None);
@@ -180,14 +192,25 @@ fn should_give_up_on_a_network_that_stays_away_and_lose_nothing() {
         let publisher = world.actor_through(line.endpoint()).await;
         let (_folder, model) = model_with_extra_file(&publisher.claim_handle().await, 3 * MIB);
         line.cut();
-        let options = PushOptions { patience: Duration::from_millis(300), ..PushOptions::default() };
+        let options = PushOptions {
+            patience: Duration::from_millis(300),
+            ..PushOptions::default()
+        };
         let registry = publisher.registry();
         let pushing = push_with(&publisher.connection, &registry, &model, &options, |_| {});
         let error = pushing.await.unwrap_err();
-        assert!(matches!(error, ClientError::ConnectionLost { .. }), "{error}");
-        assert!(error.to_string().contains("goes on where this one stopped"), "{error}");
+        assert!(
+            matches!(error, ClientError::ConnectionLost { .. }),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("goes on where this one stopped"),
+            "{error}"
+        );
         line.mend();
-        push(&publisher.connection, &registry, &model, |_| {}).await.unwrap();
+        push(&publisher.connection, &registry, &model, |_| {})
+            .await
+            .unwrap();
     });
 }
 
@@ -211,7 +234,11 @@ fn should_send_only_what_changed_when_a_changed_model_is_pushed() {
 
         let pushed = stoa.json(&pushing);
         // One chunk changed and a small one is new, each on two shards.
-        assert_eq!(number(&pushed, "sent_bytes"), 2 * (MIB as u64 + 8), "{pushed}");
+        assert_eq!(
+            number(&pushed, "sent_bytes"),
+            2 * (MIB as u64 + 8),
+            "{pushed}"
+        );
     });
 }
 
@@ -231,12 +258,19 @@ fn should_take_one_file_from_two_publishers_at_once_and_keep_it_for_both() {
         let (one, other) = (one.unwrap(), other.unwrap());
 
         // The first lets go of its version; the bytes stay for the second.
-        first_registry.withdraw(one.version).await.unwrap().accepted().unwrap();
+        first_registry
+            .withdraw(one.version)
+            .await
+            .unwrap()
+            .accepted()
+            .unwrap();
         let reader = world.actor().await;
         let registry = reader.registry();
         let proven = registry.proven_version(other.version).await.unwrap();
         assert_eq!(proven.status, VersionStatus::Sealed);
-        let source = Source::of(&reader.connection, &registry, &proven).await.unwrap();
+        let source = Source::of(&reader.connection, &registry, &proven)
+            .await
+            .unwrap();
         let target = tempfile::tempdir().unwrap();
         source.save(target.path(), |_| {}).await.unwrap();
         assert_equal_files(&same, target.path());
@@ -244,7 +278,9 @@ fn should_take_one_file_from_two_publishers_at_once_and_keep_it_for_both() {
         // A third one who comes later sends none of it.
         let third = world.actor().await;
         let late = ModelDirectory::read(folder.path(), &third.claim_handle().await).unwrap();
-        let pushed = push(&third.connection, &third.registry(), &late, |_| {}).await.unwrap();
+        let pushed = push(&third.connection, &third.registry(), &late, |_| {})
+            .await
+            .unwrap();
         assert_eq!(pushed.sent_bytes, 0);
     });
 }
@@ -261,7 +297,10 @@ fn should_withdraw_what_was_not_submitted_and_nothing_else() {
         assert_eq!(mine["versions"][0]["version"], model.version().to_string());
 
         stoa.json(&["model", "withdraw", &format!("{handle}/digits@1.0.0")]);
-        assert_eq!(stoa.json(&["model", "list", "--mine"])["versions"], Value::Array(Vec::new()));
+        assert_eq!(
+            stoa.json(&["model", "list", "--mine"])["versions"],
+            Value::Array(Vec::new())
+        );
         let error = stoa.error(&["model", "show", &format!("{handle}/digits@1.0.0")]);
         assert!(error.contains("the registry knows no version"), "{error}");
         // It may be pushed again, and then it is there again.
@@ -286,8 +325,23 @@ fn should_find_admitted_models_by_name_text_and_filters() {
             assert_eq!(versions[0]["name"], name);
         };
         only(stoa.json(&["model", "search", "digits", "--publisher", handle]));
-        only(stoa.json(&["model", "search", "DIG", "--publisher", handle, "--status", "admitted"]));
-        only(stoa.json(&["model", "list", "--publisher", handle, "--license", "Apache-2.0"]));
+        only(stoa.json(&[
+            "model",
+            "search",
+            "DIG",
+            "--publisher",
+            handle,
+            "--status",
+            "admitted",
+        ]));
+        only(stoa.json(&[
+            "model",
+            "list",
+            "--publisher",
+            handle,
+            "--license",
+            "Apache-2.0",
+        ]));
         only(stoa.json(&["model", "list", &format!("{handle}/digits")]));
         let nothing = stoa.json(&["model", "search", "nobodywroteaboutthis"]);
         assert_eq!(nothing["versions"], Value::Array(Vec::new()));
@@ -333,10 +387,16 @@ fn should_refuse_a_hostile_publisher_by_what_was_wrong() {
         // A manifest that announces the right chunk with a wrong size.
         let mut lying = model.manifest.clone();
         lying.version = "1.0.1".to_owned();
-        let extra = lying.files.iter_mut().find(|file| file.path == "extra.bin").unwrap();
+        let extra = lying
+            .files
+            .iter_mut()
+            .find(|file| file.path == "extra.bin")
+            .unwrap();
         extra.size_bytes = 999;
         match registry.begin_upload(&lying).await.unwrap() {
-            Err(BeginUploadError::ShardFailed { .. } | BeginUploadError::InvalidManifest { .. }) => {}
+            Err(
+                BeginUploadError::ShardFailed { .. } | BeginUploadError::InvalidManifest { .. },
+            ) => {}
             Ok(plan) => {
                 let extra = std::fs::read(folder.path().join("extra.bin")).unwrap();
                 for chunk in &plan.chunks {
@@ -363,9 +423,15 @@ fn should_refuse_a_hostile_publisher_by_what_was_wrong() {
         // One chunk too many, and a manifest that no message can carry.
         let mut vast = model.manifest.clone();
         vast.version = "1.0.2".to_owned();
-        let extra = vast.files.iter_mut().find(|file| file.path == "extra.bin").unwrap();
+        let extra = vast
+            .files
+            .iter_mut()
+            .find(|file| file.path == "extra.bin")
+            .unwrap();
         extra.size_bytes = (CHUNKS_MAX + 1) * MIB as u64;
-        extra.chunks = (0..=CHUNKS_MAX).map(|index| Sha256::of(&index.to_le_bytes())).collect();
+        extra.chunks = (0..=CHUNKS_MAX)
+            .map(|index| Sha256::of(&index.to_le_bytes()))
+            .collect();
         let refused = registry.begin_upload(&vast).await.unwrap().unwrap_err();
         assert!(
             matches!(
@@ -374,12 +440,18 @@ fn should_refuse_a_hostile_publisher_by_what_was_wrong() {
             ),
             "{refused:?}"
         );
-        let extra = vast.files.iter_mut().find(|file| file.path == "extra.bin").unwrap();
+        let extra = vast
+            .files
+            .iter_mut()
+            .find(|file| file.path == "extra.bin")
+            .unwrap();
         extra.chunks = vec![Sha256::of(b""); 80_000];
         assert!(registry.begin_upload(&vast).await.is_err(), "over 2 MiB");
 
         // Nothing of this stands in the way of the honest bytes.
-        let pushed = push(&hostile.connection, &registry, &model, |_| {}).await.unwrap();
+        let pushed = push(&hostile.connection, &registry, &model, |_| {})
+            .await
+            .unwrap();
         let info = registry.version(pushed.version).await.unwrap().unwrap();
         assert_eq!(info.status, VersionStatus::Sealed);
     });

@@ -33,7 +33,10 @@ pub fn init(arguments: &Init) -> Result<Output> {
         manifest.pipeline.model,
     )];
     if let Some(onnx) = &converted {
-        lines.push(format!("{} was converted from TensorFlow.js", onnx.display()));
+        lines.push(format!(
+            "{} was converted from TensorFlow.js",
+            onnx.display()
+        ));
     }
     lines.extend(to_do.iter().map(|what| format!("look at {what}")));
     lines.push(format!(

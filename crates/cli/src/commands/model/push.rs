@@ -32,10 +32,9 @@ pub async fn push(context: &Context, arguments: Push) -> Result<Output> {
         &model,
         &options,
         |step| match step {
-            PushProgress::Approved { e8s } => bar.set_message(format!(
-                "pushing (deposit {} ICP)",
-                format_tokens(e8s)
-            )),
+            PushProgress::Approved { e8s } => {
+                bar.set_message(format!("pushing (deposit {} ICP)", format_tokens(e8s)))
+            }
             PushProgress::Planned {
                 missing_bytes,
                 present_bytes,

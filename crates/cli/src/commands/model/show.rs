@@ -5,9 +5,7 @@ use stoa_client::amount::format_tokens;
 use stoa_client::push::deposit_state;
 use stoa_client::registry::{ProvenVersion, status_name};
 use stoa_client::{Accepted, Result};
-use stoa_registry_api::{
-    LineageArgs, LineageDirection, ModelInfo, VersionDetails,
-};
+use stoa_registry_api::{LineageArgs, LineageDirection, ModelInfo, VersionDetails};
 use stoa_types::manifest::{Dimension, Manifest, PipelineKind, TensorSpec};
 
 use crate::arguments::Version;
@@ -157,7 +155,10 @@ fn beside(details: &VersionDetails, model: &ModelInfo, children: &[String]) -> V
         "beside it, as one node says".to_owned(),
         field(
             "price",
-            format!("{} ICP a call for the author", format_tokens(model.price_per_call_e8s)),
+            format!(
+                "{} ICP a call for the author",
+                format_tokens(model.price_per_call_e8s)
+            ),
         ),
         field("pushed by", details.created_by),
     ];
@@ -181,7 +182,10 @@ fn beside(details: &VersionDetails, model: &ModelInfo, children: &[String]) -> V
         ));
     }
     for alias in &model.aliases {
-        lines.push(field("alias", format!("{} is {}", alias.alias, alias.version)));
+        lines.push(field(
+            "alias",
+            format!("{} is {}", alias.alias, alias.version),
+        ));
     }
     for child in children {
         lines.push(field("made from it", child));
