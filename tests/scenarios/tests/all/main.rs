@@ -2,9 +2,11 @@
 
 mod authority;
 mod certified;
+mod certified_proposals;
 mod content;
 mod governance;
 mod handover;
+mod neurons;
 mod payment;
 mod reproducible;
 mod top_up;
