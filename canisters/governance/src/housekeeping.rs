@@ -58,7 +58,9 @@ pub async fn run() {
             Stray::Queued(proposal) => {
                 runtime::run_after(Duration::ZERO, execution::execute(proposal))
             }
-            Stray::Lost(proposal) => execution::give_up(proposal),
+            Stray::Lost(proposal) => {
+                runtime::run_after(Duration::ZERO, execution::recover(proposal))
+            }
         }
     }
     let slicing = with_state(|state| {

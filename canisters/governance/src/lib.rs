@@ -17,7 +17,7 @@
 //! (`power`); the tally grows with each ballot (`proposal`). So making a proposal,
 //! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
-mod action;
+mod actions;
 mod cbor;
 mod claim_or_refresh;
 mod configure;
@@ -27,6 +27,7 @@ mod function;
 mod housekeeping;
 mod inspect;
 mod install;
+mod ledger;
 mod lock;
 mod make_proposal;
 mod manage_neuron;

@@ -9,7 +9,7 @@ use ic_stable_structures::storable::Bound;
 use minicbor::{Decode, Encode};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
 
-use crate::action::Action;
+use crate::actions::Action;
 use crate::neuron::NeuronKey;
 use crate::parameters::PowerRules;
 use crate::topic::Topic;
@@ -84,6 +84,16 @@ pub struct Failure {
     pub error_type: i32,
     #[n(1)]
     pub message: String,
+}
+
+impl From<crate::refusal::Refusal> for Failure {
+    fn from(refusal: crate::refusal::Refusal) -> Self {
+        let error: stoa_governance_api::GovernanceError = refusal.into();
+        Self {
+            error_type: error.error_type,
+            message: error.error_message,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
