@@ -9,7 +9,7 @@ use crate::decide::decide_if_due;
 use crate::execution::{self, Stray};
 use crate::memory::{State, with_state};
 use crate::neurons::Slicing;
-use crate::runtime;
+use crate::{actions, dao_canisters, payment, runtime};
 
 pub const INTERVAL: Duration = Duration::from_secs(60);
 const CLOSED_AT_ONCE_MAX: usize = 50;
@@ -63,7 +63,11 @@ pub async fn run() {
             }
         }
     }
+    payment::wake_due();
+    dao_canisters::keep_itself_alive();
+    actions::start_remembered();
     let slicing = with_state(|state| {
+        actions::forget_modules(state);
         close_voting(state, now);
         drop_ballots(state);
         wake_at_next_deadline(state, now);

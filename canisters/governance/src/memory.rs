@@ -28,13 +28,16 @@ use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemor
 use ic_stable_structures::{DefaultMemoryImpl, StableBTreeMap, StableCell, StableVec};
 
 use crate::cbor::Cbor;
+use crate::dao_canisters::{CyclesKeeping, DaoCanister};
 use crate::execution::Stage;
 use crate::function::StoredFunction;
 use crate::neuron::{Neuron, NeuronKey, VotingState};
 use crate::neurons::PrincipalKey;
 use crate::parameters::Parameters;
+use crate::payment::Payment;
 use crate::power::Sums;
 use crate::proposal::{Cast, Content, Failure, Progress, Terms};
+use crate::self_upgrade::SelfUpgrade;
 use crate::settings::Settings;
 
 pub type Memory = VirtualMemory<DefaultMemoryImpl>;

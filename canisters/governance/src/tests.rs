@@ -88,6 +88,8 @@ pub fn governance_with(parameters: NervousSystemParameters) -> DefaultMemoryImpl
         cycles_minting: Principal::from_slice(&[80]),
         parameters: Some(parameters),
         functions: vec![function(FUNCTION)],
+        dao_canisters: None,
+        cycles_policy: None,
         name: "Stoa".to_string(),
         description: "A library".to_string(),
         url: "https://example.org".to_string(),
@@ -103,6 +105,10 @@ fn lose_heap() {
     lock::forget_all();
     executing::forget_executing();
     crate::housekeeping::forget_armed();
+    crate::payment::forget_paying();
+    crate::dao_canisters::forget_asking();
+    crate::actions::forget_upgrading();
+    runtime::forget_traffic();
     runtime::take_sent();
     runtime::take_jobs();
 }
@@ -112,6 +118,7 @@ pub fn upgrade(stable: DefaultMemoryImpl) {
     lose_heap();
     install::open_after_upgrade();
     crate::housekeeping::start();
+    crate::self_upgrade::go_on_after_upgrade();
 }
 
 pub fn set_time(seconds: u64) {

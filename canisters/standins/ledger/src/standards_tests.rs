@@ -109,7 +109,7 @@ fn should_chain_every_block_to_the_one_before_up_to_the_certified_tip() {
         parent = Some(block.block.clone().hash());
     }
     let (certified, tree) = certified_tip();
-    assert_eq!(certified, tree.root_hash(), "the tree is what is certified");
+    assert_eq!(certified, tree.digest(), "the tree is what is certified");
     assert_eq!(
         tree.lookup_path([b"last_block_hash".as_slice()]),
         LookupResult::Found(&parent.unwrap())
