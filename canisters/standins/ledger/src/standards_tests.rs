@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use candid::{Encode, Nat, Principal};
-use ic_certification::{AsHashTree, HashTree, LookupResult};
+use ic_certification::{HashTree, LookupResult};
 use ic_stable_structures::DefaultMemoryImpl;
 use icrc_ledger_types::icrc::generic_value::{ICRC3Value, Value};
 use icrc_ledger_types::icrc1::account::Account;

@@ -3,10 +3,14 @@
 mod authority;
 mod certified;
 mod content;
+mod documented_lines;
 mod governance;
 mod handover;
+mod icrc_suite;
 mod payment;
 mod reproducible;
 mod top_up;
+mod treasury;
 mod upgrade;
+mod upgrade_by_vote;
 mod walk;
