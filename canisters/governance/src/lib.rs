@@ -25,6 +25,7 @@ mod dao_canisters;
 mod decide;
 mod execution;
 mod function;
+mod gov_standin;
 mod housekeeping;
 mod inspect;
 mod install;

@@ -21,6 +21,14 @@
 //! | 15 | generic functions, and ids that are not given again |
 //! | 16 | closed proposals that still have their ballots |
 //! | 17 | on what terms proposals are voted on |
+//! | 30 | time of the newest transfer: no two have the same |
+//! | 31 | payments from the treasury, and for cycles: their journal |
+//! | 32 | payments that are under way |
+//! | 33 | canisters of the DAO, and what was spent on each today |
+//! | 34 | rules by which cycles are bought, and what was spent today |
+//! | 35 | Wasm modules of upgrade proposals that are not decided or not executed |
+//! | 36 | governance's upgrade of itself, while it is under way |
+//! | 37 | canisters that were stopped for an upgrade and have to be started |
 
 use std::cell::RefCell;
 
@@ -68,6 +76,14 @@ pub struct State {
     pub functions: StableBTreeMap<u64, Cbor<StoredFunction>, Memory>,
     pub closed_with_ballots: StableBTreeMap<u64, (), Memory>,
     pub terms: StableBTreeMap<u64, Cbor<Terms>, Memory>,
+    pub last_transfer_nanos: StableCell<u64, Memory>,
+    pub payments: StableBTreeMap<u64, Cbor<Payment>, Memory>,
+    pub open_payments: StableBTreeMap<u64, (), Memory>,
+    pub dao_canisters: StableBTreeMap<PrincipalKey, Cbor<DaoCanister>, Memory>,
+    pub cycles_keeping: StableCell<Cbor<CyclesKeeping>, Memory>,
+    pub wasm_modules: StableBTreeMap<u64, Vec<u8>, Memory>,
+    pub self_upgrade: StableCell<Cbor<Option<SelfUpgrade>>, Memory>,
+    pub stopped_canisters: StableBTreeMap<PrincipalKey, (), Memory>,
 }
 
 impl State {
@@ -93,6 +109,14 @@ impl State {
             functions: StableBTreeMap::init(at(15)),
             closed_with_ballots: StableBTreeMap::init(at(16)),
             terms: StableBTreeMap::init(at(17)),
+            last_transfer_nanos: StableCell::init(at(30), 0),
+            payments: StableBTreeMap::init(at(31)),
+            open_payments: StableBTreeMap::init(at(32)),
+            dao_canisters: StableBTreeMap::init(at(33)),
+            cycles_keeping: StableCell::init(at(34), Cbor::default()),
+            wasm_modules: StableBTreeMap::init(at(35)),
+            self_upgrade: StableCell::init(at(36), Cbor::default()),
+            stopped_canisters: StableBTreeMap::init(at(37)),
         }
     }
 

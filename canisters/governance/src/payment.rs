@@ -483,9 +483,10 @@ fn close(id: u64, mut stage: Stage) {
     }
 }
 
-impl From<(u64, Payment)> for api::PaymentInfo {
-    fn from((id, payment): (u64, Payment)) -> Self {
-        Self {
+impl Payment {
+    pub fn into_wire(self, id: u64) -> api::PaymentInfo {
+        let payment = self;
+        api::PaymentInfo {
             id,
             ledger: match payment.ledger {
                 Ledger::Icp => api::TreasuryLedger::Icp,

@@ -34,6 +34,6 @@ pub fn list_payments(request: ListPayments) -> Vec<PaymentInfo> {
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     with_state(|state| state.newest_payments(request.before, limit))
         .into_iter()
-        .map(PaymentInfo::from)
+        .map(|(id, payment)| payment.into_wire(id))
         .collect()
 }

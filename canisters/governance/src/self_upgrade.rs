@@ -86,7 +86,7 @@ pub fn go_on_after_upgrade() {
 }
 
 async fn seal_when_silent() {
-    if !under_way().is_some_and(|upgrade| !upgrade.is_sent) {
+    if under_way().is_none_or(|upgrade| upgrade.is_sent) {
         return;
     }
     if runtime::calls_in_flight() > 0 {
@@ -127,7 +127,7 @@ pub fn step(caller: Principal, number: u8) {
     let proposal = upgrade.proposal;
     let call = with_state(|state| {
         let action = state.content_of(proposal).map(|content| content.action);
-        let Some(Action::UpgradeCanister { upgrade: module }) = action else {
+        let Ok(Action::UpgradeCanister { upgrade: module }) = action else {
             panic!("BUG: proposal {proposal} is no upgrade");
         };
         let call = install_call(&module, state, proposal)?;

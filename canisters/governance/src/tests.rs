@@ -7,6 +7,8 @@ mod limits;
 mod listing;
 mod model;
 mod neurons;
+mod treasury;
+mod upgrades;
 mod voting;
 
 use std::future::Future;
@@ -329,6 +331,55 @@ pub fn read_neuron(key: NeuronKey) -> Neuron {
 
 pub fn now() -> u64 {
     runtime::now_seconds()
+}
+
+/// The management canister's answer to `canister_status`.
+pub fn status(cycles: u64, module_hash: Option<Vec<u8>>) -> Vec<u8> {
+    use ic_management_canister_types::{
+        CanisterStatusResult, CanisterStatusType, DefiniteCanisterSettings, MemoryMetrics,
+        QueryStats,
+    };
+    let nothing = || Nat::from(0u8);
+    candid::encode_one(CanisterStatusResult {
+        status: CanisterStatusType::Running,
+        ready_for_migration: false,
+        version: 1,
+        settings: DefiniteCanisterSettings {
+            controllers: vec![runtime::canister_self()],
+            compute_allocation: nothing(),
+            memory_allocation: nothing(),
+            freezing_threshold: nothing(),
+            reserved_cycles_limit: nothing(),
+            log_visibility: Default::default(),
+            log_memory_limit: nothing(),
+            wasm_memory_limit: nothing(),
+            wasm_memory_threshold: nothing(),
+            environment_variables: vec![],
+        },
+        module_hash,
+        memory_size: nothing(),
+        memory_metrics: MemoryMetrics {
+            wasm_memory_size: nothing(),
+            stable_memory_size: nothing(),
+            global_memory_size: nothing(),
+            wasm_binary_size: nothing(),
+            custom_sections_size: nothing(),
+            canister_history_size: nothing(),
+            wasm_chunk_store_size: nothing(),
+            snapshots_size: nothing(),
+            log_memory_store_size: nothing(),
+        },
+        cycles: Nat::from(cycles),
+        reserved_cycles: nothing(),
+        idle_cycles_burned_per_day: nothing(),
+        query_stats: QueryStats {
+            num_calls_total: nothing(),
+            num_instructions_total: nothing(),
+            request_payload_bytes_total: nothing(),
+            response_payload_bytes_total: nothing(),
+        },
+    })
+    .unwrap()
 }
 
 /// What must hold after any step.
