@@ -376,11 +376,12 @@ pub async fn register_dao_canister(
         canister_id: canister,
         num_requested_changes: None,
     };
-    let info: CanisterInfoResult = management::ask("canister_info", &question)
-        .await
-        .map_err(|failure| RegisterCanisterError::ControllersUnknown {
-            message: failure.message,
-        })?;
+    let info: CanisterInfoResult =
+        management::ask("canister_info", &question)
+            .await
+            .map_err(|failure| RegisterCanisterError::ControllersUnknown {
+                message: failure.message,
+            })?;
     if info.controllers != [runtime::canister_self()] {
         return Err(RegisterCanisterError::NotControlled {
             controllers: info.controllers,
@@ -391,7 +392,8 @@ pub async fn register_dao_canister(
 }
 
 fn check_registrar(caller: Principal) -> RegisterCanisterResult {
-    if caller == runtime::canister_self() || with_state(|state| state.dao_canister(caller)).is_some()
+    if caller == runtime::canister_self()
+        || with_state(|state| state.dao_canister(caller)).is_some()
     {
         Ok(())
     } else {
@@ -400,5 +402,11 @@ fn check_registrar(caller: Principal) -> RegisterCanisterResult {
 }
 
 pub fn list_dao_canisters() -> Vec<Principal> {
-    with_state(|state| state.dao_canisters.keys().map(|key| key.principal()).collect())
+    with_state(|state| {
+        state
+            .dao_canisters
+            .keys()
+            .map(|key| key.principal())
+            .collect()
+    })
 }

@@ -143,7 +143,10 @@ pub fn record(proposal: u64, outcome: Result<(), Failure>) {
                 state.failures.insert(proposal, Cbor(failure));
             }
         }
-        state.set_progress(proposal, &progress);
+        let terms = state
+            .terms_of(proposal)
+            .expect("BUG: an adopted proposal without terms");
+        state.set_progress(proposal, &progress, &terms);
     });
 }
 

@@ -239,6 +239,12 @@ const NATIVE: &[(u64, &str, &str, Topic)] = &[
         Topic::Governance,
     ),
     (
+        action_id::MANAGE_NERVOUS_SYSTEM_PARAMETERS,
+        "Manage nervous system parameters",
+        "Changes parameters of governance; what is not given stays as it is.",
+        Topic::DaoCommunitySettings,
+    ),
+    (
         action_id::ADD_GENERIC_NERVOUS_SYSTEM_FUNCTION,
         "Add nervous system function",
         "Adds a function by which proposals call a method of another canister.",

@@ -8,11 +8,13 @@ const COMMAND_LENGTH_BYTES_MAX: usize = 2 * 1024 * 1024;
 const QUESTION_LENGTH_BYTES_MAX: usize = 16 * 1024;
 
 const QUESTIONS: &[&str] = &[
+    "get_latest_reward_event",
     "get_metadata",
     "get_mode",
     "get_nervous_system_parameters",
     "get_neuron",
     "get_proposal",
+    "get_proposal_certified",
     "get_treasury",
     "list_dao_canisters",
     "list_nervous_system_functions",

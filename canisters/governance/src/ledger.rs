@@ -81,14 +81,15 @@ pub async fn transfer(ledger: Principal, transfer: &Transfer) -> Outcome {
         })
     };
     match answer {
-        Ok(Ok(block)) | Ok(Err(TransferError::Duplicate { duplicate_of: block })) => {
-            match u64::try_from(block.0) {
-                Ok(block) => Outcome::Done { block },
-                Err(_) => Outcome::Unknown {
-                    message: "the ledger's block index does not fit 64 bits".to_string(),
-                },
-            }
-        }
+        Ok(Ok(block))
+        | Ok(Err(TransferError::Duplicate {
+            duplicate_of: block,
+        })) => match u64::try_from(block.0) {
+            Ok(block) => Outcome::Done { block },
+            Err(_) => Outcome::Unknown {
+                message: "the ledger's block index does not fit 64 bits".to_string(),
+            },
+        },
         Ok(Err(error @ TransferError::InsufficientFunds { .. })) => {
             refused(true, false, false, error.to_string())
         }
@@ -114,6 +115,21 @@ pub async fn balance_of(ledger: Principal, account: Account) -> Result<u64, Refu
 
 pub async fn total_supply(ledger: Principal) -> Result<u64, Refusal> {
     number(ask(ledger, "icrc1_total_supply", ()).await)
+}
+
+pub async fn minting_account(ledger: Principal) -> Result<Option<Account>, Refusal> {
+    ask(ledger, "icrc1_minting_account", ())
+        .await
+        .map_err(|failure: CallFailure| Refusal::LedgerFailed {
+            message: failure.message,
+        })
+}
+
+/// What became of a transfer that the ledger does not tell duplicates of any more.
+pub async fn find_or_refuse(_ledger: Principal, _transfer: &Transfer) -> Outcome {
+    Outcome::Unknown {
+        message: "the ledger's window has passed; its blocks have to tell".to_string(),
+    }
 }
 
 fn number(answer: Result<Nat, CallFailure>) -> Result<u64, Refusal> {

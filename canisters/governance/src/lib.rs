@@ -18,14 +18,19 @@
 //! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
 mod actions;
+mod cascade;
 mod cbor;
+mod certification;
 mod claim_or_refresh;
 mod configure;
 mod dao_canisters;
 mod decide;
+mod disburse;
+mod disburse_maturity;
 mod execution;
+mod follow;
+mod following;
 mod function;
-mod gov_standin;
 mod housekeeping;
 mod inspect;
 mod install;
@@ -35,27 +40,35 @@ mod make_proposal;
 mod manage_neuron;
 mod management;
 mod memory;
+mod migration;
+mod movement;
 mod neuron;
 mod neurons;
 mod own_functions;
 mod parameters;
 mod payment;
 mod permission;
+mod permissions;
+mod planes;
 mod power;
 mod proposal;
+mod query_certified;
 mod query_neurons;
 mod query_proposals;
 mod query_system;
 mod query_treasury;
 mod refusal;
 mod register_vote;
+mod rewards;
 mod runtime;
 mod self_upgrade;
 mod settings;
+mod split;
+mod stake_maturity;
 mod topic;
 
-use candid::{Principal, candid_method};
 use candid::utils::decode_one_with_decoding_and_skipping_quota as decode;
+use candid::{Principal, candid_method};
 use stoa_governance_api::*;
 
 // With `decode_with` the macros export a blob as the argument, so they stay hidden from
@@ -160,6 +173,17 @@ fn get_metadata(_request: GetMetadataRequest) -> GetMetadataResponse {
 #[candid_method(query)]
 fn get_mode(_request: GetModeRequest) -> GetModeResponse {
     query_system::get_mode()
+}
+
+#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_proposal_certified(request: GetProposal) -> GetProposalCertifiedResult {
+    query_certified::get_proposal_certified(request)
+}
+
+#[ic_cdk::query]
+fn get_latest_reward_event() -> RewardEvent {
+    query_system::get_latest_reward_event()
 }
 
 // From here on Stoa's own: what an SNS's root and its community's scripts do.

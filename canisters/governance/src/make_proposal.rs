@@ -2,15 +2,16 @@
 //! proposer.
 
 use candid::Principal;
-use stoa_governance_api::code::{NeuronPermissionType, Vote};
+use stoa_governance_api::code::{NeuronPermissionType, ProposalRewardStatus, Vote};
 use stoa_governance_api::{self as api, CommandResponse, GetProposal, ProposalId};
 
 use crate::actions::Action;
-use crate::cbor::Cbor;
+use crate::cbor::{Added, Cbor};
+use crate::certification::digest;
 use crate::lock::NeuronLock;
 use crate::memory::{State, with_state};
 use crate::neuron::NeuronKey;
-use crate::proposal::{Content, Decision, Progress, Terms, Thresholds};
+use crate::proposal::{Content, Decision, Digest, Progress, Terms, Thresholds};
 use crate::refusal::Refusal;
 use crate::register_vote::cast;
 use crate::{housekeeping, runtime};
@@ -167,8 +168,17 @@ fn open(
         initial_voting_period_seconds: parameters.initial_voting_period_seconds,
         wait_for_quiet_deadline_increase_seconds: parameters
             .wait_for_quiet_deadline_increase_seconds,
+        digest: Added(Digest(digest(&content))),
+        is_eligible_for_rewards: Added(!parameters.rewards.are_off()),
     };
     state.progress.push(&progress);
+    state.index_new(
+        id,
+        progress.status(),
+        topic,
+        ProposalRewardStatus::AcceptVotes,
+    );
+    state.append_certified(id, &progress, &terms);
     state.contents.insert(id, Cbor(content));
     state.terms.insert(id, Cbor(terms));
     state.voting.insert(id, ());

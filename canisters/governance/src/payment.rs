@@ -413,12 +413,10 @@ async fn notify(id: u64, block: u64) {
     let answer = runtime::call(minting, "notify_top_up", &question, NOTIFY_TIMEOUT_SECONDS).await;
     let mut config = candid::DecoderConfig::new();
     config.set_decoding_quota(NOTIFY_DECODING_QUOTA);
-    let answer = answer
-        .map_err(|failure| failure.message)
-        .and_then(|bytes| {
-            candid::utils::decode_one_with_config::<NotifyTopUpResult>(&bytes, &config)
-                .map_err(|error| format!("its answer does not decode: {error}"))
-        });
+    let answer = answer.map_err(|failure| failure.message).and_then(|bytes| {
+        candid::utils::decode_one_with_config::<NotifyTopUpResult>(&bytes, &config)
+            .map_err(|error| format!("its answer does not decode: {error}"))
+    });
     let left = match answer {
         Ok(Ok(cycles)) => {
             let cycles = u128::try_from(cycles.0).unwrap_or(u128::MAX);

@@ -97,6 +97,38 @@ pub fn now_seconds() -> u64 {
     time_nanos() / 1_000_000_000
 }
 
+/// Whether a rejected call certainly had no effect: the system refused to deliver it. A
+/// callee that rejects or traps undoes only its last step, so that says nothing about a
+/// method with an await in it; nor does silence.
+#[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+fn certainly_had_no_effect(code: ic_cdk::call::RejectCode) -> bool {
+    use ic_cdk::call::RejectCode;
+    match code {
+        RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid => true,
+        RejectCode::CanisterReject | RejectCode::CanisterError | RejectCode::SysUnknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ic_cdk::call::RejectCode;
+
+    #[test]
+    fn should_take_only_undelivered_calls_for_certainly_without_effect() {
+        for (code, expected) in [
+            (RejectCode::SysFatal, true),
+            (RejectCode::SysTransient, true),
+            (RejectCode::DestinationInvalid, true),
+            (RejectCode::CanisterReject, false),
+            (RejectCode::CanisterError, false),
+            (RejectCode::SysUnknown, false),
+        ] {
+            assert_eq!(certainly_had_no_effect(code), expected, "{code:?}");
+        }
+    }
+}
+
 #[cfg(target_family = "wasm")]
 mod system {
     use std::cell::{Cell, RefCell};
@@ -104,8 +136,8 @@ mod system {
     use std::future::Future;
     use std::time::Duration;
 
-    use super::{CallFailure, Principal};
-    use ic_cdk::call::{Call, CallFailed, RejectCode};
+    use super::{CallFailure, Principal, certainly_had_no_effect};
+    use ic_cdk::call::{Call, CallFailed};
     use ic_cdk_timers::TimerId;
 
     pub fn time_nanos() -> u64 {
@@ -118,6 +150,15 @@ mod system {
 
     pub fn canister_self() -> Principal {
         ic_cdk::api::canister_self()
+    }
+
+    pub fn set_certified_data(root: &[u8; 32]) {
+        ic_cdk::api::certified_data_set(root)
+    }
+
+    /// Only in a query.
+    pub fn certificate() -> Option<Vec<u8>> {
+        ic_cdk::api::data_certificate()
     }
 
     pub async fn call(
@@ -137,19 +178,14 @@ mod system {
             })
     }
 
-    /// Whether the call certainly had no effect. A callee that traps undoes only its
-    /// last step, so a trap says nothing about a method with an await in it.
     fn is_refused(failed: &CallFailed) -> bool {
         match failed {
             CallFailed::InsufficientLiquidCycleBalance(_) | CallFailed::CallPerformFailed(_) => {
                 true
             }
-            CallFailed::CallRejected(rejection) => matches!(
-                rejection.reject_code(),
-                Ok(RejectCode::SysFatal
-                    | RejectCode::SysTransient
-                    | RejectCode::DestinationInvalid)
-            ),
+            CallFailed::CallRejected(rejection) => {
+                rejection.reject_code().is_ok_and(certainly_had_no_effect)
+            }
         }
     }
 
@@ -249,6 +285,7 @@ mod system {
 
     thread_local! {
         static TIME_NANOS: Cell<u64> = const { Cell::new(0) };
+        static CERTIFIED: Cell<[u8; 32]> = const { Cell::new([0; 32]) };
         static CALLER: Cell<Principal> = const { Cell::new(Principal::anonymous()) };
         static CYCLES: Cell<u128> = const { Cell::new(u128::MAX) };
         static SENT: RefCell<Vec<SentCall>> = const { RefCell::new(Vec::new()) };
@@ -261,6 +298,18 @@ mod system {
 
     pub fn caller() -> Principal {
         CALLER.get()
+    }
+
+    pub fn set_certified_data(root: &[u8; 32]) {
+        CERTIFIED.set(*root);
+    }
+
+    pub fn certificate() -> Option<Vec<u8>> {
+        Some(b"certificate".to_vec())
+    }
+
+    pub fn certified_data() -> [u8; 32] {
+        CERTIFIED.get()
     }
 
     pub fn canister_self() -> Principal {
@@ -352,9 +401,12 @@ mod system {
     }
 }
 
-pub use system::{
-    accept_message, argument_bytes, caller, canister_self, cycle_balance, forget_timers, method_name,
-    run_every, send_without_answer, time_nanos,
-};
 #[cfg(test)]
-pub use system::{Job, SentCall, set_caller, set_cycle_balance, set_time_seconds, take_jobs, take_sent};
+pub use system::{
+    Job, SentCall, certified_data, set_caller, set_cycle_balance, set_time_seconds, take_jobs,
+    take_sent,
+};
+pub use system::{
+    accept_message, argument_bytes, caller, canister_self, certificate, cycle_balance,
+    forget_timers, method_name, run_every, send_without_answer, set_certified_data, time_nanos,
+};

@@ -148,7 +148,8 @@ pub fn step(caller: Principal, number: u8) {
             );
             if !is_sent {
                 end(Err(external(
-                    "the install could not be sent: governance has too few cycles for it".to_string(),
+                    "the install could not be sent: governance has too few cycles for it"
+                        .to_string(),
                 )));
             }
         }

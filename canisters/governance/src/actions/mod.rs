@@ -32,9 +32,9 @@ use crate::topic::Topic;
 
 pub use manage_parameters::ParameterChange;
 pub use transfer_treasury::TreasuryTransfer;
-pub use upgrade_canister::{Upgrade, forget_modules, install_call, start_remembered};
 #[cfg(test)]
 pub use upgrade_canister::forget_upgrading;
+pub use upgrade_canister::{Upgrade, forget_modules, install_call, start_remembered};
 
 /// A number is never given to another variant.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -164,6 +164,14 @@ impl Action {
         }
     }
 
+    /// Of a generic function; the other actions are rendered in full.
+    pub fn payload(&self) -> &[u8] {
+        match self {
+            Self::ExecuteFunction { payload, .. } => payload,
+            _ => &[],
+        }
+    }
+
     pub fn topic(&self, state: &State) -> Option<Topic> {
         match self {
             Self::ExecuteFunction { id, .. } => state.generic_function(*id).ok()?.topic,
@@ -189,9 +197,7 @@ impl Action {
         match self {
             Self::Motion { text } => Ok(motion::render(text)),
             Self::AddFunction { function } => Ok(add_function::render(function)),
-            Self::RemoveFunction { id } => {
-                with_state(|state| remove_function::render(*id, state))
-            }
+            Self::RemoveFunction { id } => with_state(|state| remove_function::render(*id, state)),
             Self::ExecuteFunction { id, payload } => execute_function::render(*id, payload).await,
             Self::ManageParameters { change } => {
                 with_state(|state| manage_parameters::render(change, state))

@@ -164,7 +164,11 @@ fn from_chunks(chunked: api::ChunkedCanisterWasm) -> Result<(Module, [u8; 32]), 
             "a module has from 1 to {CHUNKS_MAX} chunks, not {count}"
         ));
     }
-    if chunked.chunk_hashes_list.iter().any(|hash| hash.len() != 32) {
+    if chunked
+        .chunk_hashes_list
+        .iter()
+        .any(|hash| hash.len() != 32)
+    {
         return invalid("a chunk's hash has 32 bytes".to_string());
     }
     let hashes = chunked
@@ -214,10 +218,14 @@ pub fn check(upgrade: &Upgrade, state: &State) -> Result<(), Refusal> {
         return Ok(());
     }
     if upgrade.mode != Mode::Upgrade {
-        return invalid("governance can be upgraded, and nothing else: its state is the DAO".to_string());
+        return invalid(
+            "governance can be upgraded, and nothing else: its state is the DAO".to_string(),
+        );
     }
     if state.self_upgrade.get().0.is_some() {
-        return invalid("governance is being upgraded; propose again when that is over".to_string());
+        return invalid(
+            "governance is being upgraded; propose again when that is over".to_string(),
+        );
     }
     Ok(())
 }

@@ -301,7 +301,10 @@ fn should_go_on_with_the_old_code_where_the_new_does_not_install() {
     set_time(START + 150);
     assert!(poll(&mut last.remove(0)).is_some());
     assert!(failure(id).contains("was not installed"));
-    assert!(runtime::take_jobs().len() >= 1, "the timers are there again");
+    assert!(
+        runtime::take_jobs().len() >= 1,
+        "the timers are there again"
+    );
     let refused = poll(&mut begin(user(3), [0; 32], claim_command(user(3), 0)));
     assert!(refused.is_none(), "calls go out again");
 }

@@ -179,9 +179,108 @@ impl From<Genesis> for NervousSystemFunction {
     }
 }
 
+/// The same functions of each inference canister: `FIRST + n` is that of the n-th.
+const INFERENCE_SET_POLICY: u64 = 1_110;
+const INFERENCE_LOAD_MODEL: u64 = 1_130;
+const INFERENCE_UNLOAD_MODEL: u64 = 1_150;
+const INFERENCE_SETTLE_PAYMENT: u64 = 1_170;
+/// As many as the ranges of ids hold; later ones are added by proposals.
+const INFERENCE_AT_GENESIS_MAX: usize = 20;
+
 /// What the DAO can do to its canisters from the start.
 pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> {
-    let governance = deployment.governance;
+    let (governance, registry) = (deployment.governance, deployment.registry);
+    let of_registry = [
+        (
+            1_001,
+            "Deprecate a version",
+            "Advises against a version; it can still be run.",
+            "deprecate_version",
+            Topic::ApplicationBusinessLogic,
+        ),
+        (
+            1_002,
+            "Revoke a version",
+            "Takes a version out of the library: it is run no more.",
+            "revoke_version",
+            Topic::ApplicationBusinessLogic,
+        ),
+        (
+            1_003,
+            "Set the registry's parameters",
+            "Deposits, limits and times of the registry.",
+            "set_parameters",
+            Topic::DaoCommunitySettings,
+        ),
+        (
+            1_100,
+            "Add an inference canister",
+            "Lets the registry send callers to another inference canister.",
+            "add_inference",
+            Topic::DappCanisterManagement,
+        ),
+        (
+            1_101,
+            "Assign a model",
+            "Says which inference canisters serve a version.",
+            "assign_model",
+            Topic::ApplicationBusinessLogic,
+        ),
+        (
+            1_102,
+            "Remove an inference canister",
+            "The registry sends nobody there any more.",
+            "remove_inference",
+            Topic::DappCanisterManagement,
+        ),
+    ]
+    .map(|(id, name, description, method, topic)| Genesis {
+        id,
+        name,
+        description,
+        canister: registry,
+        method,
+        topic,
+    });
+    let of_inference = (0..)
+        .zip(deployment.inference.iter().copied())
+        .take(INFERENCE_AT_GENESIS_MAX)
+        .flat_map(|(number, canister): (u64, Principal)| {
+            [
+                Genesis {
+                    id: INFERENCE_SET_POLICY + number,
+                    name: "Set the policy of an inference canister",
+                    description: "Prices, shares and limits of its calls.",
+                    canister,
+                    method: "set_policy",
+                    topic: Topic::TreasuryAssetManagement,
+                },
+                Genesis {
+                    id: INFERENCE_LOAD_MODEL + number,
+                    name: "Load a model",
+                    description: "Has an inference canister load a version, at the DAO's cost.",
+                    canister,
+                    method: "load_model",
+                    topic: Topic::ApplicationBusinessLogic,
+                },
+                Genesis {
+                    id: INFERENCE_UNLOAD_MODEL + number,
+                    name: "Unload a model",
+                    description: "Frees what a version takes in an inference canister.",
+                    canister,
+                    method: "unload_model",
+                    topic: Topic::ApplicationBusinessLogic,
+                },
+                Genesis {
+                    id: INFERENCE_SETTLE_PAYMENT + number,
+                    name: "Settle a payment",
+                    description: "Says what became of a payment that only the ledger's blocks tell.",
+                    canister,
+                    method: "settle_payment",
+                    topic: Topic::TreasuryAssetManagement,
+                },
+            ]
+        });
     let own = [
         Genesis {
             id: 1_200,
@@ -209,7 +308,13 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
         },
     ];
     std::iter::once(admit_version_function(deployment.registry))
-        .chain(own.map(NervousSystemFunction::from))
+        .chain(
+            of_registry
+                .into_iter()
+                .chain(of_inference)
+                .chain(own)
+                .map(NervousSystemFunction::from),
+        )
         .collect()
 }
 
