@@ -268,7 +268,7 @@ impl Asking {
     fn enter(canister: Principal) -> Option<Self> {
         UNSTABLE_ASKING.with_borrow_mut(|asking| {
             (asking.len() < REQUESTS_IN_FLIGHT_MAX && asking.insert(canister))
-                .then_some(Self(canister))
+                .then(|| Self(canister))
         })
     }
 }

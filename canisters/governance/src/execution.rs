@@ -56,7 +56,7 @@ impl Executing {
     fn enter(proposal: u64) -> Option<Self> {
         UNSTABLE_EXECUTING
             .with_borrow_mut(|executing| executing.insert(proposal))
-            .then_some(Self(proposal))
+            .then(|| Self(proposal))
     }
 }
 

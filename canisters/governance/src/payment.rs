@@ -252,7 +252,7 @@ impl Paying {
     fn enter(id: u64) -> Option<Self> {
         UNSTABLE_PAYING
             .with_borrow_mut(|paying| paying.insert(id))
-            .then_some(Self(id))
+            .then(|| Self(id))
     }
 }
 

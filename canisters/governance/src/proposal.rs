@@ -173,8 +173,10 @@ impl Progress {
     /// increase `W` and half of what is left of the voting period `I`, so that turns can
     /// move the deadline to at most `I + 2·W` after creation; the SNS's rule.
     pub fn wait_for_quiet(&mut self, before: &Self, terms: &Terms, now: u64) {
-        if self.due_decision(&terms.thresholds, now).is_some()
+        // The first votes turn nothing.
+        if (before.yes == 0 && before.no == 0)
             || self.decision != Decision::Open
+            || self.due_decision(&terms.thresholds, now).is_some()
             || before.leans_to_yes(terms) == self.leans_to_yes(terms)
         {
             return;

@@ -88,6 +88,11 @@ pub fn run_after_sealing(delay: Duration, job: impl Future<Output = ()> + 'stati
 }
 
 #[cfg(test)]
+pub fn traffic() -> Traffic {
+    UNSTABLE_TRAFFIC.get()
+}
+
+#[cfg(test)]
 pub fn forget_traffic() {
     UNSTABLE_TRAFFIC.set(Traffic::Open);
     UNSTABLE_CALLS_IN_FLIGHT.set(0);

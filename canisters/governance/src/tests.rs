@@ -84,6 +84,7 @@ pub fn parameters() -> NervousSystemParameters {
         transaction_fee_e8s: Some(1),
         reject_cost_e8s: Some(REJECT_COST),
         initial_voting_period_seconds: Some(PERIOD),
+        wait_for_quiet_deadline_increase_seconds: Some(0),
         ..Default::default()
     }
 }

@@ -413,7 +413,7 @@ impl Upgrading {
     fn enter(canister: Principal) -> Option<Self> {
         UNSTABLE_UPGRADING
             .with_borrow_mut(|upgrading| upgrading.insert(canister))
-            .then_some(Self(canister))
+            .then(|| Self(canister))
     }
 }
 

@@ -227,8 +227,10 @@ fn should_bound_what_a_neuron_follows_in_all() {
             CommandResponse::SetFollowing {}
         );
     }
+    let another = function(1_001).try_into().unwrap();
+    with_state(|state| state.add_function(another, runtime::canister_self())).unwrap();
     let mut last = CommandResponse::Follow {};
-    for function in [0, 1, 2, 4, 5, FUNCTION, 0] {
+    for function in [0, 1, 2, 4, 5, FUNCTION, 1_001] {
         last = follow(1, key, function, &others);
     }
     assert_eq!(

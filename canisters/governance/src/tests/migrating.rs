@@ -204,7 +204,7 @@ fn should_take_over_everything_that_version_1_left() {
     vote(4, keys[3], open, Vote::No);
     assert_eq!(
         read(open).latest_tally.unwrap().no,
-        1_341,
+        1_375,
         "its power as of creation"
     );
     check_invariants();

@@ -196,12 +196,7 @@ fn should_lose_and_repeat_nothing_when_upgraded_in_the_middle_of_a_disburse() {
         upgrade(stable.clone());
         assert_eq!(
             error_of(ledger.command(user(1), key, disburse(None), &[])),
-            if neurons() == 0 {
-                ErrorType::NotFound
-            } else {
-                ErrorType::InsufficientFunds
-            },
-            "nothing is left to disburse"
+            ErrorType::NeuronLocked
         );
         ledger.housekeep(Fate::Answered);
         assert_eq!(ledger.blocks, 1, "{fate:?}");

@@ -174,6 +174,14 @@ impl World {
                                 }
                                 Kind::DisburseMaturity | Kind::Arrival => 0,
                             });
+                    // A split's transfer may have arrived before that is known.
+                    let arriving: u64 = state
+                        .movements
+                        .values()
+                        .filter(|movement| movement.0.kind == Kind::Split { child: key })
+                        .flat_map(|movement| movement.0.legs)
+                        .map(|leg| leg.amount_e8s)
+                        .sum();
                     let uncounted = self.uncounted.get(&key).copied().unwrap_or(0);
                     let held = self.ledger.balance(neuron_account(key));
                     assert!(
@@ -182,7 +190,7 @@ impl World {
                     );
                     // Costs that were too small to burn stay behind in the account.
                     let dust = 2;
-                    let gone_or_there = stake + moving + uncounted;
+                    let gone_or_there = stake + moving + arriving + uncounted;
                     assert!(
                         held <= gone_or_there + dust,
                         "account of {id}/{memo} holds {held}, known are {gone_or_there}"

@@ -87,13 +87,13 @@ fn should_fail_when_it_does_not_fit_what_has_changed_meanwhile() {
 fn should_count_every_neuron_anew_when_the_rules_of_power_change() {
     let stable = governance();
     let keys: Vec<_> = (1..=4).map(|id| neuron(id, 1_000)).collect();
-    let whale = neuron(9, 100_000);
+    let whale = neuron(9, 1_000_000);
     for memo in 1..=600u64 {
         claim(user(10), memo, 200);
         delay(user(10), key_of(user(10), memo), MIN_DELAY as u32);
     }
     let open = propose(1, keys[0], motion());
-    propose(
+    let adopted = propose(
         9,
         whale,
         change(NervousSystemParameters {
@@ -102,10 +102,8 @@ fn should_count_every_neuron_anew_when_the_rules_of_power_change() {
             ..Default::default()
         }),
     );
-    let mut jobs = runtime::take_jobs();
-    for job in &mut jobs {
-        let _finished = poll(job);
-    }
+    let mut execution: Running<()> = Box::pin(crate::execution::execute(adopted));
+    assert!(poll(&mut execution).is_some());
     assert_eq!(
         error_of(command(user(1), keys[0], motion())),
         ErrorType::ResourceExhausted,
@@ -117,7 +115,7 @@ fn should_count_every_neuron_anew_when_the_rules_of_power_change() {
     run_jobs();
     let next = propose(1, keys[0], motion());
     let tally = read(next).latest_tally.unwrap();
-    assert_eq!(tally.total, 4_000 - REJECT_COST + 100_000 + 600 * 200);
+    assert_eq!(tally.total, 4_000 - REJECT_COST + 1_000_000 + 600 * 200);
     assert_eq!(tally.yes, 1_000 - REJECT_COST);
     check_invariants();
 }

@@ -67,7 +67,10 @@ fn should_share_the_purse_by_power_among_those_who_voted() {
     let purse = u128::from(10 * stake) * u128::from(ROUND) / u128::from(YEAR) / 10;
     let paid = maturity(keys[0]) + maturity(keys[1]);
     assert_eq!(maturity(keys[2]), 0, "who does not vote earns nothing");
-    assert!(u128::from(paid) <= purse && u128::from(paid) + 4 >= purse);
+    assert!(
+        u128::from(paid) <= purse && u128::from(paid) + 4 >= purse,
+        "{paid} of {purse}"
+    );
     assert!(maturity(keys[1]).abs_diff(3 * maturity(keys[0])) <= 4);
     let seen = read(id);
     assert_eq!(seen.reward_event_round, 1);

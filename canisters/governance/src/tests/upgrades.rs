@@ -224,6 +224,28 @@ fn should_install_a_module_from_chunks() {
 
 // Governance itself.
 
+/// Governance's own upgrade is adopted, and its jobs run until it is sealed. What is left
+/// is the last timer.
+fn adopted_itself() -> (DefaultMemoryImpl, u64) {
+    let stable = governance();
+    let key = neuron(1, 1_000);
+    let id = propose(1, key, upgrade_action(runtime::canister_self()));
+    run_until_sealed();
+    (stable, id)
+}
+
+fn run_until_sealed() {
+    for _ in 0..10 {
+        if runtime::traffic() == runtime::Traffic::Sealed {
+            return;
+        }
+        for mut job in runtime::take_jobs() {
+            assert!(poll(&mut job).is_some());
+        }
+    }
+    panic!("it does not come to rest");
+}
+
 /// Messages to itself, delivered in their order, until one goes elsewhere.
 fn deliver_to_itself() -> SentCall {
     for _ in 0..10 {
@@ -246,8 +268,7 @@ fn deliver_to_itself() -> SentCall {
 
 #[test]
 fn should_install_itself_when_no_call_is_outstanding_and_learn_the_outcome_in_the_new_code() {
-    let (stable, id, waiting) = adopted(runtime::canister_self());
-    assert!(waiting.is_empty());
+    let (stable, id) = adopted_itself();
     let install = deliver_to_itself();
     assert_eq!(install.method, "install_code");
     assert_eq!(read(id).executed_timestamp_seconds, 0);
@@ -278,6 +299,7 @@ fn should_wait_with_its_own_upgrade_for_every_call_and_refuse_new_ones_meanwhile
         for mut job in runtime::take_jobs() {
             assert!(poll(&mut job).is_some());
         }
+        assert_eq!(runtime::calls_in_flight(), 1);
         assert!(runtime::take_sent().is_empty(), "nothing is installed yet");
     }
     let refused = poll(&mut begin(user(3), [0; 32], claim_command(user(3), 0))).unwrap();
@@ -285,7 +307,7 @@ fn should_wait_with_its_own_upgrade_for_every_call_and_refuse_new_ones_meanwhile
     // The system answers in the callee's place.
     silent.answer(failed("timed out"));
     assert!(poll(&mut claiming).is_some());
-    assert!(run_jobs().is_empty());
+    run_until_sealed();
     let install = deliver_to_itself();
     assert_eq!(install.method, "install_code");
     assert_eq!(read(id).executed_timestamp_seconds, 0);
@@ -293,7 +315,7 @@ fn should_wait_with_its_own_upgrade_for_every_call_and_refuse_new_ones_meanwhile
 
 #[test]
 fn should_go_on_with_the_old_code_where_the_new_does_not_install() {
-    let (_, id, _) = adopted(runtime::canister_self());
+    let (_, id) = adopted_itself();
     // Sealing took all timers but the last.
     let mut last = runtime::take_jobs();
     let _install = deliver_to_itself();
@@ -311,23 +333,25 @@ fn should_go_on_with_the_old_code_where_the_new_does_not_install() {
 
 #[test]
 fn should_leave_other_executions_in_the_queue_while_it_upgrades_itself() {
-    let (stable, _, _) = adopted(runtime::canister_self());
-    runtime::take_jobs();
-    runtime::take_sent();
+    let (stable, _) = adopted_itself();
     let key = key_of(user(1), 0);
     let other = propose(1, key, motion());
-    assert!(housekeep().is_empty());
+    let mut round: Running<()> = Box::pin(crate::housekeeping::run());
+    assert!(poll(&mut round).is_some());
     assert_eq!(read(other).executed_timestamp_seconds, 0);
+    let install = deliver_to_itself();
+    assert_eq!(install.method, "install_code");
     upgrade(stable);
-    with_state(|state| state.self_upgrade.set(crate::cbor::Cbor(None)));
-    runtime::forget_traffic();
+    let waiting = run_jobs();
+    one_call("canister_status").answer(Ok(status(0, Some(hash()))));
+    assert!(poll_all(waiting).is_empty());
     assert!(housekeep().is_empty());
     assert!(read(other).executed_timestamp_seconds > 0);
 }
 
 #[test]
 fn should_take_no_orders_to_upgrade_itself_from_others() {
-    let (_, _, _) = adopted(runtime::canister_self());
+    let (_, _) = adopted_itself();
     let refused = std::panic::catch_unwind(|| self_upgrade::step(user(1), 3));
     assert!(refused.is_err());
 }

@@ -25,7 +25,7 @@ impl InFlight {
     pub fn enter(block_index: u64) -> Option<Self> {
         UNSTABLE_IN_FLIGHT
             .with_borrow_mut(|blocks| blocks.insert(block_index))
-            .then_some(Self(block_index))
+            .then(|| Self(block_index))
     }
 }
 
