@@ -1,9 +1,10 @@
-//! `stoa submit` and `propose`: what token holders are asked.
+//! `stoa submit` and `propose admit`: what token holders are asked about models.
 
 use serde_json::json;
 use stoa_client::{Accepted, Result};
 
-use crate::arguments::{Propose, Version};
+use super::neuron::neuron_id;
+use crate::arguments::{Neuron, Version};
 use crate::context::Context;
 use crate::output::Output;
 
@@ -27,30 +28,14 @@ pub async fn submit(context: &Context, arguments: Version) -> Result<Output> {
     ))
 }
 
-pub async fn propose(context: &Context, command: Propose) -> Result<Output> {
+/// The proposal that the registry handed out at submission, as it is.
+pub async fn propose(context: &Context, version: Version, neuron: &Neuron) -> Result<u64> {
     let stoa = context.open().await?;
     let governance = stoa.governance();
-    let proposal = match command {
-        Propose::Admit { version, neuron } => {
-            let registry = stoa.registry();
-            let version = registry.resolve(&version.version).await?;
-            let admission = registry.admission(version).await?;
-            governance
-                .propose_admission(governance.neuron_id(neuron.memo), &admission)
-                .await?
-        }
-        Propose::Motion {
-            title,
-            text,
-            neuron,
-        } => {
-            governance
-                .propose_motion(governance.neuron_id(neuron.memo), &title, &text)
-                .await?
-        }
-    };
-    Ok(Output::new(
-        format!("proposal {proposal}"),
-        json!({"proposal": proposal}),
-    ))
+    let registry = stoa.registry();
+    let version = registry.resolve(&version.version).await?;
+    let admission = registry.admission(version).await?;
+    governance
+        .propose_admission(neuron_id(&governance, &neuron.which)?, &admission)
+        .await
 }
