@@ -88,7 +88,10 @@ fn should_serve_a_model_to_curl_and_to_an_ipfs_client() {
         tokio::task::spawn_blocking(move || {
             assert!(curl(&[&url]) == bytes, "a whole file");
             assert!(curl(&["-r", "1048576-2097151", &url]) == bytes[MIB..2 * MIB]);
-            assert!(curl(&["-r", "5-1048580", &url]) == bytes[5..1_048_581], "an odd range");
+            assert!(
+                curl(&["-r", "5-1048580", &url]) == bytes[5..1_048_581],
+                "an odd range"
+            );
             resume(&url, &bytes, folder.path());
             let blob = format!("{base}/blob/{}", entry.chunks[1]);
             assert!(curl(&[&blob]) == bytes[MIB..2 * MIB]);
@@ -134,6 +137,10 @@ fn by_cid(endpoint: &str, host: &str, cid: &str, bytes: &[u8]) {
         "{text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let expected = format!("\"sha256\":\"{}\",\"size\":{}", Sha256::of(bytes), bytes.len());
+    let expected = format!(
+        "\"sha256\":\"{}\",\"size\":{}",
+        Sha256::of(bytes),
+        bytes.len()
+    );
     assert!(text.contains(&expected), "{text}");
 }
