@@ -8,7 +8,8 @@ use stoa_governance_api::code::TransferFrom;
 use stoa_governance_api::{
     Action, ChunkedCanisterWasm, ExecuteGenericNervousSystemFunction, FunctionType,
     ListNervousSystemFunctionsResponse, Motion, NervousSystemFunction, NervousSystemParameters,
-    Proposal, Subaccount, TransferSnsTreasuryFunds, UpgradeSnsControlledCanister,
+    Proposal, Subaccount,
+    TransferSnsTreasuryFunds, UpgradeSnsControlledCanister,
 };
 
 use super::Governance;
@@ -184,7 +185,8 @@ impl Governance {
                 "function {function_id} is one of governance's own: it has a command of its own in `stoa propose`"
             )));
         };
-        let (Some(target), Some(method)) = (generic.target_canister_id, generic.target_method_name)
+        let (Some(target), Some(method)) =
+            (generic.target_canister_id, generic.target_method_name)
         else {
             return Err(ClientError::Failed(format!(
                 "function {function_id} names no target"
@@ -345,9 +347,7 @@ mod tests {
             ("set", "(record {", "is not Candid"),
             ("set", "(\"five\")", "do not fit"),
         ] {
-            let error = encode(INTERFACE, method, arguments)
-                .unwrap_err()
-                .to_string();
+            let error = encode(INTERFACE, method, arguments).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
     }
