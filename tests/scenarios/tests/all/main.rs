@@ -2,10 +2,12 @@
 
 mod authority;
 mod certified;
+mod certified_proposals;
 mod content;
 mod documented_lines;
 mod governance;
 mod handover;
+mod neurons;
 mod icrc_suite;
 mod payment;
 mod reproducible;
