@@ -8,6 +8,7 @@ use stoa_governance_api::{
 use stoa_registry_api::ADMIT_VERSION_FUNCTION_ID;
 
 use super::plan::DeployPlan;
+use super::registry_functions::registry_functions;
 use crate::deployment::Deployment;
 use crate::error::{ClientError, Result};
 use crate::identity::development_identity;
@@ -84,7 +85,9 @@ impl Arguments<'_> {
             icp_ledger: self.deployment.icp_ledger,
             cycles_minting: self.deployment.cycles_minting,
             parameters: None,
-            functions: vec![admit_version_function(self.deployment.registry)],
+            functions: std::iter::once(admit_version_function(self.deployment.registry))
+                .chain(registry_functions(self.deployment.registry))
+                .collect(),
             name: "Stoa".to_owned(),
             description: "A public library of AI models that nobody owns.".to_owned(),
             url: String::new(),

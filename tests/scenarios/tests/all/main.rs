@@ -7,6 +7,7 @@ mod governance;
 mod handover;
 mod payment;
 mod pushes;
+mod registry;
 mod reproducible;
 mod top_up;
 mod upgrade;
