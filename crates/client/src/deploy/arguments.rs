@@ -85,9 +85,12 @@ impl Arguments<'_> {
             icp_ledger: self.deployment.icp_ledger,
             cycles_minting: self.deployment.cycles_minting,
             parameters: None,
-            functions: std::iter::once(admit_version_function(self.deployment.registry))
-                .chain(registry_functions(self.deployment.registry))
-                .collect(),
+            functions: [
+                vec![admit_version_function(self.deployment.registry)],
+                registry_functions(self.deployment.registry),
+                crate::fleet::functions(self.deployment.registry),
+            ]
+            .concat(),
             name: "Stoa".to_owned(),
             description: "A public library of AI models that nobody owns.".to_owned(),
             url: String::new(),
