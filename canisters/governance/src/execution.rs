@@ -24,7 +24,7 @@ use crate::actions::Performed;
 use crate::cbor::Cbor;
 use crate::memory::{State, with_state};
 use crate::proposal::Failure;
-use crate::runtime;
+use crate::{runtime, self_upgrade};
 
 const FAILURE_MESSAGE_LENGTH_BYTES_MAX: usize = 4_000;
 
@@ -56,7 +56,7 @@ impl Executing {
     fn enter(proposal: u64) -> Option<Self> {
         UNSTABLE_EXECUTING
             .with_borrow_mut(|executing| executing.insert(proposal))
-            .then_some(Self(proposal))
+            .then(|| Self(proposal))
     }
 }
 
@@ -81,6 +81,10 @@ pub async fn execute(proposal: u64) {
         return;
     };
     if with_state(|state| stage(state, proposal)) != Some(Stage::Queued) {
+        return;
+    }
+    // It waits in the queue: what it calls would be refused.
+    if self_upgrade::is_under_way() {
         return;
     }
     let content = with_state(|state| state.content_of(proposal))

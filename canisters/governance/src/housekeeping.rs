@@ -9,7 +9,7 @@ use crate::decide::decide_if_due;
 use crate::execution::{self, Stray};
 use crate::memory::{State, with_state};
 use crate::neurons::Slicing;
-use crate::{movement, rewards, runtime};
+use crate::{actions, dao_canisters, movement, payment, rewards, runtime};
 
 pub const INTERVAL: Duration = Duration::from_secs(60);
 const CLOSED_AT_ONCE_MAX: usize = 50;
@@ -63,8 +63,12 @@ pub async fn run() {
             }
         }
     }
+    payment::wake_due();
+    dao_canisters::keep_itself_alive();
+    actions::start_remembered();
     movement::resume();
     let slicing = with_state(|state| {
+        actions::forget_modules(state);
         if state.work_off_cascades(now) == Slicing::Paused {
             runtime::run_after(Duration::ZERO, follow());
         }

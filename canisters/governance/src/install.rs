@@ -3,6 +3,7 @@
 use stoa_governance_api::InitArgs;
 
 use crate::cbor::Cbor;
+use crate::dao_canisters::Policy;
 use crate::function::GenericFunction;
 use crate::memory::{LAYOUT_VERSION, with_state};
 use crate::migration::migrate;
@@ -27,6 +28,22 @@ pub fn install(arguments: InitArgs) {
             genesis_seconds: runtime::now_seconds(),
         })));
         state.parameters.set(Cbor(parameters));
+        if let Some(policy) = arguments.cycles_policy {
+            let policy = Policy::try_from(policy)
+                .unwrap_or_else(|reason| panic!("the cycles policy: {reason}"));
+            state.set_cycles_policy(policy);
+        }
+        let itself = runtime::canister_self();
+        for canister in arguments
+            .dao_canisters
+            .unwrap_or_default()
+            .into_iter()
+            .chain([itself])
+        {
+            state
+                .add_dao_canister(canister)
+                .unwrap_or_else(|error| panic!("canister {canister} of the DAO: {error:?}"));
+        }
         for function in arguments.functions {
             let id = function.id;
             GenericFunction::try_from(function)

@@ -56,6 +56,8 @@ pub struct TransferRefusal {
     /// Outside of the ledger's window: whether an earlier request went through is in the
     /// ledger's blocks alone.
     pub too_old: bool,
+    /// The same request may be accepted later.
+    pub temporary: bool,
     pub message: String,
 }
 
@@ -70,10 +72,11 @@ pub async fn transfer(ledger: Principal, transfer: &Transfer) -> Outcome {
     };
     let answer: Result<Result<Nat, TransferError>, CallFailure> =
         ask(ledger, "icrc1_transfer", (argument,)).await;
-    let refused = |covers_earlier_requests, too_old, message| {
+    let refused = |covers_earlier_requests, too_old, temporary, message| {
         Outcome::Refused(TransferRefusal {
             covers_earlier_requests,
             too_old,
+            temporary,
             message,
         })
     };
@@ -88,11 +91,18 @@ pub async fn transfer(ledger: Principal, transfer: &Transfer) -> Outcome {
             },
         },
         Ok(Err(error @ TransferError::InsufficientFunds { .. })) => {
-            refused(true, false, error.to_string())
+            refused(true, false, false, error.to_string())
         }
-        Ok(Err(error @ TransferError::TooOld)) => refused(false, true, error.to_string()),
-        Ok(Err(error)) => refused(false, false, error.to_string()),
-        Err(failure) if failure.refused => refused(false, false, failure.message),
+        Ok(Err(error @ TransferError::TooOld)) => refused(false, true, false, error.to_string()),
+        Ok(Err(error)) => {
+            // A clock that is behind catches up as well.
+            let temporary = matches!(
+                error,
+                TransferError::TemporarilyUnavailable | TransferError::CreatedInFuture { .. }
+            );
+            refused(false, false, temporary, error.to_string())
+        }
+        Err(failure) if failure.refused => refused(false, false, true, failure.message),
         Err(failure) => Outcome::Unknown {
             message: failure.message,
         },

@@ -156,7 +156,7 @@ fn open(
         title: texts.title,
         summary: texts.summary,
         url: texts.url,
-        action,
+        action: action.keep(state, id),
         rendering,
     };
     let terms = Terms {

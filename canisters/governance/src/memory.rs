@@ -32,7 +32,14 @@
 //! | 26 | closed proposals that wait for their rewards |
 //! | 27 | the round in which a proposal was rewarded |
 //! | 28 | the latest time that a movement was given |
-//! | 30-39 | treasury, upgrades, cycles |
+//! | 30 | time of the newest transfer: no two have the same |
+//! | 31 | payments from the treasury, and for cycles: their journal |
+//! | 32 | payments that are under way |
+//! | 33 | canisters of the DAO, and what was spent on each today |
+//! | 34 | rules by which cycles are bought, and what was spent today |
+//! | 35 | Wasm modules of upgrade proposals that are not decided or not executed |
+//! | 36 | governance's upgrade of itself, while it is under way |
+//! | 37 | canisters that were stopped for an upgrade and have to be started |
 
 use std::cell::RefCell;
 
@@ -41,6 +48,7 @@ use ic_stable_structures::{DefaultMemoryImpl, StableBTreeMap, StableCell, Stable
 
 use crate::cascade::Cursor;
 use crate::cbor::Cbor;
+use crate::dao_canisters::{CyclesKeeping, DaoCanister};
 use crate::execution::Stage;
 use crate::following::{Followee, Subject};
 use crate::function::StoredFunction;
@@ -48,10 +56,12 @@ use crate::movement::Movement;
 use crate::neuron::{Neuron, NeuronKey, VotingState};
 use crate::neurons::{PrincipalKey, Recount};
 use crate::parameters::Parameters;
+use crate::payment::Payment;
 use crate::planes::Planes;
 use crate::power::Sums;
 use crate::proposal::{Cast, Content, Failure, Progress, Terms};
 use crate::rewards::Rewards;
+use crate::self_upgrade::SelfUpgrade;
 use crate::settings::Settings;
 
 pub type Memory = VirtualMemory<DefaultMemoryImpl>;
@@ -98,6 +108,14 @@ pub struct State {
     pub unsettled: StableBTreeMap<u64, (), Memory>,
     pub rewarded: StableBTreeMap<u64, u64, Memory>,
     pub movement_clock: StableCell<u64, Memory>,
+    pub last_transfer_nanos: StableCell<u64, Memory>,
+    pub payments: StableBTreeMap<u64, Cbor<Payment>, Memory>,
+    pub open_payments: StableBTreeMap<u64, (), Memory>,
+    pub dao_canisters: StableBTreeMap<PrincipalKey, Cbor<DaoCanister>, Memory>,
+    pub cycles_keeping: StableCell<Cbor<CyclesKeeping>, Memory>,
+    pub wasm_modules: StableBTreeMap<u64, Vec<u8>, Memory>,
+    pub self_upgrade: StableCell<Cbor<Option<SelfUpgrade>>, Memory>,
+    pub stopped_canisters: StableBTreeMap<PrincipalKey, (), Memory>,
 }
 
 impl State {
@@ -134,6 +152,14 @@ impl State {
             unsettled: StableBTreeMap::init(at(26)),
             rewarded: StableBTreeMap::init(at(27)),
             movement_clock: StableCell::init(at(28), 0),
+            last_transfer_nanos: StableCell::init(at(30), 0),
+            payments: StableBTreeMap::init(at(31)),
+            open_payments: StableBTreeMap::init(at(32)),
+            dao_canisters: StableBTreeMap::init(at(33)),
+            cycles_keeping: StableCell::init(at(34), Cbor::default()),
+            wasm_modules: StableBTreeMap::init(at(35)),
+            self_upgrade: StableCell::init(at(36), Cbor::default()),
+            stopped_canisters: StableBTreeMap::init(at(37)),
         }
     }
 

@@ -51,6 +51,12 @@ impl From<&Principal> for PrincipalKey {
     }
 }
 
+impl PrincipalKey {
+    pub fn principal(&self) -> Principal {
+        Principal::from_slice(&self.0[1..=usize::from(self.0[0])])
+    }
+}
+
 impl Storable for PrincipalKey {
     fn to_bytes(&self) -> Cow<'_, [u8]> {
         Cow::Borrowed(&self.0)

@@ -125,7 +125,7 @@ struct Asking;
 
 impl Asking {
     fn enter() -> Option<Self> {
-        (!UNSTABLE_ASKING.replace(true)).then_some(Self)
+        (!UNSTABLE_ASKING.replace(true)).then(|| Self)
     }
 }
 

@@ -17,6 +17,8 @@ mod neurons;
 mod parameters_change;
 mod quiet;
 mod rewarding;
+mod treasury;
+mod upgrades;
 mod voting;
 
 use std::future::Future;
@@ -99,6 +101,8 @@ pub fn governance_with(parameters: NervousSystemParameters) -> DefaultMemoryImpl
         cycles_minting: Principal::from_slice(&[80]),
         parameters: Some(parameters),
         functions: vec![function(FUNCTION)],
+        dao_canisters: None,
+        cycles_policy: None,
         name: "Stoa".to_string(),
         description: "A library".to_string(),
         url: "https://example.org".to_string(),
@@ -115,6 +119,10 @@ fn lose_heap() {
     executing::forget_executing();
     crate::rewards::forget_asking();
     crate::housekeeping::forget_armed();
+    crate::payment::forget_paying();
+    crate::dao_canisters::forget_asking();
+    crate::actions::forget_upgrading();
+    runtime::forget_traffic();
     runtime::take_sent();
     runtime::take_jobs();
 }
@@ -124,6 +132,7 @@ pub fn upgrade(stable: DefaultMemoryImpl) {
     lose_heap();
     install::open_after_upgrade();
     crate::housekeeping::start();
+    crate::self_upgrade::go_on_after_upgrade();
 }
 
 pub fn set_time(seconds: u64) {
@@ -334,6 +343,55 @@ pub fn read_neuron(key: NeuronKey) -> Neuron {
 
 pub fn now() -> u64 {
     runtime::now_seconds()
+}
+
+/// The management canister's answer to `canister_status`.
+pub fn status(cycles: u64, module_hash: Option<Vec<u8>>) -> Vec<u8> {
+    use ic_management_canister_types::{
+        CanisterStatusResult, CanisterStatusType, DefiniteCanisterSettings, MemoryMetrics,
+        QueryStats,
+    };
+    let nothing = || Nat::from(0u8);
+    candid::encode_one(CanisterStatusResult {
+        status: CanisterStatusType::Running,
+        ready_for_migration: false,
+        version: 1,
+        settings: DefiniteCanisterSettings {
+            controllers: vec![runtime::canister_self()],
+            compute_allocation: nothing(),
+            memory_allocation: nothing(),
+            freezing_threshold: nothing(),
+            reserved_cycles_limit: nothing(),
+            log_visibility: Default::default(),
+            log_memory_limit: nothing(),
+            wasm_memory_limit: nothing(),
+            wasm_memory_threshold: nothing(),
+            environment_variables: vec![],
+        },
+        module_hash,
+        memory_size: nothing(),
+        memory_metrics: MemoryMetrics {
+            wasm_memory_size: nothing(),
+            stable_memory_size: nothing(),
+            global_memory_size: nothing(),
+            wasm_binary_size: nothing(),
+            custom_sections_size: nothing(),
+            canister_history_size: nothing(),
+            wasm_chunk_store_size: nothing(),
+            snapshots_size: nothing(),
+            log_memory_store_size: nothing(),
+        },
+        cycles: Nat::from(cycles),
+        reserved_cycles: nothing(),
+        idle_cycles_burned_per_day: nothing(),
+        query_stats: QueryStats {
+            num_calls_total: nothing(),
+            num_instructions_total: nothing(),
+            request_payload_bytes_total: nothing(),
+            response_payload_bytes_total: nothing(),
+        },
+    })
+    .unwrap()
 }
 
 /// What must hold after any step.

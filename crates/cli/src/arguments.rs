@@ -1,5 +1,7 @@
 //! The grammar of the command line.
 
+mod governance;
+
 use std::path::PathBuf;
 
 use candid::Principal;
@@ -8,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub mod model;
 
 use crate::context::DEFAULT_PORT;
+
+pub use governance::*;
 
 /// A public library of AI models that nobody owns.
 #[derive(Parser)]
@@ -70,17 +74,19 @@ pub enum Command {
     /// Prepare, push, find, pull and verify models
     #[command(subcommand)]
     Model(model::Model),
-    /// Lock governance tokens in a neuron, which can propose and vote
-    Stake(Stake),
-    /// Show your neurons
-    Neurons,
+    /// Stake tokens, and use the neurons that come of it
+    #[command(subcommand)]
+    Neuron(NeuronCommand),
     /// Make a proposal
     #[command(subcommand)]
     Propose(Propose),
     /// Vote on a proposal
     Vote(Vote),
-    /// Show a proposal
-    Proposal(Proposal),
+    /// Read proposals, and what they can do
+    #[command(subcommand)]
+    Proposal(ProposalCommand),
+    /// Show what the DAO owns, pays and keeps alive
+    Treasury(Treasury),
     /// Load an admitted version into an inference canister and wait until it can be called
     Load(OnInference),
     /// What a call costs
@@ -180,67 +186,6 @@ pub enum Publisher {
 pub struct Version {
     /// publisher/name, publisher/name@1.0.0, publisher/name@alias, or the version's 64 hexadecimal digits
     pub version: String,
-}
-
-#[derive(Args)]
-pub struct Stake {
-    /// In governance tokens; 0 claims what an interrupted stake transferred
-    pub amount: String,
-    #[command(flatten)]
-    pub neuron: Neuron,
-}
-
-/// Which of your neurons.
-#[derive(Args)]
-pub struct Neuron {
-    /// Number of the neuron, from 0, if you have several
-    #[arg(long = "neuron", default_value_t = 0)]
-    pub memo: u64,
-}
-
-#[derive(Subcommand)]
-pub enum Propose {
-    /// That a submitted version be admitted
-    Admit {
-        #[command(flatten)]
-        version: Version,
-        #[command(flatten)]
-        neuron: Neuron,
-    },
-    /// A text to agree on
-    Motion {
-        title: String,
-        text: String,
-        #[command(flatten)]
-        neuron: Neuron,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Choice {
-    Yes,
-    No,
-}
-
-#[derive(Args)]
-pub struct Vote {
-    /// Number of the proposal, or latest
-    pub proposal: String,
-    pub choice: Choice,
-    #[command(flatten)]
-    pub neuron: Neuron,
-    /// Wait until it has been executed
-    #[arg(long)]
-    pub wait: bool,
-}
-
-#[derive(Args)]
-pub struct Proposal {
-    /// Number of the proposal, or latest
-    pub proposal: String,
-    /// Wait until it has been executed
-    #[arg(long)]
-    pub wait: bool,
 }
 
 #[derive(Args)]

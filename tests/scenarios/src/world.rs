@@ -33,7 +33,8 @@ pub const ONE_TOKEN: u64 = 100_000_000;
 /// 0.1 ICP a call: so that one paid call earns a top-up.
 pub const AUTHORS_PRICE_E8S: u64 = 10_000_000;
 
-const WHALE: u64 = 0;
+/// The neuron of the deployer that has the majority.
+pub const WHALE: u64 = 0;
 const PROPOSER: u64 = 1;
 
 static SHARED: OnceCell<(World, Published)> = OnceCell::const_new();

@@ -17,6 +17,8 @@ mod execute_function;
 mod manage_parameters;
 mod motion;
 mod remove_function;
+mod transfer_treasury;
+mod upgrade_canister;
 
 use minicbor::{Decode, Encode};
 use stoa_governance_api as api;
@@ -29,6 +31,10 @@ use crate::refusal::Refusal;
 use crate::topic::Topic;
 
 pub use manage_parameters::ParameterChange;
+pub use transfer_treasury::TreasuryTransfer;
+#[cfg(test)]
+pub use upgrade_canister::forget_upgrading;
+pub use upgrade_canister::{Upgrade, forget_modules, install_call, start_remembered};
 
 /// A number is never given to another variant.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -60,7 +66,16 @@ pub enum Action {
         #[n(0)]
         change: ParameterChange,
     },
-    // 5: TransferTreasuryFunds, 6: UpgradeCanister
+    #[n(5)]
+    TransferTreasury {
+        #[n(0)]
+        transfer: TreasuryTransfer,
+    },
+    #[n(6)]
+    UpgradeCanister {
+        #[n(0)]
+        upgrade: Upgrade,
+    },
 }
 
 /// How an execution stands when its message is over.
@@ -96,13 +111,9 @@ impl TryFrom<api::Action> for Action {
             }
             api::Action::ManageNervousSystemParameters(change) => manage_parameters::parse(change),
             api::Action::Unspecified {} => unsupported("the action Unspecified"),
-            api::Action::UpgradeSnsControlledCanister(_) => {
-                unsupported("the action UpgradeSnsControlledCanister")
-            }
+            api::Action::UpgradeSnsControlledCanister(upgrade) => upgrade_canister::parse(upgrade),
             api::Action::ManageSnsMetadata(_) => unsupported("the action ManageSnsMetadata"),
-            api::Action::TransferSnsTreasuryFunds(_) => {
-                unsupported("the action TransferSnsTreasuryFunds")
-            }
+            api::Action::TransferSnsTreasuryFunds(transfer) => transfer_treasury::parse(transfer),
             // The ledger takes its parameters with an upgrade, whose Wasm an SNS has from
             // its blessed versions; here `UpgradeSnsControlledCanister` names Wasm and argument.
             api::Action::ManageLedgerParameters(_) => unsupported(
@@ -129,6 +140,12 @@ impl From<Action> for api::Action {
             Action::ManageParameters { change } => {
                 Self::ManageNervousSystemParameters((&change).into())
             }
+            Action::TransferTreasury { transfer } => {
+                Self::TransferSnsTreasuryFunds(transfer.into())
+            }
+            Action::UpgradeCanister { upgrade } => {
+                Self::UpgradeSnsControlledCanister(upgrade.into())
+            }
         }
     }
 }
@@ -142,6 +159,8 @@ impl Action {
             Self::RemoveFunction { .. } => action_id::REMOVE_GENERIC_NERVOUS_SYSTEM_FUNCTION,
             Self::ExecuteFunction { id, .. } => *id,
             Self::ManageParameters { .. } => action_id::MANAGE_NERVOUS_SYSTEM_PARAMETERS,
+            Self::TransferTreasury { .. } => action_id::TRANSFER_SNS_TREASURY_FUNDS,
+            Self::UpgradeCanister { .. } => action_id::UPGRADE_SNS_CONTROLLED_CANISTER,
         }
     }
 
@@ -168,6 +187,8 @@ impl Action {
             Self::RemoveFunction { id } => remove_function::check(*id, state),
             Self::ExecuteFunction { id, .. } => execute_function::check(*id, state),
             Self::ManageParameters { change } => manage_parameters::check(change, state),
+            Self::TransferTreasury { .. } => Ok(()),
+            Self::UpgradeCanister { upgrade } => upgrade_canister::check(upgrade, state),
         }
     }
 
@@ -181,6 +202,18 @@ impl Action {
             Self::ManageParameters { change } => {
                 with_state(|state| manage_parameters::render(change, state))
             }
+            Self::TransferTreasury { transfer } => Ok(transfer_treasury::render(transfer)),
+            Self::UpgradeCanister { upgrade } => Ok(upgrade_canister::render(upgrade)),
+        }
+    }
+
+    /// Puts apart what is too long for a listing, when the proposal has its number.
+    pub fn keep(self, state: &mut State, proposal: u64) -> Self {
+        match self {
+            Self::UpgradeCanister { upgrade } => Self::UpgradeCanister {
+                upgrade: upgrade_canister::keep(upgrade, state, proposal),
+            },
+            other => other,
         }
     }
 
@@ -195,6 +228,8 @@ impl Action {
                 execute_function::execute(proposal, id, &payload).await
             }
             Self::ManageParameters { change } => manage_parameters::execute(&change),
+            Self::TransferTreasury { transfer } => transfer_treasury::execute(proposal, transfer),
+            Self::UpgradeCanister { upgrade } => upgrade_canister::execute(proposal, upgrade).await,
         }
     }
 
@@ -207,7 +242,9 @@ impl Action {
             | Self::AddFunction { .. }
             | Self::RemoveFunction { .. }
             | Self::ExecuteFunction { .. }
-            | Self::ManageParameters { .. } => None,
+            | Self::ManageParameters { .. }
+            | Self::TransferTreasury { .. } => None,
+            Self::UpgradeCanister { upgrade } => upgrade_canister::recover(upgrade).await,
         }
     }
 }

@@ -6,11 +6,9 @@
 mod arguments;
 mod journal;
 mod plan;
-mod registry_functions;
 
-pub use arguments::admit_version_function;
+pub use arguments::{admit_version_function, genesis_functions};
 pub use plan::{CYCLES_MINTING_ID, Cycles, DeployPlan, ICP_LEDGER_ID};
-pub use registry_functions::registry_functions;
 
 use std::path::Path;
 
