@@ -17,6 +17,7 @@ use stoa_client::wasm::WasmFolder;
 use stoa_client::{Accepted, Connection, Deployment};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
 use stoa_inference_api::{InferRequest, Payment, Quote};
+use stoa_registry_api::AdmissionProposal;
 use stoa_types::Sha256;
 use tokio::sync::OnceCell;
 
@@ -198,6 +199,26 @@ impl World {
             .wait_executed(proposal, PATIENCE)
             .await
             .expect("executed");
+        proposal
+    }
+
+    /// Proposes to call a function and lets the large neuron vote; answers the proposal once it is decided.
+    pub async fn decide(&self, call: &AdmissionProposal, vote: Vote) -> u64 {
+        let governance = self.deployer.governance();
+        let proposal = governance
+            .propose_admission(governance.neuron_id(PROPOSER), call)
+            .await
+            .expect("proposed");
+        governance
+            .vote(governance.neuron_id(WHALE), proposal, vote)
+            .await
+            .expect("voted");
+        if vote == Vote::Yes {
+            governance
+                .wait_executed(proposal, PATIENCE)
+                .await
+                .expect("executed");
+        }
         proposal
     }
 

@@ -12,6 +12,7 @@ mod neurons;
 mod icrc_suite;
 mod payment;
 mod pushes;
+mod registry;
 mod reproducible;
 mod top_up;
 mod treasury;
