@@ -134,10 +134,22 @@ impl World {
             .transfer(account, Nat::from(100 * ONE_TOKEN), None)
             .await
             .expect("tokens");
-        Actor {
+        let actor = Actor {
             connection,
             deployment: self.deployment.clone(),
-        }
+        };
+        // So that a scenario may announce uploads itself; `push` approves what it needs.
+        let deposit = actor
+            .registry()
+            .quote_deposit(0)
+            .await
+            .expect("a quote of the deposit");
+        actor
+            .icp()
+            .approve(deposit.spender, Nat::from(ONE_TOKEN))
+            .await
+            .expect("approved");
+        actor
     }
 
     /// The digits model under a new publisher, pushed, priced and submitted.
