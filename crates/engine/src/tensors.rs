@@ -28,6 +28,26 @@ pub(crate) fn datum_type(datatype: DataType) -> DatumType {
     }
 }
 
+/// The type of a tensor that `tract` computes, where one travels; dimensions travel as INT64.
+pub(crate) fn wire_type(datum_type: DatumType) -> Option<DataType> {
+    Some(match datum_type {
+        DatumType::Bool => DataType::BOOL,
+        DatumType::U8 => DataType::UINT8,
+        DatumType::U16 => DataType::UINT16,
+        DatumType::U32 => DataType::UINT32,
+        DatumType::U64 => DataType::UINT64,
+        DatumType::I8 => DataType::INT8,
+        DatumType::I16 => DataType::INT16,
+        DatumType::I32 => DataType::INT32,
+        DatumType::I64 | DatumType::TDim => DataType::INT64,
+        DatumType::F16 => DataType::FP16,
+        DatumType::F32 => DataType::FP32,
+        DatumType::F64 => DataType::FP64,
+        DatumType::String => DataType::BYTES,
+        _ => return None,
+    })
+}
+
 /// `tensor` has passed [`crate::CheckedInputs`]: its data fits its shape, its strings are UTF-8, its BOOLs 0 or 1.
 pub(crate) fn to_tract(tensor: &Tensor) -> TractResult<TractTensor> {
     let shape: Vec<usize> = tensor.shape.iter().map(|extent| *extent as usize).collect();

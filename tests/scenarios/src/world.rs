@@ -20,6 +20,7 @@ use stoa_inference_api::{InferRequest, Payment, Quote};
 use stoa_types::Sha256;
 use tokio::sync::OnceCell;
 
+use crate::command_line::CommandLine;
 use crate::model::{digits, digits_inputs};
 use crate::network::endpoint;
 
@@ -31,7 +32,8 @@ pub const ONE_TOKEN: u64 = 100_000_000;
 /// 0.1 ICP a call: so that one paid call earns a top-up.
 pub const AUTHORS_PRICE_E8S: u64 = 10_000_000;
 
-const WHALE: u64 = 0;
+/// The neuron of the deployer that has the majority.
+pub const WHALE: u64 = 0;
 const PROPOSER: u64 = 1;
 
 static SHARED: OnceCell<(World, Published)> = OnceCell::const_new();
@@ -94,7 +96,32 @@ impl World {
 
     /// Somebody new, with 10 ICP and 100 governance tokens.
     pub async fn actor(&self) -> Actor {
-        let connection = self.deployer.connection.with_identity(fresh_identity());
+        self.actor_with(fresh_identity()).await
+    }
+
+    /// Somebody new who works with the `stoa` program.
+    pub async fn actor_at_command_line(&self) -> (Actor, CommandLine) {
+        let name = hex::encode(random::<16>());
+        let actor = self.actor_with(Arc::new(development_identity(&name))).await;
+        let command_line = CommandLine::new(&self.deployment, actor.connection.endpoint(), &name);
+        (actor, command_line)
+    }
+
+    /// Somebody new who reaches the network by another endpoint.
+    pub async fn actor_through(&self, endpoint: &str) -> Actor {
+        let identity = fresh_identity();
+        let actor = self.actor_with(identity.clone()).await;
+        let connection = Connection::open(endpoint, identity)
+            .await
+            .expect("the endpoint answers");
+        Actor {
+            connection,
+            ..actor
+        }
+    }
+
+    async fn actor_with(&self, identity: Arc<dyn Identity>) -> Actor {
+        let connection = self.deployer.connection.with_identity(identity);
         let account = Account::from(connection.principal());
         self.deployer
             .icp()
