@@ -108,8 +108,14 @@ pub enum Command {
 pub enum Network {
     /// Start it in the background
     Start(NetworkStart),
-    /// Stop it; what was on it is gone
+    /// Stop it; what was on it is gone, unless it keeps its state
     Stop,
+    /// Print what it has written to its log
+    Logs {
+        /// The last lines only
+        #[arg(long, value_name = "LINES")]
+        last: Option<usize>,
+    },
     /// Say whether it runs
     Status {
         /// Print its URL and nothing else; fail if it does not run
@@ -126,6 +132,9 @@ pub struct NetworkStart {
     /// Stay in the foreground
     #[arg(long)]
     pub foreground: bool,
+    /// Folder in which everything is kept: started on it again, the network goes on where it ended
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Args)]
