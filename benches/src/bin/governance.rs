@@ -172,6 +172,8 @@ impl Bench {
             name: "Stoa".to_string(),
             description: String::new(),
             url: String::new(),
+            dao_canisters: None,
+            cycles_policy: None,
         };
         let wasm = wasm_folder().read("governance").expect("built");
         let arguments = candid::encode_one(arguments).expect("arguments encode");
