@@ -110,6 +110,7 @@ impl Arguments<'_> {
             registry: self.deployment.registry,
             governance: self.deployment.governance,
             icp_ledger: self.deployment.icp_ledger,
+            token_ledger: Some(self.deployment.token_ledger),
             cycles_minting: self.deployment.cycles_minting,
             policy: self.plan.policy.clone(),
         })
