@@ -123,10 +123,6 @@ pub fn open_ids(max: usize) -> Vec<u64> {
     state::with(|state| state.open_payments.iter().take(max).collect())
 }
 
-pub fn open_count() -> u64 {
-    state::with(|state| state.open_payments.len())
-}
-
 pub fn get_payment(id: u64) -> GetPaymentResult {
     state::payment(id)
         .map(record)

@@ -61,7 +61,7 @@ pub fn registered(info: &VersionInfo, payees: Vec<Payee>, now_nanos: u64) -> Reg
 }
 
 /// Who shares the author's price: the manifest's shares; and what these leave goes in equal parts to the parents, whose
-/// manifests share it in turn. What nobody is named for in the end is the treasury's.
+/// manifests share it in turn. What nobody is named for in the end is the reserve's.
 pub async fn payees<R: Runtime>(runtime: &R, info: &VersionInfo) -> Result<Vec<Payee>, AskError> {
     let mut shares: BTreeMap<(Principal, Option<Sha256>), u128> = BTreeMap::new();
     let mut queue = vec![(info.clone(), PARTS, 0_u32)];

@@ -1,14 +1,15 @@
-//! Who gets what of a price. Every part is rounded down; what rounding and shares leave is the treasury's, so that the
+//! Who gets what of a price. Every part is rounded down; what rounding and shares leave is the reserve's, so that the
 //! parts always add up to the whole.
 //!
 //! ```text
 //! price = author's part + metered part
-//! author's part:  treasury's basis points | royalties by the manifest's shares, down the lineage | rest: treasury
+//! author's part:  treasury's basis points | royalties by the manifest's shares, down the lineage | rest: reserve
 //! metered part:   reserve's basis points  | rest: treasury
 //! ```
 //!
-//! Cycles cannot be sent to the treasury's ledgers: what would be the treasury's of them stays in the reserve, as fuel
-//! that need not be bought.
+//! What nobody is named for goes to the reserve rather than the treasury, since the canister lives from its own revenue
+//! first. Cycles cannot be sent to the treasury's ledgers: what would be the treasury's of them stays in the reserve, as
+//! fuel that need not be bought.
 
 use crate::accounts;
 use crate::limits::PARTS;
@@ -42,19 +43,15 @@ pub fn split(
             (holder, shared * u128::from(payee.parts) / PARTS)
         })
         .collect();
-    parts.push((
-        Holder::Reserve,
-        metered * u128::from(reserve_basis_points) / BASIS_POINTS,
-    ));
+    let of_reserve = metered * u128::from(reserve_basis_points) / BASIS_POINTS;
+    if unit != Unit::Cycles {
+        parts.push((Holder::Treasury, of_treasury + (metered - of_reserve)));
+    }
     let given: u128 = parts.iter().map(|(_, amount)| amount).sum();
     let rest = price
         .checked_sub(given)
         .expect("BUG: shares are more than the whole");
-    let for_the_rest = match unit {
-        Unit::Cycles => Holder::Reserve,
-        Unit::Icp | Unit::Governance => Holder::Treasury,
-    };
-    parts.push((for_the_rest, rest));
+    parts.push((Holder::Reserve, rest));
     parts
 }
 
@@ -129,9 +126,9 @@ mod tests {
         let parts = split(Unit::Icp, 1_500, 1_000, &payees, 1_000, 6_000);
         assert_eq!(of(&parts, royalty(1)), 225);
         assert_eq!(of(&parts, royalty(2)), 450);
-        assert_eq!(of(&parts, Holder::Reserve), 300);
-        // A tenth of the author's part, what no share names of it, and the rest of the metered part.
-        assert_eq!(of(&parts, Holder::Treasury), 100 + 225 + 200);
+        // Its part of the metered part, and what no share names of the author's.
+        assert_eq!(of(&parts, Holder::Reserve), 300 + 225);
+        assert_eq!(of(&parts, Holder::Treasury), 100 + 200);
         let parts = split(Unit::Cycles, 1_500, 1_000, &payees, 1_000, 6_000);
         assert_eq!(of(&parts, Holder::Treasury), 0);
         assert_eq!(of(&parts, Holder::Reserve), 825);

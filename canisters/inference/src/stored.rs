@@ -152,7 +152,7 @@ pub struct Registered {
     /// `publisher/name`
     pub model: String,
     pub semver: String,
-    /// Who shares the author's price, down the lineage. What they leave is the treasury's.
+    /// Who shares the author's price, down the lineage. What they leave is the reserve's.
     pub payees: Vec<Payee>,
 }
 

@@ -181,19 +181,6 @@ pub fn evict_down_to(budget_bytes: u64, keep: Option<Sha256>) {
     });
 }
 
-/// Versions in the heap, the least recently used first.
-pub fn models_by_use() -> Vec<Sha256> {
-    with(|heap| {
-        let mut models: Vec<(u64, Sha256)> = heap
-            .models
-            .iter()
-            .map(|(version, held)| (held.used, *version))
-            .collect();
-        models.sort_unstable();
-        models.into_iter().map(|(_, version)| version).collect()
-    })
-}
-
 pub fn take_progress(version: &Sha256) -> Option<Progress> {
     with(|heap| heap.progress.remove(version))
 }

@@ -40,7 +40,7 @@ pub struct Policy {
     pub top_up_below_cycles: Nat,
     /// How much ICP one top-up converts at most, in e8s.
     pub top_up_e8s: u64,
-    /// Of the author's price, what goes to the treasury. The rest is the royalties'.
+    /// Of the author's price, what goes to the treasury. The rest is the royalties', and what no share names stays here.
     pub treasury_basis_points: u16,
     /// Of the metered part, what stays here for cycles and for the fees of failed calls. The rest is the treasury's.
     pub reserve_basis_points: u16,

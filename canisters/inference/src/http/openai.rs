@@ -62,7 +62,7 @@ enum Texts {
     One(String),
     Many(Vec<String>),
     /// Token ids, which are another model's.
-    Tokens(serde_json::Value),
+    Tokens(serde::de::IgnoredAny),
 }
 
 #[derive(Serialize)]

@@ -73,6 +73,7 @@ impl AccountKey {
         AccountKey(bytes)
     }
 
+    #[cfg(test)]
     pub fn unit(&self) -> Unit {
         Unit::ALL[usize::from(self.0[0])]
     }
