@@ -219,12 +219,18 @@ impl State {
 }
 
 /// The native actions that this governance executes.
-const NATIVE: [(u64, &str, &str, Topic); 3] = [
+const NATIVE: [(u64, &str, &str, Topic); 4] = [
     (
         action_id::MOTION,
         "Motion",
         "Says what the token holders think; has no direct effect.",
         Topic::Governance,
+    ),
+    (
+        action_id::MANAGE_NERVOUS_SYSTEM_PARAMETERS,
+        "Manage nervous system parameters",
+        "Changes parameters of governance; what is not given stays as it is.",
+        Topic::DaoCommunitySettings,
     ),
     (
         action_id::ADD_GENERIC_NERVOUS_SYSTEM_FUNCTION,

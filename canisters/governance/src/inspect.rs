@@ -7,12 +7,14 @@ use candid::Principal;
 const COMMAND_LENGTH_BYTES_MAX: usize = 160 * 1024;
 const QUESTION_LENGTH_BYTES_MAX: usize = 16 * 1024;
 
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 11] = [
+    "get_latest_reward_event",
     "get_metadata",
     "get_mode",
     "get_nervous_system_parameters",
     "get_neuron",
     "get_proposal",
+    "get_proposal_certified",
     "list_nervous_system_functions",
     "list_neurons",
     "list_proposals",

@@ -5,6 +5,7 @@ use stoa_governance_api::InitArgs;
 use crate::cbor::Cbor;
 use crate::function::GenericFunction;
 use crate::memory::{LAYOUT_VERSION, with_state};
+use crate::migration::migrate;
 use crate::parameters::Parameters;
 use crate::runtime;
 use crate::settings::Settings;
@@ -32,16 +33,14 @@ pub fn install(arguments: InitArgs) {
                 .and_then(|function| state.add_function(function, runtime::canister_self()))
                 .unwrap_or_else(|refusal| panic!("function {id}: {refusal}"));
         }
+        state.certify();
     });
 }
 
 /// Traps on a layout that this code does not know, so that the upgrade is undone.
 pub fn open_after_upgrade() {
     with_state(|state| {
-        let found = *state.layout_version.get();
-        assert!(
-            found == LAYOUT_VERSION,
-            "stable memory has layout {found}, this code knows {LAYOUT_VERSION}"
-        );
+        migrate(state);
+        state.certify();
     });
 }

@@ -17,33 +17,48 @@
 //! (`power`); the tally grows with each ballot (`proposal`). So making a proposal,
 //! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
-mod action;
+mod actions;
+mod cascade;
 mod cbor;
+mod certification;
 mod claim_or_refresh;
 mod configure;
 mod decide;
+mod disburse;
+mod disburse_maturity;
 mod execution;
+mod follow;
+mod following;
 mod function;
 mod housekeeping;
 mod inspect;
 mod install;
+mod ledger;
 mod lock;
 mod make_proposal;
 mod manage_neuron;
 mod memory;
+mod migration;
+mod movement;
 mod neuron;
 mod neurons;
 mod parameters;
 mod permission;
+mod permissions;
+mod planes;
 mod power;
 mod proposal;
+mod query_certified;
 mod query_neurons;
 mod query_proposals;
 mod query_system;
 mod refusal;
 mod register_vote;
+mod rewards;
 mod runtime;
 mod settings;
+mod split;
+mod stake_maturity;
 mod topic;
 
 use candid::candid_method;
@@ -145,6 +160,17 @@ fn get_metadata(_request: GetMetadataRequest) -> GetMetadataResponse {
 #[candid_method(query)]
 fn get_mode(_request: GetModeRequest) -> GetModeResponse {
     query_system::get_mode()
+}
+
+#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_proposal_certified(request: GetProposal) -> GetProposalCertifiedResult {
+    query_certified::get_proposal_certified(request)
+}
+
+#[ic_cdk::query]
+fn get_latest_reward_event() -> RewardEvent {
+    query_system::get_latest_reward_event()
 }
 
 candid::export_service!();

@@ -13,13 +13,45 @@ pub fn now_seconds() -> u64 {
     time_nanos() / 1_000_000_000
 }
 
+/// Whether a rejected call certainly had no effect: the system refused to deliver it. A
+/// callee that rejects or traps undoes only its last step, so that says nothing about a
+/// method with an await in it; nor does silence.
+#[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+fn certainly_had_no_effect(code: ic_cdk::call::RejectCode) -> bool {
+    use ic_cdk::call::RejectCode;
+    match code {
+        RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid => true,
+        RejectCode::CanisterReject | RejectCode::CanisterError | RejectCode::SysUnknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ic_cdk::call::RejectCode;
+
+    #[test]
+    fn should_take_only_undelivered_calls_for_certainly_without_effect() {
+        for (code, expected) in [
+            (RejectCode::SysFatal, true),
+            (RejectCode::SysTransient, true),
+            (RejectCode::DestinationInvalid, true),
+            (RejectCode::CanisterReject, false),
+            (RejectCode::CanisterError, false),
+            (RejectCode::SysUnknown, false),
+        ] {
+            assert_eq!(certainly_had_no_effect(code), expected, "{code:?}");
+        }
+    }
+}
+
 #[cfg(target_family = "wasm")]
 mod system {
     use std::future::Future;
     use std::time::Duration;
 
-    use super::{CallFailure, Principal};
-    use ic_cdk::call::{Call, CallFailed, RejectCode};
+    use super::{CallFailure, Principal, certainly_had_no_effect};
+    use ic_cdk::call::{Call, CallFailed};
 
     pub fn time_nanos() -> u64 {
         ic_cdk::api::time()
@@ -31,6 +63,15 @@ mod system {
 
     pub fn canister_self() -> Principal {
         ic_cdk::api::canister_self()
+    }
+
+    pub fn set_certified_data(root: &[u8; 32]) {
+        ic_cdk::api::certified_data_set(root)
+    }
+
+    /// Only in a query.
+    pub fn certificate() -> Option<Vec<u8>> {
+        ic_cdk::api::data_certificate()
     }
 
     /// Best-effort: after `timeout_seconds` the system answers in the callee's place, so
@@ -52,19 +93,14 @@ mod system {
             })
     }
 
-    /// Whether the call certainly had no effect. A callee that traps undoes only its
-    /// last step, so a trap says nothing about a method with an await in it.
     fn is_refused(failed: &CallFailed) -> bool {
         match failed {
             CallFailed::InsufficientLiquidCycleBalance(_) | CallFailed::CallPerformFailed(_) => {
                 true
             }
-            CallFailed::CallRejected(rejection) => matches!(
-                rejection.reject_code(),
-                Ok(RejectCode::SysFatal
-                    | RejectCode::SysTransient
-                    | RejectCode::DestinationInvalid)
-            ),
+            CallFailed::CallRejected(rejection) => {
+                rejection.reject_code().is_ok_and(certainly_had_no_effect)
+            }
         }
     }
 
@@ -122,6 +158,7 @@ mod system {
 
     thread_local! {
         static TIME_NANOS: Cell<u64> = const { Cell::new(0) };
+        static CERTIFIED: Cell<[u8; 32]> = const { Cell::new([0; 32]) };
         static CALLER: Cell<Principal> = const { Cell::new(Principal::anonymous()) };
         static SENT: RefCell<Vec<SentCall>> = const { RefCell::new(Vec::new()) };
         static JOBS: RefCell<Vec<Job>> = const { RefCell::new(Vec::new()) };
@@ -133,6 +170,18 @@ mod system {
 
     pub fn caller() -> Principal {
         CALLER.get()
+    }
+
+    pub fn set_certified_data(root: &[u8; 32]) {
+        CERTIFIED.set(*root);
+    }
+
+    pub fn certificate() -> Option<Vec<u8>> {
+        Some(b"certificate".to_vec())
+    }
+
+    pub fn certified_data() -> [u8; 32] {
+        CERTIFIED.get()
     }
 
     pub fn canister_self() -> Principal {

@@ -1,12 +1,22 @@
 //! Governance driven natively: the test sets caller and time, plays the ledger, the
 //! validators and the targets, and decides when their answers come.
 
+mod certifying;
 mod claiming;
 mod execution;
+mod following;
+mod holders;
+mod ledger_model;
 mod limits;
 mod listing;
+mod migrating;
 mod model;
+mod moving;
+mod moving_model;
 mod neurons;
+mod parameters_change;
+mod quiet;
+mod rewarding;
 mod voting;
 
 use std::future::Future;
@@ -72,6 +82,7 @@ pub fn parameters() -> NervousSystemParameters {
         transaction_fee_e8s: Some(1),
         reject_cost_e8s: Some(REJECT_COST),
         initial_voting_period_seconds: Some(PERIOD),
+        wait_for_quiet_deadline_increase_seconds: Some(0),
         ..Default::default()
     }
 }
@@ -102,6 +113,7 @@ pub fn governance() -> DefaultMemoryImpl {
 fn lose_heap() {
     lock::forget_all();
     executing::forget_executing();
+    crate::rewards::forget_asking();
     crate::housekeeping::forget_armed();
     runtime::take_sent();
     runtime::take_jobs();
@@ -326,6 +338,8 @@ pub fn now() -> u64 {
 
 /// What must hold after any step.
 pub fn check_invariants() {
+    check_following();
+    check_indices();
     with_state(|state| {
         let mut sums = crate::power::Sums::default();
         let mut queued = 0;
@@ -350,5 +364,37 @@ pub fn check_invariants() {
             assert_eq!((progress.yes, progress.no), (yes, no), "tally of {id}");
             assert!(yes + no <= progress.total, "ballots of {id} fit the total");
         }
+    });
+}
+
+/// Both ways of following say the same.
+fn check_following() {
+    with_state(|state| {
+        let mut reversed = std::collections::BTreeSet::new();
+        for entry in state.following.iter() {
+            let (follower, subject) = *entry.key();
+            for followee in entry.value().0 {
+                reversed.insert((subject, followee.neuron, follower));
+            }
+        }
+        let index: std::collections::BTreeSet<_> = state.followers.keys().collect();
+        assert_eq!(index, reversed);
+    });
+}
+
+/// Bits and certified tree say of each proposal what its record says.
+fn check_indices() {
+    with_state(|state| {
+        for id in 1..=state.newest_proposal() {
+            let progress = state.progress_of(id).unwrap();
+            let mut filter = crate::planes::Filter::default();
+            filter.include_status(progress.status());
+            filter.include_topic(progress.topic);
+            filter.include_reward_status(state.indexed_reward_status(id));
+            assert_eq!(state.matching(&filter, id).next(), Some(id));
+        }
+        let before = runtime::certified_data();
+        state.certify();
+        assert_eq!(runtime::certified_data(), before, "the root is certified");
     });
 }

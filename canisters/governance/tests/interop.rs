@@ -11,6 +11,9 @@ use candid::{Decode, Encode};
 use candid_parser::utils::CandidSource;
 use stoa_governance_api as api;
 
+/// Methods that no SNS has.
+const OWN: &[&str] = &["get_proposal_certified"];
+
 struct Both {
     env: TypeEnv,
     ours: Type,
@@ -63,6 +66,10 @@ fn should_serve_clients_of_the_reference_in_every_method() {
     let ours = methods(&both.env, &both.ours);
     assert!(ours.len() >= 10);
     for (name, method) in ours {
+        if OWN.contains(&name.as_str()) {
+            assert!(!reference.iter().any(|(other, _)| *other == name));
+            continue;
+        }
         let (_, expected) = reference
             .iter()
             .find(|(other, _)| *other == name)

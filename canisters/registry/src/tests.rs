@@ -15,6 +15,7 @@ use stoa_types::Sha256;
 use stoa_types::manifest::{Manifest, Parent, Relation};
 
 use crate::admit_version::{AdmitError, admit_version, validate_admit_version};
+use crate::authority::NotGovernance;
 use crate::begin_upload::begin_upload;
 use crate::claim_publisher::claim_publisher;
 use crate::get_version::get_version;

@@ -15,6 +15,7 @@ mod front_matter;
 pub mod governance;
 pub mod identity;
 pub mod inference;
+pub mod init;
 pub mod ledger;
 pub mod management;
 pub mod model_directory;

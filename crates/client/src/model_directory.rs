@@ -19,7 +19,7 @@ use stoa_types::{Sha256, ValidManifest};
 use crate::error::{ClientError, Result};
 use crate::front_matter::parse_card;
 
-const FILE_NAME: &str = "model.toml";
+pub(crate) const FILE_NAME: &str = "model.toml";
 
 /// A model ready to be pushed.
 #[derive(Clone, Debug)]
@@ -63,7 +63,8 @@ struct PipelineToml {
 
 impl PipelineToml {
     fn kind(&mut self) -> Result<PipelineKind, String> {
-        let absent = |name| format!("pipeline.kind is \"{name}\", but there is no [pipeline.{name}]");
+        let absent =
+            |name| format!("pipeline.kind is \"{name}\", but there is no [pipeline.{name}]");
         let kind = match self.kind {
             PipelineKindToml::Tensors => PipelineKind::Tensors,
             PipelineKindToml::Text => {
@@ -162,7 +163,18 @@ impl ModelDirectory {
     /// Reads and hashes everything that `folder/model.toml` names.
     pub fn read(folder: &Path, publisher: &str) -> Result<Self> {
         let path = folder.join(FILE_NAME);
-        let text = std::fs::read_to_string(&path).map_err(ClientError::file(&path))?;
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ClientError::InvalidFile {
+                    path,
+                    reason: format!(
+                        "there is none: write one with `stoa model init {}`",
+                        folder.display()
+                    ),
+                });
+            }
+            text => text.map_err(ClientError::file(&path))?,
+        };
         let invalid = |reason: String| ClientError::InvalidFile {
             path: path.clone(),
             reason,
@@ -190,6 +202,11 @@ impl ModelDirectory {
     /// The identifier that the version will have.
     pub fn version(&self) -> Sha256 {
         self.manifest.digest()
+    }
+
+    /// Bytes of all files.
+    pub fn size_bytes(&self) -> u64 {
+        self.manifest.files.iter().map(|file| file.size_bytes).sum()
     }
 
     pub fn path_of(&self, file: &FileEntry) -> PathBuf {

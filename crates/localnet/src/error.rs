@@ -18,6 +18,7 @@ pub enum ErrorCode {
     InsufficientCyclesForCreate = 403,
     RejectedMessage = 406,
     InvalidManagementPayload = 408,
+    SnapshotImmutable = 409,
     Trapped = 502,
     CalledTrap = 503,
     ContractViolation = 504,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::{Func, Global, Instance, Ref, Store, Table, Trap, Val};
 
 use crate::error::{ExecutionError, TrapCode};
-use crate::memory::{HeapWrites, PagedFile, StableMemory};
+use crate::memory::{Files, HeapWrites, PagedFile, StableMemory};
 use crate::system_api::{Closure, MessageContext};
 use crate::wasm::{Heap, PreparedModule, engine, internal};
 
@@ -32,9 +32,9 @@ pub struct StableImage {
 }
 
 impl StableImage {
-    pub fn new() -> io::Result<Self> {
+    pub fn new(files: &Files) -> io::Result<Self> {
         Ok(Self {
-            file: Arc::new(PagedFile::new()?),
+            file: Arc::new(files.create()?),
             pages: 0,
         })
     }
@@ -46,8 +46,11 @@ impl StableImage {
 
 impl CanisterMemory {
     /// The memory of a module that has not run yet.
-    pub fn fresh(module: &PreparedModule, stable: StableImage) -> io::Result<Self> {
-        let heap = Heap::new(module.memory.map_or(0, |memory| memory.initial_pages))?;
+    pub fn fresh(files: &Files, module: &PreparedModule, stable: StableImage) -> io::Result<Self> {
+        let heap = Heap::new(
+            files,
+            module.memory.map_or(0, |memory| memory.initial_pages),
+        )?;
         module.write_data(&heap.file)?;
         Ok(Self {
             heap,

@@ -16,7 +16,8 @@ use tokio::sync::watch;
 
 use crate::canister::Canister;
 use crate::error::Failure;
-use crate::memory::StableMemory;
+use crate::memory::{Files, StableMemory};
+use crate::record::ExecutionRecord;
 use crate::system_api::{EntryPoint, Message, MessageContext, Response};
 use crate::wasm::ModuleStore;
 
@@ -32,7 +33,9 @@ pub struct Network {
     pub root_key: Arc<Vec<u8>>,
     pub subnet: Principal,
     pub modules: ModuleStore,
+    pub files: Files,
     pub tree: Arc<RwLock<StateTree>>,
+    pub executions: ExecutionRecord,
     state: RwLock<State>,
     to_executor: Mutex<Sender<Event>>,
     /// Counts answered requests, for those who wait for one.
@@ -53,13 +56,20 @@ pub enum Event {
 }
 
 impl Network {
-    pub fn new(keys: Arc<Keys>, modules: ModuleStore, to_executor: Sender<Event>) -> Self {
+    pub fn new(
+        keys: Arc<Keys>,
+        modules: ModuleStore,
+        files: Files,
+        to_executor: Sender<Event>,
+    ) -> Self {
         Self {
             root_key: Arc::new(keys.root_key_der().to_vec()),
             subnet: keys.subnet_id(),
             keys,
             modules,
+            files,
             tree: Arc::default(),
+            executions: ExecutionRecord::default(),
             state: RwLock::new(State {
                 next_canister: FIRST_CANISTER,
                 ..State::default()

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use candid::Principal;
-use stoa_localnet_wire::{Query, QueryOutcome};
+use stoa_localnet_wire::{Query, QueryOutcome, SenderInfo};
 
 use crate::canister::{CallContext, Code, Origin, Status};
 use crate::error::{ErrorCode, ExecutionError, Failure, Reject, reject_code};
@@ -15,6 +15,7 @@ use crate::execution::{Ended, Entry, Execution};
 use crate::limits::{COMPOSITE_QUERY_DEPTH_MAX, QUERY_INSTRUCTIONS_MAX, QUERY_REPLY_BYTES_MAX};
 use crate::memory::PagedFile;
 use crate::network::{Limits, Network};
+use crate::record::{Cost, kind};
 use crate::system_api::{EntryPoint, Message, MessageContext, OutgoingCall, Response};
 use crate::wasm::MethodKind;
 
@@ -36,6 +37,7 @@ pub fn run(network: &Arc<Network>, query: Query) -> QueryOutcome {
     let call = QueryCall {
         callee: query.canister_id,
         caller: query.sender,
+        caller_info: query.sender_info.map(Arc::new),
         method: query.method_name,
         argument: query.arg,
         depth: 0,
@@ -69,6 +71,7 @@ fn outcome(result: Result<Response, Failure>) -> QueryOutcome {
 struct QueryCall {
     callee: Principal,
     caller: Principal,
+    caller_info: Option<Arc<SenderInfo>>,
     method: String,
     argument: Vec<u8>,
     depth: usize,
@@ -150,6 +153,8 @@ impl CallGraph<'_> {
         let mut composite = Composite {
             id,
             caller: call.caller,
+            caller_info: call.caller_info,
+            method: call.method,
             depth: call.depth,
             execution,
             answer: None,
@@ -209,6 +214,7 @@ impl CallGraph<'_> {
         }
         let message = Message {
             caller: Some(call.caller),
+            caller_info: call.caller_info.clone(),
             argument: Arc::new(call.argument.clone()),
             method: call.method.clone(),
             ..Message::default()
@@ -232,6 +238,18 @@ impl CallGraph<'_> {
         execution.context_mut().instruction_limit = left;
         let ended = execution.run(entry);
         self.instructions += ended.instructions;
+        let context = execution.context();
+        let cost = Cost {
+            instructions: ended.instructions,
+            dirty_pages: context.stable.written_page_count(),
+            trapped: ended.result.is_err(),
+        };
+        self.network.executions.note(
+            context.facts.id,
+            kind(context.entry_point, entry),
+            &context.message.method,
+            cost,
+        );
         ended
     }
 
@@ -243,6 +261,7 @@ impl CallGraph<'_> {
         let answer = self.evaluate(QueryCall {
             callee: call.callee,
             caller: composite.id,
+            caller_info: None,
             method: call.method.clone(),
             argument: call.argument.clone(),
             depth: composite.depth + 1,
@@ -276,6 +295,8 @@ impl CallGraph<'_> {
         let origin = CallContext {
             origin: Origin::System,
             caller: composite.caller,
+            caller_info: composite.caller_info.clone(),
+            method: composite.method.clone(),
             deadline: None,
             responded,
             cycles_available: 0,
@@ -302,6 +323,8 @@ impl CallGraph<'_> {
 struct Composite {
     id: Principal,
     caller: Principal,
+    caller_info: Option<Arc<SenderInfo>>,
+    method: String,
     depth: usize,
     execution: Execution,
     answer: Answer,

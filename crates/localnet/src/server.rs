@@ -109,6 +109,7 @@ pub fn start(options: Options) -> io::Result<Handle> {
     let network = Arc::new(Network::new(
         Arc::clone(&keys),
         ModuleStore::new(options.cache),
+        crate::memory::Files::default(),
         sender,
     ));
     let queries = thread::available_parallelism()
@@ -128,7 +129,9 @@ pub fn start(options: Options) -> io::Result<Handle> {
     let server = thread::Builder::new()
         .name("server".to_string())
         .spawn(move || {
-            let serving = axum::serve(listener, stoa_localnet_wire::router(replica, keys));
+            let router = stoa_localnet_wire::router(replica, keys)
+                .merge(crate::inspection::router(Arc::clone(&network)));
+            let serving = axum::serve(listener, router);
             runtime.block_on(async {
                 tokio::select! {
                     served = serving.into_future() => {

@@ -24,6 +24,7 @@ pub const HANDLE_CHARS_MIN: u64 = 2;
 pub const HANDLE_CHARS_MAX: u64 = 39;
 pub const NAME_CHARS_MAX: u64 = 96;
 pub const SEMVER_BYTES_MAX: u64 = 64;
+pub const ALIAS_CHARS_MAX: u64 = 39;
 pub const LICENSE_BYTES_MAX: u64 = 256;
 pub const TASK_BYTES_MAX: u64 = 64;
 

@@ -137,7 +137,10 @@ fn tabular(pipeline: &TabularPipeline) -> Value<'_> {
         answer: kind,
     } = pipeline;
     Value::Map(vec![
-        ("columns", Value::Array(columns.iter().map(column).collect())),
+        (
+            "columns",
+            Value::Array(columns.iter().map(column).collect()),
+        ),
         ("answer", answer(kind)),
     ])
 }

@@ -12,6 +12,8 @@ mod text;
 
 use std::fmt;
 
+pub(crate) use text::check_line;
+
 use crate::hash::Sha256;
 use crate::limits::{BASIS_POINTS_WHOLE, PARENTS_MAX, ROYALTY_SHARES_MAX};
 use crate::manifest::{Manifest, RoyaltyShare};

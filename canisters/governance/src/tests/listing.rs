@@ -83,8 +83,13 @@ fn should_filter_proposals_by_status_type_and_topic() {
         ..everything()
     };
     assert!(ids(settled(ProposalRewardStatus::Settled)).is_empty());
+    let ready = |status| ids(settled(status)).len();
     set_time(START + PERIOD);
-    assert_eq!(ids(settled(ProposalRewardStatus::Settled)).len(), 3);
+    assert_eq!(ready(ProposalRewardStatus::ReadyToSettle), 3);
+    assert_eq!(ready(ProposalRewardStatus::AcceptVotes), 0);
+    housekeep();
+    assert_eq!(ready(ProposalRewardStatus::ReadyToSettle), 0);
+    assert_eq!(ready(ProposalRewardStatus::Settled), 3);
 }
 
 #[test]

@@ -95,6 +95,8 @@ impl Arguments<'_> {
         encode(&stoa_registry_api::InitArgs {
             governance: self.deployment.governance,
             shards: self.deployment.shards.clone(),
+            icp_ledger: self.deployment.icp_ledger,
+            parameters: None,
         })
     }
 

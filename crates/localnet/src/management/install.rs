@@ -20,6 +20,7 @@ use crate::fees;
 use crate::limits::INSTALL_INSTRUCTIONS_MAX;
 use crate::memory::StableMemory;
 use crate::network::Limits;
+use crate::record::{Cost, kind};
 use crate::scheduler::Executor;
 use crate::system_api::{EntryPoint, Message, MessageContext};
 use crate::wasm::{Heap, MethodKind, PreparedModule, internal};
@@ -238,6 +239,7 @@ impl Steps<'_> {
         old: Option<Code>,
         module: &Arc<PreparedModule>,
     ) -> Result<(Code, StableMemory), Failure> {
+        let files = self.executor.network().files.clone();
         let (memory, stable, last) = match (mode, old) {
             (CanisterInstallMode::Upgrade(flags), Some(old)) => {
                 let flags = flags.unwrap_or_default();
@@ -269,15 +271,14 @@ impl Steps<'_> {
                         tables: Arc::default(),
                         ..kept
                     },
-                    false => {
-                        CanisterMemory::fresh(module, old.memory.stable.clone()).map_err(machine)?
-                    }
+                    false => CanisterMemory::fresh(&files, module, old.memory.stable.clone())
+                        .map_err(machine)?,
                 };
                 (memory, stable, "canister_post_upgrade")
             }
             _ => {
-                let memory = CanisterMemory::fresh(module, StableImage::new().map_err(machine)?)
-                    .map_err(machine)?;
+                let stable = StableImage::new(&files).map_err(machine)?;
+                let memory = CanisterMemory::fresh(&files, module, stable).map_err(machine)?;
                 let stable = memory.stable.open();
                 (memory, stable, "canister_init")
             }
@@ -338,6 +339,16 @@ impl Steps<'_> {
         let mut execution = Execution::start(module, memory, context)
             .map_err(|error| error.into_failure(self.id))?;
         let ended = execution.run(entry);
+        let writes = execution.writes().map_err(machine)?;
+        let cost = Cost {
+            instructions: ended.instructions,
+            dirty_pages: writes.page_count() + execution.context().stable.written_page_count(),
+            trapped: ended.result.is_err(),
+        };
+        self.executor
+            .network()
+            .executions
+            .note(self.id, kind(point, entry), "", cost);
         self.used = (self.used + ended.instructions).min(INSTALL_INSTRUCTIONS_MAX);
         if let Err(error) = ended.result {
             let context = execution.discard();
@@ -345,10 +356,7 @@ impl Steps<'_> {
             return Err(error.into_failure(self.id));
         }
         let context = match keep {
-            Some(keep) => {
-                let writes = execution.writes().map_err(machine)?;
-                execution.commit_heap(&writes, keep).map_err(machine)?
-            }
+            Some(keep) => execution.commit_heap(&writes, keep).map_err(machine)?,
             None => execution.discard(),
         };
         Ok(self.note(context, before))

@@ -12,6 +12,7 @@ mod install;
 mod logs;
 mod method;
 mod settings;
+mod snapshot_transfer;
 mod snapshots;
 mod status;
 
@@ -257,6 +258,10 @@ impl Executor {
                 reply(caller, (snapshots::list(self.network(), id)?,))
             }
             Method::DeleteCanisterSnapshot => self.delete_snapshot(caller, argument),
+            Method::ReadSnapshotMetadata => self.read_snapshot_metadata(caller, argument),
+            Method::ReadSnapshotData => self.read_snapshot_data(caller, argument),
+            Method::UploadSnapshotMetadata => self.upload_snapshot_metadata(caller, argument),
+            Method::UploadSnapshotData => self.upload_snapshot_data(caller, argument),
             Method::FetchCanisterLogs => {
                 let bytes = logs::fetch(self.network(), caller.sender(), argument)?;
                 Ok(Handled::Now {

@@ -10,7 +10,7 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 use super::dirty_pages;
 use super::mapping::Mapping;
-use super::paged_file::PagedFile;
+use super::paged_file::{Files, PagedFile};
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 
 /// A committed heap: the file and how many Wasm pages of it there are.
@@ -21,8 +21,8 @@ pub struct Heap {
 }
 
 impl Heap {
-    pub fn new(pages: u64) -> io::Result<Self> {
-        let file = PagedFile::new()?;
+    pub fn new(files: &Files, pages: u64) -> io::Result<Self> {
+        let file = files.create()?;
         file.reserve(pages * WASM_PAGE_BYTES)?;
         Ok(Self {
             file: Arc::new(file),

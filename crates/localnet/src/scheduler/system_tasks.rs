@@ -115,6 +115,8 @@ impl Executor {
                 CallContext {
                     origin: Origin::System,
                     caller: Principal::management_canister(),
+                    caller_info: None,
+                    method: String::new(),
                     deadline: None,
                     responded: false,
                     cycles_available: 0,

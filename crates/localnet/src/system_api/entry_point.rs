@@ -107,11 +107,17 @@ pub const ARGUMENT: Availability = Availability::of(&[
     InspectMessage,
 ])
 .and(QUERIES);
-pub const REJECT_CODE: Availability = CALLBACKS;
+pub const REJECT_CODE: Availability = CALLBACKS.and(Availability::of(&[Cleanup]));
 pub const REJECT_MESSAGE: Availability =
     Availability::of(&[RejectCallback, CompositeRejectCallback]);
 pub const RESPOND: Availability = Availability::of(&[Update]).and(QUERIES).and(CALLBACKS);
 pub const DEADLINE: Availability = RESPOND;
+/// Where there is a sender that somebody may have signed for.
+pub const CALLER_INFO: Availability = RESPOND.and(Availability::of(&[
+    Cleanup,
+    CompositeCleanup,
+    InspectMessage,
+]));
 pub const CYCLES_AVAILABLE: Availability =
     Availability::of(&[Update, ReplicatedQuery, ReplyCallback, RejectCallback]);
 pub const CYCLES_REFUNDED: Availability = Availability::of(&[ReplyCallback, RejectCallback]);

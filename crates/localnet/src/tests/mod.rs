@@ -7,7 +7,9 @@ mod limits;
 mod metering;
 mod modules;
 mod queries;
+mod record;
 mod rollback;
+mod snapshots;
 mod timers;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use stoa_localnet_wire::{
     Ingress, Keys, Query, QueryOutcome, Rejection, Replica, RequestId, RequestStatus, Submission,
 };
 
+use crate::memory::Files;
 use crate::network::{Event, Network};
 use crate::query_threads::QueryThreads;
 use crate::replica::LocalReplica;
@@ -95,7 +98,7 @@ impl Net {
     fn with_modules(modules: ModuleStore) -> Self {
         let (sender, inbox) = channel();
         let keys = Arc::new(Keys::from_seed([7; 32]));
-        let network = Arc::new(Network::new(keys, modules, sender));
+        let network = Arc::new(Network::new(keys, modules, Files::default(), sender));
         let executor = Executor::new(Arc::clone(&network), inbox);
         let executor = std::thread::Builder::new()
             .stack_size(THREAD_STACK_BYTES)
@@ -136,6 +139,7 @@ impl Net {
             method_name: method.to_string(),
             arg: argument.to_vec(),
             ingress_expiry_nanos: self.network.now() + 240_000_000_000,
+            sender_info: None,
         };
         (
             request_id,
@@ -176,6 +180,7 @@ impl Net {
             effective_canister_id: canister,
             method_name: method.to_string(),
             arg: argument.to_vec(),
+            sender_info: None,
         };
         match self.runtime.block_on(self.replica.query(query)) {
             QueryOutcome::Replied(bytes) => Outcome::Replied(bytes),

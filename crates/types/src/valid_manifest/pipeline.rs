@@ -74,7 +74,10 @@ fn check_text<'a>(
             ));
         }
         if largest(&spec.shape[1]) < text.tokens_max {
-            return Err(not_fitting(name, "an input with room for tokens_max tokens"));
+            return Err(not_fitting(
+                name,
+                "an input with room for tokens_max tokens",
+            ));
         }
     }
     Ok(filled)
@@ -91,6 +94,22 @@ fn check_image<'a>(
     }
     if let Some(crop) = image.crop {
         check_extent(&field("crop"), crop)?;
+        let room = match image.resize {
+            Resize::Exact(extent) => extent,
+            // The longer side has more.
+            Resize::ShortestSide(side) => Extent {
+                width: side,
+                height: side,
+            },
+        };
+        if crop.width > room.width || crop.height > room.height {
+            return Err(refuse(
+                field("crop"),
+                Problem::Grammar {
+                    expected: "a crop that is not larger than the resized picture",
+                },
+            ));
+        }
     }
     let size = match (image.crop, image.resize) {
         (Some(crop), _) => crop,
@@ -132,7 +151,11 @@ fn check_image<'a>(
             "an FP32 or UINT8 input of the pipeline's channels, height and width",
         ));
     }
-    let zero = |text: &String| text.trim_start_matches('-').bytes().all(|b| b"0.".contains(&b));
+    let zero = |text: &String| {
+        text.trim_start_matches('-')
+            .bytes()
+            .all(|b| b"0.".contains(&b))
+    };
     let plain = image.scale == "1"
         && image.mean.iter().all(zero)
         && image.deviation.iter().all(|deviation| deviation == "1");

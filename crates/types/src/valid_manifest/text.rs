@@ -12,7 +12,7 @@ use crate::names::check_length;
 use crate::pipeline::{ColumnKind, PipelineKind};
 
 /// A single line that reads the way it is stored.
-pub(super) fn check_line(text: &str, min: u64, max: u64) -> Result<(), Problem> {
+pub(crate) fn check_line(text: &str, min: u64, max: u64) -> Result<(), Problem> {
     check_length(text, min, max)?;
     match text.char_indices().find(|(_, c)| is_deceptive(*c)) {
         None => Ok(()),
@@ -70,7 +70,7 @@ pub(super) fn check_card(card: &Card) -> Result<(), InvalidManifest> {
     Ok(())
 }
 
-pub(super) fn check_lineage(lineage: &Lineage) -> Result<(), InvalidManifest> {
+pub(crate) fn check_lineage(lineage: &Lineage) -> Result<(), InvalidManifest> {
     check_lines(
         "lineage.datasets",
         &lineage.datasets,

@@ -6,6 +6,7 @@ mod content;
 mod governance;
 mod handover;
 mod payment;
+mod pushes;
 mod reproducible;
 mod top_up;
 mod upgrade;
