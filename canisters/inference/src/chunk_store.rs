@@ -149,6 +149,53 @@ pub fn read_file(version: &Sha256, first: u32, sizes: impl Iterator<Item = u64>)
     file
 }
 
+/// A file as the engine reads it, without a copy of the whole in the heap.
+pub struct FileSource {
+    version: Sha256,
+    size_bytes: u64,
+    /// Where each chunk begins; they are the version's first.
+    begins: Vec<u64>,
+}
+
+impl FileSource {
+    pub fn new(version: Sha256, size_bytes: u64, sizes: impl Iterator<Item = u64>) -> FileSource {
+        let mut next = 0;
+        let begins = sizes
+            .map(|size| {
+                let begin = next;
+                next += size;
+                begin
+            })
+            .collect();
+        FileSource {
+            version,
+            size_bytes,
+            begins,
+        }
+    }
+}
+
+impl stoa_engine::Source for FileSource {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) {
+        let mut done = 0;
+        while done < into.len() {
+            let at = offset + done as u64;
+            // The last that begins at or before it; chunks are not empty.
+            let index = self.begins.partition_point(|begin| *begin <= at) - 1;
+            let end = self.begins.get(index + 1).copied().unwrap_or(self.size_bytes);
+            assert!(at < end, "BUG: read past the end");
+            let length = (into.len() - done).min((end - at) as usize);
+            let part = &mut into[done..done + length];
+            read(&self.version, index as u32, at - self.begins[index], part);
+            done += length;
+        }
+    }
+}
+
 /// Frees the slots of a version.
 pub fn remove(version: &Sha256) {
     CHUNKS.with_borrow_mut(|store| {

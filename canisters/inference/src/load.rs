@@ -10,8 +10,7 @@ use candid::Principal;
 use stoa_inference_api::{LoadError, LoadResult, LoadState, LoadStatus, Payment, Token};
 use stoa_registry_api::VersionInfo;
 use stoa_types::Sha256;
-use stoa_types::manifest::{FileEntry, Pipeline};
-use stoa_types::pipeline::PipelineKind;
+use stoa_types::manifest::FileEntry;
 
 use crate::ledger::Outcome;
 use crate::limits::{
@@ -256,14 +255,6 @@ pub fn is_open(load: &Load) -> bool {
     }
 }
 
-/// What the pipeline reads beside the network.
-pub fn pipeline_files(pipeline: &Pipeline) -> Vec<&str> {
-    match &pipeline.kind {
-        PipelineKind::Text(text) => vec![&text.tokenizer],
-        PipelineKind::Tensors | PipelineKind::Image(_) | PipelineKind::Tabular(_) => Vec::new(),
-    }
-}
-
 fn placed_files(info: &VersionInfo) -> Result<(Vec<FileRange>, Vec<PlacedChunk>), LoadError> {
     let pipeline = &info.manifest.pipeline;
     let placement: BTreeMap<Sha256, _> = info
@@ -273,7 +264,7 @@ fn placed_files(info: &VersionInfo) -> Result<(Vec<FileRange>, Vec<PlacedChunk>)
         .collect();
     let mut files = Vec::new();
     let mut chunks = Vec::new();
-    let paths = std::iter::once(pipeline.model.as_str()).chain(pipeline_files(pipeline));
+    let paths = std::iter::once(pipeline.model.as_str()).chain(stoa_engine::Pipeline::files(pipeline));
     for (index, path) in paths.enumerate() {
         let file = find_file(info, path)?;
         let max_bytes = if index == 0 {

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A chunk is taken from one of its shards, in turn, and from the next where that one does not answer with bytes of the
-//! right hash. A stage of building
-//! (parse, analyse, declutter, optimise, probe) runs in a message of its own, `c2c_load_step`, which this canister
+//! right hash. A piece of building
+//! (hash, parse, analyse, declutter, optimise, probe: as much as half a message's instructions) runs in a message of its own, `c2c_load_step`, which this canister
 //! calls on itself: if it traps, the trap is an answer here, and counted. A stage that keeps trapping fails
 //! the load instead of being tried for ever.
 
@@ -16,7 +16,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use candid::Principal;
-use stoa_engine::{Limits, Loading, Slicing};
+use stoa_engine::{Limits, Loading, Model, Slicing};
 use stoa_shard_api::GetChunkResult;
 use stoa_types::Sha256;
 
@@ -141,9 +141,14 @@ async fn fetch_and_keep<R: Runtime>(runtime: &R, load: &Load, index: u32) -> Res
         .map_err(|_| "there is no stable memory left for the file".to_owned())
 }
 
+/// The pipeline's files; the engine hashes the network itself while it reads it, in slices.
 fn check_files(load: &Load) -> Result<(), String> {
     let mut first = 0;
-    for file in &load.files {
+    for (index, file) in load.files.iter().enumerate() {
+        if index == 0 {
+            first += file.chunks;
+            continue;
+        }
         let found = Sha256::of(&read_file(load, first, file.chunks));
         if found != file.sha256 {
             return Err(format!(
@@ -236,12 +241,12 @@ pub fn step<R: Runtime>(runtime: &R, version: Sha256) {
         return;
     };
     let result = match volatile::take_progress(&version) {
-        Some(Progress::Built(compiled)) => built(runtime, &load, compiled),
+        Some(Progress::Built(model)) => built(runtime, &load, *model),
         Some(Progress::Probing(compiled, running, used)) => {
             probe(runtime, &load, compiled, Ok(running), used)
         }
-        Some(Progress::Loading(loading)) => stage(&load, loading),
-        None => begin(&load).and_then(|loading| stage(&load, loading)),
+        Some(Progress::Loading(loading)) => stage(runtime, &load, loading),
+        None => begin(&load).and_then(|loading| stage(runtime, &load, loading)),
     };
     match result {
         Ok(()) => {
@@ -265,21 +270,46 @@ fn begin(load: &Load) -> Result<Loading, String> {
         ..Limits::default()
     };
     let network = load.files.first().expect("BUG: a load without a file");
-    let bytes = read_file(load, 0, network.chunks);
-    Loading::new(bytes, &load.signature, limits).map_err(|error| error.to_string())
+    let source = chunk_store::FileSource::new(
+        load.version,
+        network.size_bytes,
+        load.chunks[..network.chunks as usize]
+            .iter()
+            .map(|chunk| chunk.size_bytes),
+    );
+    Loading::from_source(Box::new(source), network.sha256, &load.signature, limits)
+        .map_err(|error| error.to_string())
 }
 
-fn stage(load: &Load, loading: Loading) -> Result<(), String> {
-    let progress = match loading.step().map_err(|error| error.to_string())? {
+fn stage<R: Runtime>(runtime: &R, load: &Load, loading: Loading) -> Result<(), String> {
+    let before = runtime.instructions();
+    let mut may_continue = || runtime.instructions().saturating_sub(before) < SLICE_INSTRUCTIONS;
+    let stepped = loading
+        .step_within(&mut may_continue)
+        .map_err(|error| error.to_string())?;
+    let progress = match stepped {
         Slicing::Paused(loading) => Progress::Loading(loading),
-        Slicing::Done(model) => Progress::Built(Compiled { model }),
+        Slicing::Done(model) => Progress::Built(Box::new(model)),
     };
     volatile::put_progress(load.version, progress);
     Ok(())
 }
 
 /// What was measured by this very engine stays, so that a rebuild does not move the price.
-fn built<R: Runtime>(runtime: &R, load: &Load, compiled: Compiled) -> Result<(), String> {
+fn built<R: Runtime>(runtime: &R, load: &Load, model: Model) -> Result<(), String> {
+    let mut first = 0;
+    let mut files: Vec<(&str, Vec<u8>)> = Vec::new();
+    for (index, file) in load.files.iter().enumerate() {
+        if index > 0 {
+            files.push((&file.path, read_file(load, first, file.chunks)));
+        }
+        first += file.chunks;
+    }
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(path, bytes)| (*path, bytes.as_slice()))
+        .collect();
+    let compiled = Compiled::new(model, load.pipeline.as_ref(), &files)?;
     if let Some(measured) = &load.probe
         && measured.engine == stoa_engine::ENGINE
     {

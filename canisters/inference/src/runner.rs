@@ -1,21 +1,23 @@
 //! The seam to the engine: a compiled version with its pipeline, a checked input, a run that can stop and go on.
 
-use stoa_engine::{CheckedInputs, InputError, Model, Run, Slicing};
-use stoa_types::manifest::Signature;
+use stoa_engine::{CheckedInputs, Context, InputError, Model, Pipeline, Prepared, Run, Slicing};
+use stoa_types::manifest::{self, PipelineKind, Signature};
 use stoa_types::pipeline::{Answer, Input};
 
 use crate::limits::OUTPUT_BYTES_MAX;
 
 /// Ready to be called; cloning shares it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Compiled {
-    pub model: Model,
+    model: Model,
+    pipeline: Pipeline,
 }
 
 /// An input that fits, and what it will be to the network.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Checked {
     inputs: CheckedInputs,
+    context: Context,
     /// As it enters the receipt: tensors in the order of the signature, everything else as it came.
     pub input: Input,
     /// Of a text pipeline: how many tokens there are.
@@ -37,23 +39,38 @@ impl Checked {
 }
 
 impl Compiled {
+    /// `files` are what the pipeline reads beside the network.
+    pub fn new(
+        model: Model,
+        description: Option<&manifest::Pipeline>,
+        files: &[(&str, &[u8])],
+    ) -> Result<Compiled, String> {
+        let plain = manifest::Pipeline {
+            model: String::new(),
+            kind: PipelineKind::Tensors,
+            labels: Vec::new(),
+        };
+        let pipeline = Pipeline::new(description.unwrap_or(&plain), model.signature(), files)
+            .map_err(|error| error.to_string())?;
+        Ok(Compiled { model, pipeline })
+    }
+
     pub fn check(&self, input: Input) -> Result<Checked, Misfit> {
         let misfit = |error: InputError| Misfit {
             input: error.input().to_owned(),
             reason: error.to_string(),
         };
-        let Input::Tensors(tensors) = input else {
-            return Err(Misfit {
-                input: String::new(),
-                reason: "this model takes tensors".to_owned(),
-            });
+        let as_given = match &input {
+            Input::Tensors(_) => None,
+            other => Some(other.clone()),
         };
-        let inputs = self.model.check_inputs(tensors).map_err(misfit)?;
+        let Prepared { inputs, context } = self.pipeline.prepare(input).map_err(misfit)?;
         self.check_output(&inputs)?;
         Ok(Checked {
-            input: Input::Tensors(inputs.tensors().to_vec()),
+            input: as_given.unwrap_or_else(|| Input::Tensors(inputs.tensors().to_vec())),
+            tokens: context.tokens,
             inputs,
-            tokens: 0,
+            context,
         })
     }
 
@@ -80,7 +97,11 @@ impl Compiled {
             .model
             .start(checked.inputs)
             .map_err(|error| error.to_string())?;
-        Ok(Running { run })
+        Ok(Running {
+            run,
+            pipeline: self.pipeline.clone(),
+            context: checked.context,
+        })
     }
 
     pub fn memory_bytes(&self) -> u64 {
@@ -89,9 +110,10 @@ impl Compiled {
 }
 
 /// A run between two messages.
-#[derive(Debug)]
 pub struct Running {
     run: Run,
+    pipeline: Pipeline,
+    context: Context,
 }
 
 impl Running {
@@ -99,10 +121,21 @@ impl Running {
         self,
         may_continue: impl FnMut() -> bool,
     ) -> Result<Slicing<Running, Answer>, String> {
-        match self.run.step(may_continue) {
-            Ok(Slicing::Paused(run)) => Ok(Slicing::Paused(Running { run })),
-            Ok(Slicing::Done(outputs)) => Ok(Slicing::Done(Answer::Tensors(outputs))),
-            Err(error) => Err(error.to_string()),
+        let Running {
+            run,
+            pipeline,
+            context,
+        } = self;
+        match run.step(may_continue).map_err(|error| error.to_string())? {
+            Slicing::Paused(run) => Ok(Slicing::Paused(Running {
+                run,
+                pipeline,
+                context,
+            })),
+            Slicing::Done(outputs) => pipeline
+                .answer(&context, outputs)
+                .map(Slicing::Done)
+                .map_err(|error| error.to_string()),
         }
     }
 }

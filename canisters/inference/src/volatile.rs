@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use candid::Principal;
-use stoa_engine::Loading;
+use stoa_engine::{Loading, Model};
 use stoa_types::Sha256;
 
 use crate::limits::{CALLS_MAX, FREE_CALLS_MAX, HTTP_CALLS_MAX, LONG_RUNS_MAX, NAMES_MAX};
@@ -15,8 +15,8 @@ use crate::runner::{Compiled, Running};
 /// A load between two steps.
 pub enum Progress {
     Loading(Loading),
-    /// Built; the probe is next.
-    Built(Compiled),
+    /// Built; its pipeline and the probe are next.
+    Built(Box<Model>),
     /// The probe, and what it has used.
     Probing(Compiled, Running, u64),
 }

@@ -5,6 +5,11 @@ use icrc_ledger_types::icrc1::account::Account;
 use stoa_governance_api::{
     FunctionType, GenericNervousSystemFunction, NervousSystemFunction, Topic,
 };
+use stoa_inference_api::{
+    ADD_INFERENCE_FUNCTION_ID, ASSIGN_MODEL_FUNCTION_ID, LOAD_MODEL_FUNCTION_ID,
+    REMOVE_INFERENCE_FUNCTION_ID, SET_POLICY_FUNCTION_ID, SETTLE_PAYMENT_FUNCTION_ID,
+    UNLOAD_MODEL_FUNCTION_ID,
+};
 use stoa_registry_api::ADMIT_VERSION_FUNCTION_ID;
 
 use super::plan::DeployPlan;
@@ -84,11 +89,21 @@ impl Arguments<'_> {
             icp_ledger: self.deployment.icp_ledger,
             cycles_minting: self.deployment.cycles_minting,
             parameters: None,
-            functions: vec![admit_version_function(self.deployment.registry)],
+            functions: self.functions(),
             name: "Stoa".to_owned(),
             description: "A public library of AI models that nobody owns.".to_owned(),
             url: String::new(),
         })
+    }
+
+    /// What the DAO can do to other canisters from the start.
+    fn functions(&self) -> Vec<NervousSystemFunction> {
+        let mut functions = vec![admit_version_function(self.deployment.registry)];
+        functions.extend(inference_functions(
+            self.deployment.registry,
+            &self.deployment.inference,
+        ));
+        functions
     }
 
     fn registry(&self) -> Result<Vec<u8>> {
@@ -97,6 +112,7 @@ impl Arguments<'_> {
             shards: self.deployment.shards.clone(),
             icp_ledger: self.deployment.icp_ledger,
             parameters: None,
+            inference: Some(self.deployment.inference.clone()),
         })
     }
 
@@ -137,6 +153,65 @@ pub fn admit_version_function(registry: Principal) -> NervousSystemFunction {
             },
         )),
     }
+}
+
+/// What the DAO decides about inference canisters: which there are, what they load, at which rates they run.
+pub fn inference_functions(
+    registry: Principal,
+    inference: &[Principal],
+) -> Vec<NervousSystemFunction> {
+    let function = |id: u64, canister: Principal, method: &str, name: String| {
+        NervousSystemFunction {
+            id,
+            name,
+            description: None,
+            function_type: Some(FunctionType::GenericNervousSystemFunction(
+                GenericNervousSystemFunction {
+                    validator_canister_id: Some(canister),
+                    target_canister_id: Some(canister),
+                    validator_method_name: Some(format!("validate_{method}")),
+                    target_method_name: Some(method.to_owned()),
+                    topic: Some(Topic::ApplicationBusinessLogic),
+                },
+            )),
+        }
+    };
+    let mut functions: Vec<_> = [
+        (
+            ADD_INFERENCE_FUNCTION_ID,
+            "add_inference",
+            "Add an inference canister",
+        ),
+        (
+            ASSIGN_MODEL_FUNCTION_ID,
+            "assign_model",
+            "Assign a version to inference canisters",
+        ),
+        (
+            REMOVE_INFERENCE_FUNCTION_ID,
+            "remove_inference",
+            "Remove an inference canister",
+        ),
+    ]
+    .into_iter()
+    .map(|(id, method, name)| function(id, registry, method, name.to_owned()))
+    .collect();
+    // As many as the numbers allow.
+    for (index, canister) in (0_u64..20).zip(inference) {
+        let mut add = |id: u64, method: &str, what: &str| {
+            let name = format!("{what} of inference canister {}", index + 1);
+            functions.push(function(id + index, *canister, method, name));
+        };
+        add(SET_POLICY_FUNCTION_ID, "set_policy", "Policy");
+        add(LOAD_MODEL_FUNCTION_ID, "load_model", "Load a version");
+        add(UNLOAD_MODEL_FUNCTION_ID, "unload_model", "Unload a version");
+        add(
+            SETTLE_PAYMENT_FUNCTION_ID,
+            "settle_payment",
+            "Settle a transfer",
+        );
+    }
+    functions
 }
 
 fn minter() -> Result<Principal> {
