@@ -151,7 +151,7 @@ impl Runtime for Ic {
 
     fn schedule(&self, delay: Duration, task: Task) {
         if crate::tasks::note_due(self.now_nanos(), delay, task) {
-            ic_cdk_timers::set_timer(delay, crate::tasks::run(*self, task));
+            ic_cdk_timers::set_timer(delay, crate::tasks::run(&Ic, task));
         }
     }
 

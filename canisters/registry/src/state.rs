@@ -215,6 +215,13 @@ impl State {
         self.settings.set(settings);
     }
 
+    #[cfg(test)]
+    pub fn change_parameters(&mut self, change: impl FnOnce(&mut Parameters)) {
+        let mut parameters = self.parameters.get().clone();
+        change(&mut parameters);
+        self.parameters.set(parameters);
+    }
+
     pub fn version(&self, version: &Sha256) -> Option<VersionRecord> {
         self.versions.get(&version.0)
     }

@@ -34,23 +34,23 @@ pub fn note_due(now_nanos: u64, delay: Duration, task: Task) -> bool {
     })
 }
 
-pub async fn run<R: Runtime>(runtime: R, task: Task) {
+pub async fn run(runtime: &impl Runtime, task: Task) {
     UNSTABLE_DUE_NANOS.with_borrow_mut(|pending| pending.remove(&task));
     // A run that waits for an answer goes on by itself and looks again.
     let Some(guard) = TaskGuard::lock(task) else {
         return;
     };
     match task {
-        Task::Deposits => deposits::run(&runtime).await,
-        Task::Sweep => sweep::run(&runtime),
-        Task::Proposals => proposals::run(&runtime).await,
-        Task::Notices => notices::run(&runtime).await,
-        Task::Releases => release::run(&runtime).await,
-        Task::Index => with_mut(|state| state::bring_up(state, &runtime)),
-        Task::Cycles => cycles::run(&runtime).await,
-        Task::Fleet => fleet::jobs::run(&runtime).await,
-        Task::FleetWatch => fleet::watch::run(&runtime).await,
-        Task::Routes => route::run(&runtime).await,
+        Task::Deposits => deposits::run(runtime).await,
+        Task::Sweep => sweep::run(runtime),
+        Task::Proposals => proposals::run(runtime).await,
+        Task::Notices => notices::run(runtime).await,
+        Task::Releases => release::run(runtime).await,
+        Task::Index => with_mut(|state| state::bring_up(state, runtime)),
+        Task::Cycles => cycles::run(runtime).await,
+        Task::Fleet => fleet::jobs::run(runtime).await,
+        Task::FleetWatch => fleet::watch::run(runtime).await,
+        Task::Routes => route::run(runtime).await,
     }
     drop(guard);
 }

@@ -332,6 +332,9 @@ impl Explain for PutChunkError {
             } => format!(
                 "the shard has {free_bytes} bytes free and {needed_bytes} are needed: the DAO has to add shards"
             ),
+            Self::LowCycles { balance, needed } => format!(
+                "the shard has {balance} cycles and takes nothing in below {needed}: the DAO has to top it up"
+            ),
         }
     }
 }

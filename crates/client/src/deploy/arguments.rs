@@ -99,6 +99,7 @@ impl Arguments<'_> {
     /// What the DAO can do to other canisters from the start.
     fn functions(&self) -> Vec<NervousSystemFunction> {
         let mut functions = vec![admit_version_function(self.deployment.registry)];
+        functions.extend(crate::fleet::functions(self.deployment.registry));
         functions.extend(inference_functions(
             self.deployment.registry,
             &self.deployment.inference,

@@ -1,7 +1,8 @@
 //! Resizing, as Pillow does it (`Resample.c`, 8 bits a channel): each output pixel is a weighted sum over the input pixels
 //! under a filter that widens where the picture shrinks, first along rows, then along columns. Weights are computed in f64
 //! by additions, multiplications and divisions only, then rounded to fixed point; sums are integers. So the result is the
-//! same on every machine, and models see what they saw in training.
+//! same on every machine, and models see what they saw in training. (Pillow 13 takes the other order for some ratios of sides,
+//! where it is faster; then a value may differ by one level.)
 
 use stoa_types::pipeline::{Extent, Filter};
 

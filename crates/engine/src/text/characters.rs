@@ -1,6 +1,6 @@
 //! Kinds of characters.
 
-use super::unicode_tables::{CLEANED, LETTER, MARK_NONSPACING, NUMBER, PUNCTUATION, Ranges, WORD};
+use super::unicode_tables::{BERT_MARK, CLEANED, LETTER, MARK, NUMBER, PUNCTUATION, Ranges, WORD};
 
 fn contains(ranges: Ranges, c: char) -> bool {
     let code = c as u32;
@@ -43,8 +43,14 @@ pub(super) fn is_word(c: char) -> bool {
     contains(WORD, c)
 }
 
-pub(super) fn is_mark_nonspacing(c: char) -> bool {
-    !c.is_ascii() && contains(MARK_NONSPACING, c)
+/// What `StripAccents` removes.
+pub(super) fn is_mark(c: char) -> bool {
+    !c.is_ascii() && contains(MARK, c)
+}
+
+/// What BERT's normalizer removes of accents: fewer.
+pub(super) fn is_bert_mark(c: char) -> bool {
+    !c.is_ascii() && contains(BERT_MARK, c)
 }
 
 /// What the normalizer of BERT removes.
@@ -69,7 +75,7 @@ mod tests {
             assert_eq!(is_letter(c), contains(LETTER, c), "{c:?}");
             assert_eq!(is_number(c), contains(NUMBER, c), "{c:?}");
             assert_eq!(is_punctuation(c), contains(PUNCTUATION, c), "{c:?}");
-            assert!(!contains(MARK_NONSPACING, c), "{c:?}");
+            assert!(!contains(MARK, c) && !contains(BERT_MARK, c), "{c:?}");
         }
     }
 }

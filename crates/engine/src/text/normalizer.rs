@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::TokenizerError;
-use super::characters::{is_cleaned, is_ideograph, is_mark_nonspacing};
+use super::characters::{is_bert_mark, is_cleaned, is_ideograph, is_mark};
 use super::json::Json;
 use super::pre_tokenizer::byte_level;
 
@@ -95,7 +95,7 @@ impl Normalizer {
                 }
                 if *strip_accents {
                     let decomposed = text.nfd();
-                    text = decomposed.filter(|c| !is_mark_nonspacing(*c)).collect();
+                    text = decomposed.filter(|c| !is_bert_mark(*c)).collect();
                 }
                 if *lowercase {
                     text = lower(&text);
@@ -107,7 +107,7 @@ impl Normalizer {
             Normalizer::Nfd => text.nfd().collect(),
             Normalizer::Nfkc => text.nfkc().collect(),
             Normalizer::Nfkd => text.nfkd().collect(),
-            Normalizer::StripAccents => text.chars().filter(|c| !is_mark_nonspacing(*c)).collect(),
+            Normalizer::StripAccents => text.chars().filter(|c| !is_mark(*c)).collect(),
             Normalizer::Strip { left, right } => {
                 let mut rest = text;
                 if *left {

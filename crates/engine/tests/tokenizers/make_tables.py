@@ -44,7 +44,9 @@ def main():
     tables = {
         "LETTER": ("`\\\\p{L}` of its regular expressions.", matching(r"\p{L}")),
         "NUMBER": ("`\\\\p{N}` of its regular expressions.", matching(r"\p{N}")),
-        "MARK_NONSPACING": ("What `StripAccents` removes.", removed_by(normalizers.StripAccents())),
+        "MARK": ("What `StripAccents` removes.", removed_by(normalizers.StripAccents())),
+        "BERT_MARK": ("What `BertNormalizer` removes of accents.", removed_by(normalizers.BertNormalizer(
+            clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False))),
         "CLEANED": ("What `BertNormalizer` removes.", removed_by(clean)),
         "PUNCTUATION": ("What `BertPreTokenizer` and `Punctuation` take for punctuation.",
                         split_by(pre_tokenizers.BertPreTokenizer())),

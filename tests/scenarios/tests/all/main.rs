@@ -3,6 +3,7 @@
 mod authority;
 mod certified;
 mod content;
+mod fleet;
 mod governance;
 mod handover;
 mod payment;
