@@ -21,7 +21,7 @@ const FEE_E8S: u64 = 10_000;
 
 pub struct State {
     pub(crate) layout: StableCell<u32, Memory>,
-    configuration: StableCell<StoredConfiguration, Memory>,
+    pub(crate) configuration: StableCell<StoredConfiguration, Memory>,
     loads: StableBTreeMap<[u8; 32], StoredLoad, Memory>,
     pub(crate) payments: StableBTreeMap<u64, StoredPayment, Memory>,
     pub(crate) open_payments: StableBTreeSet<u64, Memory>,

@@ -6,6 +6,7 @@ mod interface;
 mod interleavings;
 mod jobs;
 mod loads;
+mod migration;
 mod money;
 mod top_ups;
 mod web;
