@@ -1,6 +1,7 @@
 //! The grammar of the command line.
 
 mod governance;
+mod inference;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub mod model;
 use crate::context::DEFAULT_PORT;
 
 pub use governance::*;
+pub use inference::{Credit, Infer, Job, Load, OnInference, Purse};
 
 /// A public library of AI models that nobody owns.
 #[derive(Parser)]
@@ -88,11 +90,18 @@ pub enum Command {
     /// Show what the DAO owns, pays and keeps alive
     Treasury(Treasury),
     /// Load an admitted version into an inference canister and wait until it can be called
-    Load(OnInference),
+    Load(Load),
     /// What a call costs
     Quote(OnInference),
-    /// Run a model on inputs, paid from your allowance
+    /// Run a model on inputs, paid from your allowance or your credit
     Infer(Infer),
+    /// Show a call that was submitted, or that an upgrade interrupted
+    Job(Job),
+    /// Prepaid credit, royalties, and keys for HTTP clients
+    #[command(subcommand)]
+    Credit(Credit),
+    /// Show which inference canisters run a version
+    Route(Version),
     /// Receipts of paid calls
     #[command(subcommand)]
     Receipt(Receipt),
@@ -198,23 +207,6 @@ pub struct Version {
 }
 
 #[derive(Args)]
-pub struct OnInference {
-    #[command(flatten)]
-    pub version: Version,
-    /// Inference canister; the deployment's first where absent
-    #[arg(long)]
-    pub inference: Option<Principal>,
-}
-
-#[derive(Args)]
-pub struct Infer {
-    #[command(flatten)]
-    pub on: OnInference,
-    /// JSON of the Open Inference Protocol: {"inputs": [{"name", "datatype", "shape", "data"}]}
-    pub input: PathBuf,
-    /// Refuse to pay more than this, in ICP
-    #[arg(long)]
-    pub max_price: Option<String>,
 }
 
 #[derive(Subcommand)]

@@ -16,8 +16,10 @@ use stoa_client::registry::Registry;
 use stoa_client::wasm::WasmFolder;
 use stoa_client::{Accepted, Connection, Deployment};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
-use stoa_inference_api::{InferRequest, Payment, Quote};
+use stoa_inference_api::{InferRequest, InferResponse, Payment, Quote, Token};
 use stoa_registry_api::AdmissionProposal;
+use stoa_types::pipeline::{Answer, Input};
+use stoa_types::tensor::Tensor;
 use stoa_types::Sha256;
 use tokio::sync::OnceCell;
 
@@ -320,9 +322,10 @@ impl Actor {
     /// A call with the sample scan, to be paid from an allowance.
     pub fn request(&self, version: Sha256) -> InferRequest {
         InferRequest {
-            version,
-            inputs: digits_inputs(),
+            model: version.into(),
+            input: Input::Tensors(digits_inputs()),
             payment: Payment::Allowance {
+                token: Token::Icp,
                 from_subaccount: None,
             },
             max_price: None,
@@ -354,4 +357,20 @@ fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("randomness");
     bytes
+}
+
+/// Of a request for tensors.
+pub fn inputs_of(request: &mut InferRequest) -> &mut Vec<Tensor> {
+    match &mut request.input {
+        Input::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Of a call for tensors.
+pub fn outputs_of(response: &InferResponse) -> &[Tensor] {
+    match &response.answer {
+        Answer::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
 }
