@@ -189,7 +189,7 @@ fn row(
 async fn update<A, R>(target: (&Connection, Principal, &'static str), arguments: A) -> R
 where
     A: candid::utils::ArgumentEncoder + Send + Sync,
-    R: candid::CandidType + serde::de::DeserializeOwned,
+    R: for<'a> candid::utils::ArgumentDecoder<'a>,
 {
     let (connection, canister, method) = target;
     connection

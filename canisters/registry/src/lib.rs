@@ -137,8 +137,7 @@ fn validate_add_inference(canister: Principal) -> ValidationResult {
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn add_inference(canister: Principal) {
-    let added =
-        state::with_mut(|state| route::add_inference(state, &Ic, caller(), canister));
+    let added = state::with_mut(|state| route::add_inference(state, &Ic, caller(), canister));
     added.unwrap_or_else(|reason| runtime::trap(&reason));
 }
 

@@ -206,9 +206,6 @@ pub struct Version {
     pub version: String,
 }
 
-#[derive(Args)]
-}
-
 #[derive(Subcommand)]
 pub enum Receipt {
     /// Prove that a receipt is in the certified log

@@ -6,7 +6,9 @@ use icrc_ledger_types::icrc1::transfer::TransferError;
 use icrc_ledger_types::icrc2::approve::ApproveError;
 use stoa_governance_api::GovernanceError;
 use stoa_inference_api::{
-    GetReceiptError, InferError, LoadError, LoadStatusError, QuoteError, TopUpError, GetJobError, MoneyError};
+    GetJobError, GetReceiptError, InferError, LoadError, LoadStatusError, MoneyError, QuoteError,
+    TopUpError,
+};
 use stoa_registry_api::{
     AcceptPublisherError, BeginUploadError, ClaimPublisherError, DepositRefusal, GetVersionError,
     NoteProposalError, OfferPublisherError, SealError, SearchError, SetAliasError,
@@ -464,7 +466,9 @@ impl Explain for InferError {
                 journal_id,
             } => payment_failed(message, *journal_id),
             Self::UnknownModel { name } => {
-                format!("the registry knows no admitted version by the name {name}; nothing was charged")
+                format!(
+                    "the registry knows no admitted version by the name {name}; nothing was charged"
+                )
             }
             Self::TooManyInstructions { needed, max } => format!(
                 "the call is expected to take {needed} instructions and {max} is the most; nothing was charged"
@@ -486,7 +490,8 @@ impl Explain for InferError {
             }
             Self::QueryOnly => "a free preview is a query and cannot be an update call".to_owned(),
             Self::NotWithCycles => {
-                "cycles come and go with a call that waits: use infer, or pay from credit".to_owned()
+                "cycles come and go with a call that waits: use infer, or pay from credit"
+                    .to_owned()
             }
             Self::RunFailed { message, refunded } => {
                 let money = if *refunded {
@@ -541,9 +546,9 @@ impl Explain for MoneyError {
 impl Explain for GetJobError {
     fn explain(&self) -> String {
         match self {
-            Self::NotFound { id } => format!(
-                "there is no job {id} of yours: it never was, or ended more than a day ago"
-            ),
+            Self::NotFound { id } => {
+                format!("there is no job {id} of yours: it never was, or ended more than a day ago")
+            }
         }
     }
 }

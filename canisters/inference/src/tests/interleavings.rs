@@ -184,7 +184,11 @@ fn interleave(seed: u64) {
     let totals = accounts::totals(Unit::Icp);
     assert!(u128::from(earned) <= totals.received, "seed {seed}");
     let held = world.balance(canister());
-    assert_eq!(totals.received - totals.sent, u128::from(held), "seed {seed}");
+    assert_eq!(
+        totals.received - totals.sent,
+        u128::from(held),
+        "seed {seed}"
+    );
 }
 
 #[test]

@@ -7,9 +7,7 @@ use stoa_inference_api::{
 };
 use stoa_types::Sha256;
 
-use super::world::{
-    World, governance, payer, pixels, policy, preview, world_with_digits,
-};
+use super::world::{World, governance, payer, pixels, policy, preview, world_with_digits};
 use crate::{accounts, http, keys, money, queries, receipts};
 
 const SECRET: &str = "stoa_0123456789abcdef";
@@ -37,9 +35,8 @@ fn post(path: &str, key: Option<&str>, body: Vec<u8>) -> HttpRequest {
 }
 
 fn json_of(response: &HttpResponse) -> Value {
-    serde_json::from_slice(&response.body).unwrap_or_else(|error| {
-        panic!("{error}: {}", String::from_utf8_lossy(&response.body))
-    })
+    serde_json::from_slice(&response.body)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&response.body)))
 }
 
 fn read(world: &World, path: &str) -> (u16, Value) {
@@ -89,8 +86,14 @@ fn scan() -> Value {
 #[test]
 fn should_tell_its_health_and_what_models_it_has() {
     let (world, version) = world_with_digits();
-    assert_eq!(read(&world, "/v2").1["extensions"], json!(["binary_tensor_data"]));
-    assert_eq!(read(&world, "/v2/health/live"), (200, json!({"live": true})));
+    assert_eq!(
+        read(&world, "/v2").1["extensions"],
+        json!(["binary_tensor_data"])
+    );
+    assert_eq!(
+        read(&world, "/v2/health/live"),
+        (200, json!({"live": true}))
+    );
     assert_eq!(read(&world, "/v2/health/ready").0, 200);
     let metadata = json!({
         "name": "stoa/digits",
