@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use candid_parser::utils::CandidSource;
+use stoa_client::deploy::DeployPlan;
 use stoa_governance_api::{
     CommandResponse, GetProposalResponse, GetProposalResult, ListNeuronsResponse,
     ListProposalsResponse, ManageNeuronResponse,
@@ -118,10 +119,19 @@ fn blob(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
 
+/// Governance without a fleet.
+async fn world() -> World {
+    World::new(DeployPlan {
+        inference: 0,
+        ..DeployPlan::default()
+    })
+    .await
+}
+
 #[test]
 fn should_stake_propose_vote_and_list_by_the_documented_lines() {
     run(async {
-        let (world, _) = World::shared().await;
+        let world = world().await;
         let user = world.actor().await;
         let neuron = blob(&user.governance().neuron_id(0));
         let (governance, ledger) = (
