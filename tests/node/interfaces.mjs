@@ -95,8 +95,27 @@ export function registry({ IDL }) {
     certificate: blob(IDL),
     witness: blob(IDL),
   });
+  const resolution = IDL.Record({
+    name: IDL.Text,
+    version: IDL.Opt(blob(IDL)),
+    certificate: blob(IDL),
+    witness: blob(IDL),
+  });
+  const chunk = IDL.Record({ hash: blob(IDL), size_bytes: IDL.Nat64, shards: IDL.Vec(IDL.Principal) });
+  const info = IDL.Record({ version: blob(IDL), placement: IDL.Vec(chunk) });
   return IDL.Service({
+    get_version: IDL.Func([blob(IDL)], [result(IDL, info, error)], ['query']),
     get_version_certified: IDL.Func([blob(IDL)], [result(IDL, certified, error)], ['query']),
+    resolve_certified: IDL.Func([IDL.Text], [result(IDL, resolution, error)], ['query']),
+  });
+}
+
+export function shard({ IDL }) {
+  const hash = IDL.Record({ hash: blob(IDL) });
+  const error = IDL.Variant({ NotFound: hash, Corrupt: hash });
+  const chunk = IDL.Record({ data: blob(IDL) });
+  return IDL.Service({
+    get_chunk: IDL.Func([blob(IDL)], [result(IDL, chunk, error)], ['query']),
   });
 }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use candid::Principal;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod model;
+
 use crate::context::DEFAULT_PORT;
 
 pub use governance::*;
@@ -69,12 +71,9 @@ pub enum Command {
     /// Claim a handle to publish under
     #[command(subcommand)]
     Publisher(Publisher),
-    /// Upload a model; run again, it goes on where it stopped
-    Push(Push),
-    /// Set the author's price of a call
-    Price(Price),
-    /// Submit a pushed version for admission
-    Submit(Version),
+    /// Prepare, push, find, pull and verify models
+    #[command(subcommand)]
+    Model(model::Model),
     /// Stake tokens, and use the neurons that come of it
     #[command(subcommand)]
     Neuron(NeuronCommand),
@@ -97,10 +96,6 @@ pub enum Command {
     /// Receipts of paid calls
     #[command(subcommand)]
     Receipt(Receipt),
-    /// Download a version, every byte checked
-    Pull(Pull),
-    /// Check every byte of a version, and with --receipt do a paid call again and compare every bit
-    Verify(Verify),
     /// Take the example model the whole way on a fresh network: deploy, hand over, push, vote, load, pay, verify
     Walk(Walk),
     /// Show the versions, canisters and cycles of the deployment
@@ -188,25 +183,8 @@ pub enum Publisher {
 }
 
 #[derive(Args)]
-pub struct Push {
-    /// Folder with a model.toml
-    pub folder: PathBuf,
-    /// Your publisher handle
-    #[arg(long)]
-    pub publisher: String,
-}
-
-#[derive(Args)]
-pub struct Price {
-    /// publisher/name
-    pub model: String,
-    /// In ICP, as 0.01
-    pub amount: String,
-}
-
-#[derive(Args)]
 pub struct Version {
-    /// publisher/name@version, publisher/name, or 64 hexadecimal digits
+    /// publisher/name, publisher/name@1.0.0, publisher/name@alias, or the version's 64 hexadecimal digits
     pub version: String,
 }
 
@@ -239,26 +217,6 @@ pub enum Receipt {
         #[arg(long)]
         inference: Option<Principal>,
     },
-}
-
-#[derive(Args)]
-pub struct Pull {
-    #[command(flatten)]
-    pub version: Version,
-    /// Where to write the files
-    pub folder: PathBuf,
-}
-
-#[derive(Args)]
-pub struct Verify {
-    #[command(flatten)]
-    pub on: OnInference,
-    /// Do the call of this receipt again; needs --input
-    #[arg(long, requires = "input")]
-    pub receipt: Option<String>,
-    /// The inputs of that call
-    #[arg(long, requires = "receipt")]
-    pub input: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -297,5 +255,20 @@ mod tests {
     #[test]
     fn should_show_every_command_in_the_help() {
         insta::assert_snapshot!(Arguments::command().render_help().to_string());
+    }
+
+    #[test]
+    fn should_show_every_command_about_models_in_the_help() {
+        let mut command = Arguments::command();
+        command.build();
+        let model = command
+            .find_subcommand_mut("model")
+            .expect("BUG: there is `stoa model`");
+        let mut text = model.render_help().to_string();
+        for command in model.get_subcommands_mut() {
+            let help = command.render_help();
+            text += &format!("\n---- {}\n{help}", command.get_name());
+        }
+        insta::assert_snapshot!(text);
     }
 }

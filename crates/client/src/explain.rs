@@ -9,7 +9,9 @@ use stoa_inference_api::{
     GetReceiptError, InferError, LoadError, LoadStatusError, QuoteError, TopUpError,
 };
 use stoa_registry_api::{
-    BeginUploadError, ClaimPublisherError, GetVersionError, SealError, SetPriceError, SubmitError,
+    AcceptPublisherError, BeginUploadError, ClaimPublisherError, DepositRefusal, GetVersionError,
+    NoteProposalError, OfferPublisherError, SealError, SearchError, SetAliasError,
+    SetCoPublishersError, SetPriceError, SubmitError, WithdrawError,
 };
 use stoa_shard_api::{ConfirmError, GetChunkError, PutChunkError};
 
@@ -21,6 +23,7 @@ pub trait Explain {
 }
 
 const ANONYMOUS: &str = "the anonymous identity may not do this: choose another with --identity";
+const UNKNOWN_HANDLE: &str = "nobody has this publisher handle";
 const BUSY: &str = "an earlier call is still being worked on: try again in a moment";
 
 impl Explain for ClaimPublisherError {
@@ -78,6 +81,37 @@ impl Explain for BeginUploadError {
             Self::ShardFailed { shard, message } => {
                 format!("shard {shard} failed ({message}): try again, nothing is lost")
             }
+            Self::DepositRefused {
+                needed_e8s,
+                refusal,
+            } => {
+                let needed = format_tokens(*needed_e8s);
+                match refusal {
+                    DepositRefusal::InsufficientAllowance { allowance_e8s } => format!(
+                        "the storage deposit is {needed} ICP with the ledger fee, and the registry may take {} ICP: push approves it, push again",
+                        format_tokens(*allowance_e8s)
+                    ),
+                    DepositRefusal::InsufficientFunds { balance_e8s } => format!(
+                        "the storage deposit is {needed} ICP with the ledger fee, and the account has {} ICP: send ICP to it (`stoa identity` shows it) and push again",
+                        format_tokens(*balance_e8s)
+                    ),
+                    DepositRefusal::Other { message } => {
+                        format!("the ledger refuses the storage deposit of {needed} ICP: {message}")
+                    }
+                }
+            }
+            Self::DepositUnknown { message } => format!(
+                "whether the storage deposit was taken is not known yet ({message}): push again, it is never taken twice"
+            ),
+            Self::TooManyVersionsOfModel { max } => {
+                format!("this model has {max} versions, the most that one may have")
+            }
+            Self::TooManyRequests {
+                retry_after_seconds,
+            } => format!(
+                "this identity has announced as many chunks as it may within an hour: push again in {} minutes",
+                retry_after_seconds.div_ceil(60)
+            ),
             Self::Busy => BUSY.to_owned(),
         }
     }
@@ -128,6 +162,126 @@ impl Explain for SubmitError {
                 "a version that is {} cannot be submitted: it has to be sealed",
                 status_name(*status)
             ),
+            Self::ParentNotAdmitted { parent } => format!(
+                "the lineage names the version {parent}, which is not admitted: submit this one when that one is in the library"
+            ),
+        }
+    }
+}
+
+impl Explain for WithdrawError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound { version } => unknown_version(version),
+            Self::NotPublisher { publisher } => {
+                format!("only the owner of the publisher handle {publisher} may withdraw this")
+            }
+            Self::WrongStatus { status } => format!(
+                "a version that is {} stays: only what was not submitted can be withdrawn",
+                status_name(*status)
+            ),
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for NoteProposalError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound { version } => unknown_version(version),
+            Self::WrongStatus { status } => {
+                format!(
+                    "this version is {}: there is nothing to decide",
+                    status_name(*status)
+                )
+            }
+            Self::OtherProposal { reason } => {
+                format!("the proposal is not about this version: {reason}")
+            }
+            Self::GovernanceFailed { message } => {
+                format!("governance did not answer ({message}): try again")
+            }
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for SearchError {
+    fn explain(&self) -> String {
+        match self {
+            Self::TooLong { field, given, max } => {
+                format!("{field} has {given} bytes and {max} is the most")
+            }
+            Self::TooManyWords { given, max } => {
+                format!("{given} words are searched for and {max} is the most")
+            }
+        }
+    }
+}
+
+impl Explain for OfferPublisherError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => UNKNOWN_HANDLE.to_owned(),
+            Self::NotOwner { owner } => format!("only its owner, {owner}, may hand the handle on"),
+            Self::InvalidRecipient { reason } => {
+                format!("the handle cannot be offered to them: {reason}")
+            }
+        }
+    }
+}
+
+impl Explain for AcceptPublisherError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => UNKNOWN_HANDLE.to_owned(),
+            Self::NotOffered => "nobody offered this handle to this identity".to_owned(),
+            Self::TooManyHandles { max } => {
+                format!("this identity already has {max} handles, the most that one may have")
+            }
+        }
+    }
+}
+
+impl Explain for SetCoPublishersError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => UNKNOWN_HANDLE.to_owned(),
+            Self::NotOwner { owner } => {
+                format!("only its owner, {owner}, may say who else publishes under the handle")
+            }
+            Self::TooMany { given, max } => {
+                format!("{given} co-publishers are given and {max} is the most")
+            }
+            Self::InvalidPrincipal { principal, reason } => {
+                format!("{principal} cannot be a co-publisher: {reason}")
+            }
+        }
+    }
+}
+
+impl Explain for SetAliasError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => "the registry does not know this model or version".to_owned(),
+            Self::NotPublisher { publisher } => {
+                format!("only the owner of the publisher handle {publisher} may set its aliases")
+            }
+            Self::InvalidAlias { reason } => format!("not a valid alias: {reason}"),
+            Self::OtherModel { model } => format!("that version belongs to {model}"),
+            Self::NotAdmitted { status } => format!(
+                "that version is {}: an alias points to an admitted one",
+                status_name(*status)
+            ),
+            Self::TooManyAliases { max } => {
+                format!("this model has {max} aliases, the most that one may have")
+            }
         }
     }
 }
@@ -137,7 +291,7 @@ impl Explain for GetVersionError {
         match self {
             Self::NotFound => "the registry does not know this version".to_owned(),
             Self::InvalidReference { reason } => format!(
-                "not a version: {reason}; write publisher/name@version, publisher/name or 64 hexadecimal digits"
+                "not a version: {reason}; write publisher/name, publisher/name@1.0.0, publisher/name@alias or 64 hexadecimal digits"
             ),
         }
     }
@@ -178,6 +332,9 @@ impl Explain for PutChunkError {
                 free_bytes,
             } => format!(
                 "the shard has {free_bytes} bytes free and {needed_bytes} are needed: the DAO has to add shards"
+            ),
+            Self::LowCycles { balance, needed } => format!(
+                "the shard has {balance} cycles and takes nothing in below {needed}: the DAO has to top it up"
             ),
         }
     }

@@ -188,6 +188,16 @@ impl Logs {
         }
     }
 
+    /// As they were when they were stored.
+    pub fn restored(records: VecDeque<(u64, u64, Vec<u8>)>, next_index: u64) -> Self {
+        let bytes = records.iter().map(|(_, _, text)| text.len()).sum();
+        Self {
+            records,
+            next_index,
+            bytes,
+        }
+    }
+
     pub fn clear(&mut self) {
         self.records.clear();
         self.bytes = 0;

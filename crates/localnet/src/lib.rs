@@ -13,6 +13,7 @@
 //! which is the crate `stoa-localnet-wire`), `server`.
 
 mod canister;
+mod canisters;
 mod error;
 mod execution;
 mod fees;
@@ -29,6 +30,7 @@ mod replica;
 mod scheduler;
 mod server;
 mod snapshot;
+mod store;
 mod system_api;
 mod wasm;
 

@@ -20,6 +20,7 @@ use stoa_inference_api::{InferRequest, Payment, Quote};
 use stoa_types::Sha256;
 use tokio::sync::OnceCell;
 
+use crate::command_line::CommandLine;
 use crate::model::{digits, digits_inputs};
 use crate::network::endpoint;
 
@@ -95,7 +96,32 @@ impl World {
 
     /// Somebody new, with 10 ICP and 100 governance tokens.
     pub async fn actor(&self) -> Actor {
-        let connection = self.deployer.connection.with_identity(fresh_identity());
+        self.actor_with(fresh_identity()).await
+    }
+
+    /// Somebody new who works with the `stoa` program.
+    pub async fn actor_at_command_line(&self) -> (Actor, CommandLine) {
+        let name = hex::encode(random::<16>());
+        let actor = self.actor_with(Arc::new(development_identity(&name))).await;
+        let command_line = CommandLine::new(&self.deployment, actor.connection.endpoint(), &name);
+        (actor, command_line)
+    }
+
+    /// Somebody new who reaches the network by another endpoint.
+    pub async fn actor_through(&self, endpoint: &str) -> Actor {
+        let identity = fresh_identity();
+        let actor = self.actor_with(identity.clone()).await;
+        let connection = Connection::open(endpoint, identity)
+            .await
+            .expect("the endpoint answers");
+        Actor {
+            connection,
+            ..actor
+        }
+    }
+
+    async fn actor_with(&self, identity: Arc<dyn Identity>) -> Actor {
+        let connection = self.deployer.connection.with_identity(identity);
         let account = Account::from(connection.principal());
         self.deployer
             .icp()

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use candid::Principal;
 use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
+use stoa_types::Sha256;
+
+use crate::certified::models::VersionPlace;
 
 pub const PRINCIPAL_BYTES_MAX: usize = 29;
 
@@ -15,6 +18,13 @@ fn push_principal(out: &mut Vec<u8>, principal: &Principal) {
     field[0] = bytes.len() as u8;
     field[1..=bytes.len()].copy_from_slice(bytes);
     out.extend_from_slice(&field);
+}
+
+/// | length u16 | UTF-8 |
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    let length = u16::try_from(text.len()).expect("BUG: a name of 64 KiB");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// Reads fields one after the other; running out is a broken invariant.
@@ -42,6 +52,22 @@ impl<'a> Fields<'a> {
         u64::from_le_bytes(self.take())
     }
 
+    fn text(&mut self) -> String {
+        let length = usize::from(u16::from_le_bytes(self.take()));
+        let (text, rest) = self.0.split_at(length);
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).expect("BUG: a stored text is no UTF-8")
+    }
+
+    fn hash(&mut self) -> Sha256 {
+        Sha256(self.take())
+    }
+
+    /// All that is left.
+    fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     fn principal(&mut self) -> Principal {
         let field: [u8; 1 + PRINCIPAL_BYTES_MAX] = self.take();
         Principal::from_slice(&field[1..=usize::from(field[0])])
@@ -59,7 +85,7 @@ pub struct Settings {
     pub used_bytes: u64,
     /// Sum of the announced sizes of expected chunks.
     pub reserved_bytes: u64,
-    /// Where the next chunk goes within DATA.
+    /// End of the last chunk or hole within DATA.
     pub data_end: u64,
     /// Stored chunks.
     pub chunks: u64,
@@ -170,6 +196,267 @@ impl Storable for ChunkRecord {
     };
 }
 
+/// Who is to send a chunk, and since when it is waited for.
+///
+/// ```text
+/// | 1 | uploader (1 length + 29) | since u64 |
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Awaited {
+    pub uploader: Principal,
+    pub since_nanos: u64,
+}
+
+const AWAITED_V1: u8 = 1;
+
+impl Storable for Awaited {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![AWAITED_V1];
+        push_principal(&mut out, &self.uploader);
+        out.extend_from_slice(&self.since_nanos.to_le_bytes());
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, AWAITED_V1, "BUG: awaited chunk of unknown version");
+        Self {
+            uploader: fields.principal(),
+            since_nanos: fields.u64(),
+        }
+    }
+
+    const BOUND: Bound = Bound::Bounded {
+        max_size: 48,
+        is_fixed_size: false,
+    };
+}
+
+/// A version whose files are served.
+///
+/// ```text
+/// | 1 | publisher | name | semver (each u16 length + UTF-8) | digest of the file tree 32 |
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServedVersion {
+    pub place: VersionPlace,
+    pub files_digest: [u8; 32],
+}
+
+const SERVED_V1: u8 = 1;
+
+impl Storable for ServedVersion {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![SERVED_V1];
+        for text in [&self.place.publisher, &self.place.name, &self.place.semver] {
+            push_text(&mut out, text);
+        }
+        out.extend_from_slice(&self.files_digest);
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, SERVED_V1, "BUG: served version of unknown encoding");
+        Self {
+            place: VersionPlace {
+                publisher: fields.text(),
+                name: fields.text(),
+                semver: fields.text(),
+            },
+            files_digest: fields.take(),
+        }
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
+/// A file as it is served. All its chunks are named, also those that other shards hold.
+///
+/// ```text
+/// | 1 | size u64 | sha256 32 | digest of its path 32 | chunk hashes, 32 each |
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServedFile {
+    pub size_bytes: u64,
+    pub sha256: Sha256,
+    /// Of the responses at its path.
+    pub digest: [u8; 32],
+    pub chunks: Vec<Sha256>,
+}
+
+const FILE_V1: u8 = 1;
+
+impl Storable for ServedFile {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![FILE_V1];
+        out.extend_from_slice(&self.size_bytes.to_le_bytes());
+        out.extend_from_slice(&self.sha256.0);
+        out.extend_from_slice(&self.digest);
+        for chunk in &self.chunks {
+            out.extend_from_slice(&chunk.0);
+        }
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, FILE_V1, "BUG: served file of unknown encoding");
+        let (size_bytes, sha256, digest) = (fields.u64(), fields.hash(), fields.take());
+        let (chunks, cut_off) = fields.rest().as_chunks::<32>();
+        assert!(cut_off.is_empty(), "BUG: a stored file is cut off");
+        Self {
+            size_bytes,
+            sha256,
+            digest,
+            chunks: chunks.iter().map(|hash| Sha256(*hash)).collect(),
+        }
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
+/// A dag-pb block that files served here have in common.
+///
+/// ```text
+/// | 1 | files u32 | block |
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServedNode {
+    pub files: u32,
+    pub block: Vec<u8>,
+}
+
+const NODE_V1: u8 = 1;
+
+impl Storable for ServedNode {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![NODE_V1];
+        out.extend_from_slice(&self.files.to_le_bytes());
+        out.extend_from_slice(&self.block);
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, NODE_V1, "BUG: served node of unknown encoding");
+        Self {
+            files: fields.u32(),
+            block: fields.rest().to_vec(),
+        }
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
+/// `version · path`
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct FileKey(pub [u8; 32], pub String);
+
+impl FileKey {
+    /// Before all files of a version.
+    pub fn first_of(version: &Sha256) -> Self {
+        Self(version.0, String::new())
+    }
+}
+
+impl Storable for FileKey {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned([&self.0[..], self.1.as_bytes()].concat())
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.take();
+        let path = String::from_utf8(fields.rest().to_vec());
+        Self(version, path.expect("BUG: a stored path is no UTF-8"))
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
+/// How far the check of all chunks is.
+///
+/// ```text
+/// | 1 | 0 idle, 1 running | next hash 32 | started u64 | finished u64 | chunks u64 | bytes u64 | passes u64 |
+/// ```
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Scrub {
+    pub is_running: bool,
+    pub next: [u8; 32],
+    pub started_at_nanos: u64,
+    /// When the last whole pass ended; 0 before the first.
+    pub finished_at_nanos: u64,
+    /// Of the pass that runs, or of the last.
+    pub checked_chunks: u64,
+    pub checked_bytes: u64,
+    pub passes: u64,
+}
+
+const SCRUB_V1: u8 = 1;
+
+impl Storable for Scrub {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![SCRUB_V1, u8::from(self.is_running)];
+        out.extend_from_slice(&self.next);
+        for number in [
+            self.started_at_nanos,
+            self.finished_at_nanos,
+            self.checked_chunks,
+            self.checked_bytes,
+            self.passes,
+        ] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, SCRUB_V1, "BUG: scrub of unknown version");
+        Self {
+            is_running: fields.u8() == 1,
+            next: fields.take(),
+            started_at_nanos: fields.u64(),
+            finished_at_nanos: fields.u64(),
+            checked_chunks: fields.u64(),
+            checked_bytes: fields.u64(),
+            passes: fields.u64(),
+        }
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
 /// Two hashes, one behind the other: `version · chunk` in CLAIMS, `chunk · version` in EXPECTED.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct HashPair(pub [u8; 32], pub [u8; 32]);
@@ -234,6 +521,46 @@ mod tests {
         };
         assert_eq!(record.to_bytes(), &bytes[..]);
         assert_eq!(ChunkRecord::from_bytes(Cow::Borrowed(&bytes)), record);
+    }
+
+    #[test]
+    fn should_read_back_what_it_writes() {
+        fn assert_kept<T: Storable + Clone + PartialEq + std::fmt::Debug>(record: T) {
+            assert_eq!(T::from_bytes(record.to_bytes()), record);
+        }
+        let hash = Sha256([9; 32]);
+        assert_kept(Awaited {
+            uploader: Principal::anonymous(),
+            since_nanos: 7,
+        });
+        assert_kept(ServedVersion {
+            place: VersionPlace {
+                publisher: "stoa".into(),
+                name: "digits".into(),
+                semver: "1.0.0".into(),
+            },
+            files_digest: [3; 32],
+        });
+        assert_kept(ServedFile {
+            size_bytes: 1 << 40,
+            sha256: hash,
+            digest: [4; 32],
+            chunks: vec![hash, Sha256([1; 32])],
+        });
+        assert_kept(ServedNode {
+            files: 3,
+            block: vec![1, 2, 3],
+        });
+        assert_kept(FileKey([5; 32], "a/b.onnx".into()));
+        assert_kept(Scrub {
+            is_running: true,
+            next: [8; 32],
+            started_at_nanos: 1,
+            finished_at_nanos: 2,
+            checked_chunks: 3,
+            checked_bytes: 4,
+            passes: 5,
+        });
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod deploy;
 mod governance;
 mod inference;
 mod library;
+mod model;
 mod network;
 mod neuron;
 mod propose;
@@ -36,10 +37,7 @@ async fn dispatch(arguments: Arguments) -> Result<Output> {
         Command::Transfer(arguments) => tokens::transfer(&context, arguments).await,
         Command::Approve(arguments) => tokens::approve(&context, arguments).await,
         Command::Publisher(command) => library::publisher(&context, command).await,
-        Command::Push(arguments) => library::push(&context, arguments).await,
-        Command::Price(arguments) => library::price(&context, arguments).await,
-        Command::Pull(arguments) => library::pull(&context, arguments).await,
-        Command::Submit(arguments) => admission::submit(&context, arguments).await,
+        Command::Model(command) => model::run(&context, command).await,
         Command::Propose(command) => propose::propose(&context, command).await,
         Command::Neuron(command) => neuron::run(&context, command).await,
         Command::Vote(arguments) => governance::vote(&context, arguments).await,
@@ -50,7 +48,6 @@ async fn dispatch(arguments: Arguments) -> Result<Output> {
         Command::Infer(arguments) => inference::infer(&context, arguments).await,
         Command::TopUp(arguments) => inference::top_up(&context, arguments).await,
         Command::Receipt(command) => verify::receipt(&context, command).await,
-        Command::Verify(arguments) => verify::verify(&context, arguments).await,
         Command::Walk(arguments) => walk::walk(&context, arguments).await,
         Command::Status => status::status(&context).await,
     }

@@ -128,6 +128,8 @@ impl Arguments<'_> {
         encode(&stoa_registry_api::InitArgs {
             governance: self.deployment.governance,
             shards: self.deployment.shards.clone(),
+            icp_ledger: self.deployment.icp_ledger,
+            parameters: None,
         })
     }
 
@@ -315,6 +317,7 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
                 .chain(own)
                 .map(NervousSystemFunction::from),
         )
+        .chain(crate::fleet::functions(registry))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candid::Principal;
-use stoa_localnet_wire::{Ingress, RequestStatus, SenderInfo};
+use stoa_localnet_wire::{Ingress, SenderInfo};
 
 use super::steps::{Answer, Payment, Step};
 use super::{Call, Executor};
@@ -46,7 +46,7 @@ impl Executor {
             );
             return self.respond(&Origin::Ingress(request), Answer::Failed(failure), 0);
         }
-        self.network.answer(request, RequestStatus::Processing);
+        self.network.note_processing(request);
         if ingress.canister_id == Principal::management_canister() {
             let caller = ManagementCaller::User {
                 sender: ingress.sender,

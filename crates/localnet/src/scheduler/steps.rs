@@ -223,7 +223,7 @@ impl Executor {
         }
         for call in calls {
             let task = register_call(known, call_context, call, time);
-            self.queue.push_back(Task::Call(task));
+            self.enqueue(Task::Call(task));
         }
         if let Some(data) = context.certified_data.take() {
             known.certified_data = data;
@@ -307,7 +307,7 @@ impl Executor {
                         "No response".to_string(),
                     )),
                 };
-                self.queue.push_back(Task::Response {
+                self.enqueue(Task::Response {
                     to: *caller,
                     callback: *callback,
                     response,

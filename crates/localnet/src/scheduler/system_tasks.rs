@@ -96,7 +96,7 @@ impl Executor {
 
     pub(super) fn enqueue_system_task(&mut self, canister: Principal, task: SystemTask) {
         if self.queued_system_tasks.insert((canister, task)) {
-            self.queue.push_back(Task::System { canister, task });
+            self.enqueue(Task::System { canister, task });
         }
     }
 

@@ -21,11 +21,10 @@ use candid::utils::ArgumentEncoder;
 use candid::{Nat, Principal};
 use ic_management_canister_types as types;
 use stoa_localnet_wire::{
-    Ingress, Keys, Query, QueryOutcome, Rejection, Replica, RequestId, RequestStatus, Submission,
+    Ingress, Query, QueryOutcome, Rejection, Replica, RequestId, RequestStatus, Submission,
 };
 
-use crate::memory::Files;
-use crate::network::{Event, Network};
+use crate::network::{Event, Network, Restored};
 use crate::query_threads::QueryThreads;
 use crate::replica::LocalReplica;
 use crate::scheduler::Executor;
@@ -97,9 +96,8 @@ impl Net {
 
     fn with_modules(modules: ModuleStore) -> Self {
         let (sender, inbox) = channel();
-        let keys = Arc::new(Keys::from_seed([7; 32]));
-        let network = Arc::new(Network::new(keys, modules, Files::default(), sender));
-        let executor = Executor::new(Arc::clone(&network), inbox);
+        let network = Arc::new(Network::new([7; 32], modules, None, sender));
+        let executor = Executor::new(Arc::clone(&network), inbox, Restored::default());
         let executor = std::thread::Builder::new()
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || executor.run())
