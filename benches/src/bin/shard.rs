@@ -79,7 +79,10 @@ async fn measure() {
     for (name, path) in paths {
         let mark = meter.mark().await;
         let response = get(connection, canister, &path).await;
-        assert!(matches!(response.status_code, 200 | 206), "{path}: {response:?}");
+        assert!(
+            matches!(response.status_code, 200 | 206),
+            "{path}: {response:?}"
+        );
         let asked = of_method(&meter.since(mark).await, canister, "http_request");
         let note = format!("with the witness; a file of {} MiB", bytes.len() / MIB);
         table.row(&row(name, average(&asked), &note));
@@ -117,7 +120,10 @@ fn row(what: &str, instructions: u64, note: &str) -> [String; 3] {
 }
 
 async fn health(connection: &Connection, shard: Principal) -> ShardHealth {
-    let (health,) = connection.query(shard, "health", ()).await.expect("answered");
+    let (health,) = connection
+        .query(shard, "health", ())
+        .await
+        .expect("answered");
     health
 }
 

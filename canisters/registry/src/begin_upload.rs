@@ -15,9 +15,9 @@ use stoa_types::{Problem, Sha256, ValidManifest};
 
 use crate::budget;
 use crate::deposits::{self, Charge};
+use crate::fleet::{self, rooms};
 use crate::guard::VersionGuard;
 use crate::limits::{COPIES, VERSIONS_MAX, VERSIONS_PER_MODEL_MAX};
-use crate::fleet::{self, rooms};
 use crate::placement;
 use crate::runtime::{CallFailed, Runtime};
 use crate::shards::{Confirmation, ShardTrouble, Targets};

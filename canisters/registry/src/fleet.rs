@@ -115,15 +115,18 @@ pub fn consider_growth(state: &mut State, runtime: &impl Runtime) {
 
 /// Begins to create a shard, where the policy allows one more and none is on its way.
 pub fn grow(state: &mut State, runtime: &impl Runtime) {
-    let is_creating = |state: &State| {
-        jobs::waiting(state).any(|job| matches!(job.work, Work::Create { .. }))
-    };
+    let is_creating =
+        |state: &State| jobs::waiting(state).any(|job| matches!(job.work, Work::Create { .. }));
     let settings = state.fleet.settings.get();
     let shards_max = settings.shards_max.min(crate::limits::SHARDS_MAX);
     if !module::is_complete(state) || state.shards.len() >= shards_max || is_creating(state) {
         return;
     }
-    jobs::enqueue(state, runtime, Work::Create {
-        stage: records::CreateStage::Wanted,
-    });
+    jobs::enqueue(
+        state,
+        runtime,
+        Work::Create {
+            stage: records::CreateStage::Wanted,
+        },
+    );
 }

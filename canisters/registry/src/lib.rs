@@ -419,7 +419,9 @@ fn validate_retire_shard(args: ShardArgs) -> ValidationResult {
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn retire_shard(args: ShardArgs) {
-    trap_on_refusal(state::with_mut(|state| fleet::functions::retire_shard(state, &Ic, caller(), &args)));
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::retire_shard(state, &Ic, caller(), &args)
+    }));
 }
 
 #[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
@@ -431,7 +433,9 @@ fn validate_set_fleet_policy(policy: FleetPolicy) -> ValidationResult {
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn set_fleet_policy(policy: FleetPolicy) {
-    trap_on_refusal(state::with_mut(|state| fleet::functions::set_fleet_policy(state, &Ic, caller(), &policy)));
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::set_fleet_policy(state, &Ic, caller(), &policy)
+    }));
 }
 
 #[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
@@ -443,7 +447,9 @@ fn validate_set_shard_module(module: ShardModule) -> ValidationResult {
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn set_shard_module(module: ShardModule) {
-    trap_on_refusal(state::with_mut(|state| fleet::functions::set_shard_module(state, &Ic, caller(), &module)));
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::set_shard_module(state, &Ic, caller(), &module)
+    }));
 }
 
 #[query(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
@@ -467,7 +473,9 @@ fn validate_grow_fleet() -> ValidationResult {
 #[update(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn grow_fleet() {
-    trap_on_refusal(state::with_mut(|state| fleet::functions::grow_fleet(state, &Ic, caller())));
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::grow_fleet(state, &Ic, caller())
+    }));
 }
 
 fn trap_on_refusal(outcome: Result<(), String>) {

@@ -85,7 +85,12 @@ impl<M: Memory + Clone> Certified<M> {
     /// nearer to it exists.
     ///
     /// `files` are those of the version that the segments name, if they name one.
-    pub fn absence(&self, segments: &[&str], files: Option<&FileTree>, terminal: HashTree) -> HashTree {
+    pub fn absence(
+        &self,
+        segments: &[&str],
+        files: Option<&FileTree>,
+        terminal: HashTree,
+    ) -> HashTree {
         self.tree(Reveal::Absence {
             segments,
             files,
@@ -141,10 +146,7 @@ impl<M: Memory + Clone> Certified<M> {
     fn ipfs_witness(&self, place: &Place, terminal: &HashTree) -> Option<HashTree> {
         let probe = replies::probe_terminal();
         let mut probe_item = Item::hidden(PROBE_CID.as_bytes(), node_digest(&probe.digest()));
-        let (mut raw_blocks, mut nodes) = (
-            self.raw_blocks.section(None),
-            self.nodes.section(None),
-        );
+        let (mut raw_blocks, mut nodes) = (self.raw_blocks.section(None), self.nodes.section(None));
         match place {
             Place::Ipfs(cid) if cid.codec == Codec::Raw => {
                 raw_blocks = self.raw_blocks.witness(&cid.digest, terminal);

@@ -18,7 +18,10 @@ pub fn http_request(request: &HttpRequest) -> HttpResponse {
 pub fn http_request_update(runtime: &impl Runtime, request: HttpUpdateRequest) -> HttpResponse {
     let now = runtime.now_nanos();
     if !store::with_mut(|store| store.allowance.take(now)) {
-        return respond::plain(503, "Too many odd ranges; begin at a multiple of 1048576.\n");
+        return respond::plain(
+            503,
+            "Too many odd ranges; begin at a multiple of 1048576.\n",
+        );
     }
     let request = HttpRequest {
         method: request.method,

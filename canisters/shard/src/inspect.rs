@@ -63,6 +63,11 @@ mod tests {
         let method = "http_request_update";
         assert!(is_acceptable(method, anonymous, 500, || true));
         assert!(!is_acceptable(method, anonymous, 500, || false));
-        assert!(!is_acceptable(method, anonymous, UPDATE_BYTES_MAX + 1, || true));
+        assert!(!is_acceptable(
+            method,
+            anonymous,
+            UPDATE_BYTES_MAX + 1,
+            || true
+        ));
     }
 }

@@ -26,11 +26,11 @@ mod serve;
 mod status;
 mod store;
 
+use candid::candid_method;
 use candid::utils::{
     decode_args_with_decoding_and_skipping_quota as decode_args,
     decode_one_with_decoding_and_skipping_quota as decode_one,
 };
-use candid::candid_method;
 use ic_cdk::{init, inspect_message, post_upgrade, query, update};
 use serde_bytes::ByteBuf;
 use stoa_shard_api::{

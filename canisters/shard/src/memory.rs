@@ -125,7 +125,11 @@ impl<M: Memory + Clone> Memories<M> {
     /// The managers themselves would trap where that fails; asked first, a shard that is full can say so.
     pub fn ensure_room(&self, bytes: u64) -> Result<(), GrowRefused> {
         let books_in_use: u64 = (0..BOOKS_COUNT)
-            .map(|id| self.book(MemoryId::new(id)).size().div_ceil(self.books_bucket_pages))
+            .map(|id| {
+                self.book(MemoryId::new(id))
+                    .size()
+                    .div_ceil(self.books_bucket_pages)
+            })
             .sum();
         let books = books_in_use + SPARE_BOOK_BUCKETS;
         let books_pages = 1 + books * self.books_bucket_pages;

@@ -2,9 +2,7 @@
 //! A chunk is stored in the message that has it, so that a trap or an upgrade in the middle loses the one in flight.
 
 use candid::Principal;
-use stoa_shard_api::{
-    CHUNKS_PER_PULL_MAX, GetChunksArgs, PullArgs, PullError, PullResult, Pulled,
-};
+use stoa_shard_api::{CHUNKS_PER_PULL_MAX, GetChunksArgs, PullArgs, PullError, PullResult, Pulled};
 use stoa_types::Sha256;
 
 use crate::put_chunk::check_cycles;

@@ -36,12 +36,12 @@ use crate::memory::{
     RawMemory,
 };
 use extents::Extents;
-pub use scrub::Slice;
-pub use strays::Sweep;
 use records::{
     Awaited, ChunkRecord, FileKey, HashPair, Place, Scrub, ServedFile, ServedNode, ServedVersion,
     Settings,
 };
+pub use scrub::Slice;
+pub use strays::Sweep;
 
 /// Version of the arrangement in `memory.rs`. An upgrade that finds another one traps rather than guess. (1 was never installed
 /// outside of a development network: it had one manager and no certified trees.)
@@ -128,7 +128,9 @@ impl<M: Memory + Clone> Store<M> {
                 max: CAPACITY_BYTES_MAX,
             });
         }
-        memories.ensure_room(0).map_err(|_| OpenError::OutOfMemory)?;
+        memories
+            .ensure_room(0)
+            .map_err(|_| OpenError::OutOfMemory)?;
         StableCell::new(memories.book(memory::LAYOUT), LAYOUT_VERSION);
         let settings = Settings {
             registry,
@@ -186,7 +188,10 @@ impl<M: Memory + Clone> Store<M> {
         };
         for entry in store.versions.iter() {
             let version = entry.value();
-            store.certified.models.set(&version.place, version.files_digest);
+            store
+                .certified
+                .models
+                .set(&version.place, version.files_digest);
         }
         Ok(store)
     }
@@ -230,9 +235,7 @@ impl<M: Memory + Clone> Store<M> {
 
     /// Hashes what it gives back: memory that was damaged must never pass for the chunk.
     pub fn get(&self, hash: Sha256) -> Result<Chunk, GetChunkError> {
-        let (offset, size_bytes) = self
-            .extent(&hash)
-            .ok_or(GetChunkError::NotFound { hash })?;
+        let (offset, size_bytes) = self.extent(&hash).ok_or(GetChunkError::NotFound { hash })?;
         let mut data = vec![0; size_bytes as usize];
         self.data.read(offset, &mut data);
         if Sha256::of(&data) != hash {

@@ -82,10 +82,7 @@ impl Fleet {
 pub fn module_of(bytes: &[u8]) -> ShardModule {
     ShardModule {
         hash: Sha256::of(bytes),
-        chunk_hashes: bytes
-            .chunks(MODULE_CHUNK_BYTES)
-            .map(Sha256::of)
-            .collect(),
+        chunk_hashes: bytes.chunks(MODULE_CHUNK_BYTES).map(Sha256::of).collect(),
     }
 }
 
@@ -100,7 +97,11 @@ pub fn set_policy(policy: &FleetPolicy) -> Result<Decision> {
 }
 
 pub fn scrub() -> Result<Decision> {
-    decision(SCRUB_SHARDS_FUNCTION_ID, "Check all chunks now".to_owned(), ())
+    decision(
+        SCRUB_SHARDS_FUNCTION_ID,
+        "Check all chunks now".to_owned(),
+        (),
+    )
 }
 
 pub fn grow() -> Result<Decision> {

@@ -132,7 +132,9 @@ pub struct ShardArgs {
 pub enum PutModuleChunkError {
     AnonymousCaller,
     /// The DAO has not named these bytes.
-    NotWanted { hash: Sha256 },
+    NotWanted {
+        hash: Sha256,
+    },
 }
 
 /// How many chunks are still missing.

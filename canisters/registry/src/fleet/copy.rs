@@ -173,7 +173,9 @@ impl Copy {
         let Some(segment) = placement.segments.get_mut(self.segment as usize) else {
             return false;
         };
-        segment.shards.retain(|shard| Some(*shard) != self.instead_of);
+        segment
+            .shards
+            .retain(|shard| Some(*shard) != self.instead_of);
         if !segment.shards.contains(&self.to) {
             segment.shards.push(self.to);
             segment.shards.sort_unstable();

@@ -113,11 +113,15 @@ pub fn retire_shard(
     let mut member = state.fleet.member(number);
     member.role = Role::Retiring;
     state.fleet.members.insert(number, member);
-    jobs::enqueue(state, runtime, Work::Retire {
-        shard: number,
-        after: None,
-        has_found: false,
-    });
+    jobs::enqueue(
+        state,
+        runtime,
+        Work::Retire {
+            shard: number,
+            after: None,
+            has_found: false,
+        },
+    );
     let shard = args.shard;
     state.record(runtime, caller, Action::RetiredShard { shard });
     Ok(())
@@ -138,7 +142,11 @@ fn checked_policy(state: &State, wire: &wire::FleetPolicy) -> Result<FleetSettin
         }
     };
     // Creating alone takes 0.5 T on a subnet of 13 nodes.
-    let initial = cycles("shard_initial_cycles", &wire.shard_initial_cycles, 700_000_000_000)?;
+    let initial = cycles(
+        "shard_initial_cycles",
+        &wire.shard_initial_cycles,
+        700_000_000_000,
+    )?;
     Ok(FleetSettings {
         shard_capacity_bytes: within(
             "shard_capacity_bytes",
@@ -164,16 +172,32 @@ pub fn validate_set_fleet_policy(state: &State, policy: &wire::FleetPolicy) -> V
     let new = checked_policy(state, policy)?;
     let now = state.fleet.settings.get();
     let rows = [
-        ("Capacity of a new shard (bytes)", now.shard_capacity_bytes, new.shard_capacity_bytes),
-        ("Cycles of a new shard", now.shard_initial_cycles, new.shard_initial_cycles),
-        ("Least cycles of a shard", now.shard_cycles_min, new.shard_cycles_min),
+        (
+            "Capacity of a new shard (bytes)",
+            now.shard_capacity_bytes,
+            new.shard_capacity_bytes,
+        ),
+        (
+            "Cycles of a new shard",
+            now.shard_initial_cycles,
+            new.shard_initial_cycles,
+        ),
+        (
+            "Least cycles of a shard",
+            now.shard_cycles_min,
+            new.shard_cycles_min,
+        ),
         (
             "Free share of two shards below which the fleet grows (%)",
             now.growth_free_percent.into(),
             new.growth_free_percent.into(),
         ),
         ("Most shards", now.shards_max, new.shards_max),
-        ("Seconds between two looks at the shards", now.watch_seconds, new.watch_seconds),
+        (
+            "Seconds between two looks at the shards",
+            now.watch_seconds,
+            new.watch_seconds,
+        ),
     ];
     let mut text = "# Fleet policy\n\n| | now | new |\n|---|---|---|\n".to_owned();
     for (name, now, new) in rows {
@@ -199,7 +223,9 @@ pub fn set_fleet_policy(
 fn checked_module(module: &wire::ShardModule) -> Result<Module, Refusal> {
     let given = module.chunk_hashes.len();
     if given == 0 || given > MODULE_CHUNKS_MAX {
-        return Err(format!("{given} chunks; a module has 1 to {MODULE_CHUNKS_MAX}"));
+        return Err(format!(
+            "{given} chunks; a module has 1 to {MODULE_CHUNKS_MAX}"
+        ));
     }
     Ok(Module {
         hash: Digest::new(module.hash.0),

@@ -12,12 +12,8 @@ use crate::state::{State, with};
 
 pub async fn step(runtime: &impl Runtime, number: u16, chunk: Digest) -> Step {
     let hash = Sha256(chunk.into_array());
-    let (shard, sources) = with(|state| {
-        (
-            state.shard_principal(number),
-            holders(state, &hash, number),
-        )
-    });
+    let (shard, sources) =
+        with(|state| (state.shard_principal(number), holders(state, &hash, number)));
     let mut problem = format!("no other shard is known to hold {hash}");
     for source in sources {
         match pull(runtime, shard, source, vec![hash]).await {

@@ -123,13 +123,17 @@ fn move_segments(
             record.assigned_bytes += size_bytes;
             state.shards.insert(to, record);
         }
-        jobs::enqueue(state, runtime, Work::Copy {
-            version: digest,
-            segment: index,
-            to,
-            instead_of: Some(shard),
-            stage: CopyStage::Announce,
-        });
+        jobs::enqueue(
+            state,
+            runtime,
+            Work::Copy {
+                version: digest,
+                segment: index,
+                to,
+                instead_of: Some(shard),
+                stage: CopyStage::Announce,
+            },
+        );
     }
     Ok(has_any)
 }

@@ -20,7 +20,11 @@ pub async fn step(runtime: &impl Runtime, version: Digest, shard: u32, file: u32
     let version_id = Sha256(version.into_array());
     let found = with(|state| {
         let record = served(state, &version_id)?;
-        Some((record, state.manifest(&version_id), state.placement(&version_id)))
+        Some((
+            record,
+            state.manifest(&version_id),
+            state.placement(&version_id),
+        ))
     });
     // Withdrawn, rejected or released meanwhile: there is nothing to serve.
     let Some((record, manifest, placement)) = found else {
@@ -101,8 +105,7 @@ pub async fn tell(
         semver: record.semver.clone(),
         files,
     };
-    let answer: Result<ServeResult, _> =
-        runtime::call(runtime, shard, "c2c_serve", (args,)).await;
+    let answer: Result<ServeResult, _> = runtime::call(runtime, shard, "c2c_serve", (args,)).await;
     match answer {
         Ok(Ok(())) => Ok(()),
         Ok(Err(refused)) => Err(format!("{shard} refused the files: {refused:?}")),

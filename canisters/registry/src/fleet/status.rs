@@ -134,9 +134,9 @@ fn describe(state: &State, work: &Work) -> (wire::JobKind, String) {
             stage,
         } => {
             let (version, to) = (sha256(version), name(to));
-            let instead = instead_of.as_ref().map_or(String::new(), |old| {
-                format!(" instead of {}", name(old))
-            });
+            let instead = instead_of
+                .as_ref()
+                .map_or(String::new(), |old| format!(" instead of {}", name(old)));
             let text = format!("copy segment {segment} of {version} to {to}{instead}: {stage:?}");
             (wire::JobKind::Copy, text)
         }

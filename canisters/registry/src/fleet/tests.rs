@@ -9,12 +9,12 @@ use stoa_types::Sha256;
 
 use super::records::{CreateStage, Digest, Module, Role, Work};
 use super::{functions, jobs, module, status, watch};
-use crate::runtime::Task;
-use crate::state::{self, State, with, with_mut};
 use crate::begin_upload::begin_upload;
 use crate::claim_publisher::claim_publisher;
 use crate::memory::RawMemory;
+use crate::runtime::Task;
 use crate::seal::seal;
+use crate::state::{self, State, with, with_mut};
 use crate::testing::{
     GOVERNANCE, Running, TestRuntime, file, install, manifest_of, principal, shard,
 };
@@ -257,7 +257,11 @@ fn should_neither_forget_nor_repeat_a_creation_that_was_interrupted() {
     reopen();
     let work = with(|state| jobs::waiting(state).next().unwrap().work);
     let stage = CreateStage::Asked;
-    assert_eq!(work, Work::Create { stage }, "the intent came before the call");
+    assert_eq!(
+        work,
+        Work::Create { stage },
+        "the intent came before the call"
+    );
     run_jobs(&runtime);
     assert_eq!(states(JobKind::Create), [JobState::Failed]);
     assert_eq!(with(|state| state.shards.len()), 3);
@@ -318,7 +322,11 @@ fn should_accept_decisions_about_the_fleet_from_governance_alone() {
         Running::start(functions::add_shard(&runtime, someone, args)).finish(),
     ];
     for refusal in refusals {
-        assert!(refusal.unwrap_err().contains("only the governance canister"));
+        assert!(
+            refusal
+                .unwrap_err()
+                .contains("only the governance canister")
+        );
     }
     assert_eq!(with(status::fleet_status).policy, before.policy);
 }

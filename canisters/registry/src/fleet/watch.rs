@@ -69,9 +69,10 @@ fn note_health(state: &mut State, runtime: &impl Runtime, number: u16, health: &
 /// What the shard says replaces what was only assigned, where no draft is between the two.
 fn note_room(state: &mut State, number: u16, health: &ShardHealth) {
     let is_between = state.open_versions.iter().any(|(_, version)| {
-        state.versions.get(&version).is_some_and(|record| {
-            record.status == Status::Draft && record.announced_for.is_none()
-        })
+        state
+            .versions
+            .get(&version)
+            .is_some_and(|record| record.status == Status::Draft && record.announced_for.is_none())
     }) || jobs::waiting(state).any(|job| matches!(job.work, Work::Copy { .. }));
     let Some(mut shard) = state.shards.get(&number) else {
         return;
@@ -98,10 +99,14 @@ fn mend_damage(state: &mut State, runtime: &impl Runtime, number: u16, damaged: 
         .filter(|chunk| !under_way.contains(chunk))
         .take(room);
     for chunk in new {
-        jobs::enqueue(state, runtime, Work::Mend {
-            shard: number,
-            chunk,
-        });
+        jobs::enqueue(
+            state,
+            runtime,
+            Work::Mend {
+                shard: number,
+                chunk,
+            },
+        );
     }
 }
 

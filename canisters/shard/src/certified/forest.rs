@@ -139,7 +139,10 @@ fn merge_nodes(one: Node, other: Node) -> HashTree {
         (HashTreeNode::Pruned(_), shown) | (shown, HashTreeNode::Pruned(_)) => as_tree(shown),
         (HashTreeNode::Fork(one), HashTreeNode::Fork(other)) => {
             let ((left, right), (other_left, other_right)) = (*one, *other);
-            fork(merge_nodes(left, other_left), merge_nodes(right, other_right))
+            fork(
+                merge_nodes(left, other_left),
+                merge_nodes(right, other_right),
+            )
         }
         (HashTreeNode::Labeled(name, one), HashTreeNode::Labeled(_, other)) => {
             label(name, merge_nodes(*one, *other))

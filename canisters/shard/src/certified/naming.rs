@@ -43,7 +43,11 @@ pub const NODE_CID: Naming = Naming {
 const DIGITS: usize = 52;
 
 fn digit_bits(digit: usize) -> usize {
-    if digit == 0 || digit == DIGITS - 1 { 3 } else { 5 }
+    if digit == 0 || digit == DIGITS - 1 {
+        3
+    } else {
+        5
+    }
 }
 
 /// The place of a digit's value among the values that it can take, in the order of ASCII.
@@ -102,8 +106,7 @@ impl Naming {
     /// The last place whose name comes before `name`; `None` where none does. By bisection over all bits of a place, so that any
     /// text has its neighbours, name or not.
     pub fn last_before(&self, name: &str) -> Option<NamePlace> {
-        let comes_before =
-            |place: &NamePlace| (self.name)(&(self.hash)(place)).as_str() < name;
+        let comes_before = |place: &NamePlace| (self.name)(&(self.hash)(place)).as_str() < name;
         let mut place = [0; 32];
         if !comes_before(&place) {
             return None;

@@ -90,8 +90,11 @@ thread_local! {
 }
 
 fn constant_hash(text: &'static str) -> Hash {
-    UNSTABLE_CONSTANT_HASHES
-        .with_borrow_mut(|hashes| *hashes.entry(text).or_insert_with(|| Sha256::of(text.as_bytes()).0))
+    UNSTABLE_CONSTANT_HASHES.with_borrow_mut(|hashes| {
+        *hashes
+            .entry(text)
+            .or_insert_with(|| Sha256::of(text.as_bytes()).0)
+    })
 }
 
 /// Digest of what a name has below it, where that is an exact path only.

@@ -66,7 +66,8 @@ fn last_byte(first: u64, last: u64) -> u64 {
     if last - first < RANGE_BYTES_MAX {
         return last;
     }
-    let chunk_end = |byte: u64| byte / CHUNK_SIZE_BYTES_MAX * CHUNK_SIZE_BYTES_MAX + CHUNK_SIZE_BYTES_MAX - 1;
+    let chunk_end =
+        |byte: u64| byte / CHUNK_SIZE_BYTES_MAX * CHUNK_SIZE_BYTES_MAX + CHUNK_SIZE_BYTES_MAX - 1;
     chunk_end(first)
 }
 

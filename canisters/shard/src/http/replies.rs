@@ -16,9 +16,16 @@ use crate::certified::response::{Body, Response, Terminal, Text};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// All of it, or the part of it that begins at a byte.
-    Content { form: Form, first_byte: u64 },
-    NotModified { form: Form },
-    NotSatisfiable { form: Form },
+    Content {
+        form: Form,
+        first_byte: u64,
+    },
+    NotModified {
+        form: Form,
+    },
+    NotSatisfiable {
+        form: Form,
+    },
     NotAcceptable,
     MethodNotAllowed,
     Damaged,
@@ -87,7 +94,11 @@ fn response(status: u16, specific: Vec<(&'static str, Text)>, body: Body) -> Res
     }
 }
 
-fn plain_text(status: u16, mut specific: Vec<(&'static str, Text)>, line: &'static str) -> Response {
+fn plain_text(
+    status: u16,
+    mut specific: Vec<(&'static str, Text)>,
+    line: &'static str,
+) -> Response {
     specific.push(("content-type", text("text/plain; charset=utf-8")));
     specific.push(("content-length", number(line.len() as u64)));
     response(status, specific, Body::Bytes(line.as_bytes().to_vec()))
@@ -95,7 +106,11 @@ fn plain_text(status: u16, mut specific: Vec<(&'static str, Text)>, line: &'stat
 
 fn not_found() -> Response {
     let headers = vec![("cache-control", text("no-store"))];
-    plain_text(404, headers, "There is nothing at this path on this shard.\n")
+    plain_text(
+        404,
+        headers,
+        "There is nothing at this path on this shard.\n",
+    )
 }
 
 fn method_not_allowed() -> Reply {
@@ -344,7 +359,10 @@ impl Replies {
     }
 
     fn hashes(&self) -> Vec<Hash> {
-        self.list.iter().map(|reply| reply.response.hash()).collect()
+        self.list
+            .iter()
+            .map(|reply| reply.response.hash())
+            .collect()
     }
 
     pub fn find(&self, purpose: Purpose) -> Option<&Reply> {

@@ -131,7 +131,11 @@ fn percent_decoded(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        match (bytes[at], digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
+        match (
+            bytes[at],
+            digit(bytes.get(at + 1)),
+            digit(bytes.get(at + 2)),
+        ) {
             (b'%', Some(high), Some(low)) => {
                 decoded.push((high << 4 | low) as u8);
                 at += 3;
@@ -181,13 +185,13 @@ fn form(query: &str, accept: Option<&str>) -> Option<Form> {
         Some(_) => return None,
         None => {}
     }
-    accept?.split(',').find_map(|kind| {
-        match kind.split(';').next().unwrap_or_default().trim() {
+    accept?.split(',').find_map(
+        |kind| match kind.split(';').next().unwrap_or_default().trim() {
             "application/vnd.ipld.raw" => Some(Form::Raw),
             "application/vnd.ipld.car" => Some(car),
             _ => None,
-        }
-    })
+        },
+    )
 }
 
 #[cfg(test)]
@@ -228,7 +232,13 @@ mod tests {
         assert_eq!(range("bytes=5-"), from(5, None));
         assert_eq!(range("bytes=5-9"), from(5, Some(9)));
         assert_eq!(range("bytes=-9"), Some(Range::Suffix { bytes: 9 }));
-        for other in ["bytes=9-5", "bytes=1-2,4-5", "lines=1-2", "bytes=-", "bytes=a-b"] {
+        for other in [
+            "bytes=9-5",
+            "bytes=1-2,4-5",
+            "lines=1-2",
+            "bytes=-",
+            "bytes=a-b",
+        ] {
             assert_eq!(range(other), None, "{other}");
         }
         let conditional = get("/", &[("range", "bytes=5-"), ("if-range", "\"x\"")]);
@@ -244,7 +254,10 @@ mod tests {
             Some(Form::Car)
         );
         assert_eq!(accept("*/*"), None);
-        let both = get("/ipfs/x?format=car&dag-scope=block", &[("accept", "application/vnd.ipld.raw")]);
+        let both = get(
+            "/ipfs/x?format=car&dag-scope=block",
+            &[("accept", "application/vnd.ipld.raw")],
+        );
         assert_eq!(both.form(), Some(Form::CarBlock));
         assert_eq!(get("/ipfs/x?format=tar", &[]).form(), None);
     }

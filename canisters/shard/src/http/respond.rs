@@ -96,9 +96,15 @@ pub fn find<M: Memory + Clone>(store: &Store<M>, target: &Target) -> Option<Reso
 enum Choice {
     Reply(Purpose),
     /// The part that this byte begins or, where no range was asked for, the first.
-    Part { form: Form, byte: u64 },
+    Part {
+        form: Form,
+        byte: u64,
+    },
     /// A range that no part is.
-    Between { form: Form, byte: u64 },
+    Between {
+        form: Form,
+        byte: u64,
+    },
 }
 
 fn choose(request: &Request, resource: &Resource) -> Choice {
@@ -280,7 +286,10 @@ pub fn plain(status_code: u16, text: &str) -> HttpResponse {
 }
 
 /// `http_request_update`, where the caller has taken one from the allowance.
-pub fn http_request_update<M: Memory + Clone>(store: &Store<M>, wire: &HttpRequest) -> HttpResponse {
+pub fn http_request_update<M: Memory + Clone>(
+    store: &Store<M>,
+    wire: &HttpRequest,
+) -> HttpResponse {
     let request = Request::parse(wire);
     match find(store, &request.target()) {
         Some(resource) => exact_range::respond(store, &request, &resource),

@@ -9,9 +9,7 @@ use ic_response_verification::{ResponseVerificationResult, verify_request_respon
 use ic_stable_structures::VectorMemory;
 use stoa_content::{Cid, hash_file};
 use stoa_localnet_wire::{CanisterEntry, Keys, StateTree};
-use stoa_shard_api::{
-    ExpectArgs, ExpectedChunk, HttpRequest, HttpResponse, ServeArgs, ServeError,
-};
+use stoa_shard_api::{ExpectArgs, ExpectedChunk, HttpRequest, HttpResponse, ServeArgs, ServeError};
 use stoa_types::Sha256;
 use stoa_types::manifest::FileEntry;
 
@@ -104,7 +102,12 @@ impl World {
         self.keys.data_certificate(&state, SHARD)
     }
 
-    fn verify(&self, method: &str, url: &str, response: &HttpResponse) -> ResponseVerificationResult<VerificationInfo> {
+    fn verify(
+        &self,
+        method: &str,
+        url: &str,
+        response: &HttpResponse,
+    ) -> ResponseVerificationResult<VerificationInfo> {
         let request = VerifierRequest::builder()
             .with_method(method.parse().unwrap())
             .with_url(url)
@@ -163,7 +166,11 @@ impl World {
         loop {
             assert_eq!(part.status_code, 206);
             let range = header(&part, "content-range").unwrap();
-            let (span, total) = range.strip_prefix("bytes ").unwrap().split_once('/').unwrap();
+            let (span, total) = range
+                .strip_prefix("bytes ")
+                .unwrap()
+                .split_once('/')
+                .unwrap();
             let (begin, end) = span.split_once('-').unwrap();
             assert_eq!(begin.parse::<usize>().unwrap(), bytes.len());
             bytes.extend_from_slice(&part.body);
@@ -203,7 +210,9 @@ fn serve_args(version: Sha256, semver: &str, files: Vec<FileEntry>) -> ServeArgs
 
 /// Bytes that differ from chunk to chunk.
 fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|index| (index / 7 + index / MIB) as u8).collect()
+    (0..size)
+        .map(|index| (index / 7 + index / MIB) as u8)
+        .collect()
 }
 
 #[test]
@@ -217,7 +226,10 @@ fn should_serve_a_blob_under_a_certificate() {
         let url = format!("/blob/{}", Sha256::of(&bytes));
         let response = world.get(&url, &[]);
         assert_eq!((response.status_code, &response.body), (200, &bytes));
-        assert_eq!(header(&response, "content-length"), Some(&*bytes.len().to_string()));
+        assert_eq!(
+            header(&response, "content-length"),
+            Some(&*bytes.len().to_string())
+        );
     }
     let url = format!("/blob/{}", Sha256::of(&[3; 1003]));
     let etag = header(&world.get(&url, &[]), "etag").unwrap().to_owned();
@@ -238,13 +250,41 @@ fn should_prove_that_a_path_does_not_exist() {
     let missing = Sha256([9; 32]);
     let urls = |extra: &[String]| {
         let mut urls: Vec<String> = [
-            "/", "/blob", "/blob/", "/blob/x", "/blob/~", "/ipfs", "/ipfs/", "/ipfs/bafkqaaa/x", "/ipfs/a",
-            "/ipfs/bafkz", "/ipfs/bafyz", "/ipfs/z", "/models", "/models/", "/models/stoa",
-            "/models/stoa/digits", "/models/stoa/digits/1.0.0", "/models/stoa/digits/1.0.0/",
-            "/models/stoa/digits/1.0.0/a", "/models/stoa/digits/1.0.0/a/", "/models/stoa/digits/1.0.0/a/zz",
-            "/models/stoa/digits/1.0.0/model.onnx/x", "/models/stoa/digits/2.0.0/model.onnx",
-            "/models/stoa/other/1.0.0/x", "/models/aaa/digits/1.0.0/x", "/models/zzz/digits/1.0.0/x", "/zzz",
-            "/a", "/blob/%3C*%3E", "/%3C*%3E", "/%3C$%3E", "/models/%3C*%3E/x", "/favicon.ico", "/../x", "/blob//",
+            "/",
+            "/blob",
+            "/blob/",
+            "/blob/x",
+            "/blob/~",
+            "/ipfs",
+            "/ipfs/",
+            "/ipfs/bafkqaaa/x",
+            "/ipfs/a",
+            "/ipfs/bafkz",
+            "/ipfs/bafyz",
+            "/ipfs/z",
+            "/models",
+            "/models/",
+            "/models/stoa",
+            "/models/stoa/digits",
+            "/models/stoa/digits/1.0.0",
+            "/models/stoa/digits/1.0.0/",
+            "/models/stoa/digits/1.0.0/a",
+            "/models/stoa/digits/1.0.0/a/",
+            "/models/stoa/digits/1.0.0/a/zz",
+            "/models/stoa/digits/1.0.0/model.onnx/x",
+            "/models/stoa/digits/2.0.0/model.onnx",
+            "/models/stoa/other/1.0.0/x",
+            "/models/aaa/digits/1.0.0/x",
+            "/models/zzz/digits/1.0.0/x",
+            "/zzz",
+            "/a",
+            "/blob/%3C*%3E",
+            "/%3C*%3E",
+            "/%3C$%3E",
+            "/models/%3C*%3E/x",
+            "/favicon.ico",
+            "/../x",
+            "/blob//",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -260,7 +300,12 @@ fn should_prove_that_a_path_does_not_exist() {
     }
     let entries = world.publish(
         "1.0.0",
-        &[("model.onnx", &pattern(2 * MIB + 5)), ("a/b.txt", b"x"), ("$/x", b"y"), ("a/=/x", b"z")],
+        &[
+            ("model.onnx", &pattern(2 * MIB + 5)),
+            ("a/b.txt", b"x"),
+            ("$/x", b"y"),
+            ("a/=/x", b"z"),
+        ],
     );
     let extra = [
         format!("/blob/{}/x", entries[1].sha256),
@@ -284,7 +329,10 @@ fn should_serve_files_of_any_size_in_parts_that_verify() {
     let mut world = World::new();
     let sizes = [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB, 5 * MIB + 17];
     let contents: Vec<Vec<u8>> = sizes.iter().map(|size| pattern(*size)).collect();
-    let names: Vec<String> = sizes.iter().map(|size| format!("weights/{size}.bin")).collect();
+    let names: Vec<String> = sizes
+        .iter()
+        .map(|size| format!("weights/{size}.bin"))
+        .collect();
     let files: Vec<(&str, &[u8])> = names
         .iter()
         .zip(&contents)
@@ -306,7 +354,10 @@ fn should_serve_files_of_any_size_in_parts_that_verify() {
     assert_eq!(world.get(url, &[("If-None-Match", &tag)]).status_code, 304);
     let last = world.get(url, &[("Range", "bytes=-1048576")]);
     assert!(last.body == contents[5][2 * MIB..]);
-    assert_eq!(world.get(url, &[("Range", "bytes=3145728-")]).status_code, 416);
+    assert_eq!(
+        world.get(url, &[("Range", "bytes=3145728-")]).status_code,
+        416
+    );
 }
 
 #[test]
@@ -334,7 +385,12 @@ fn should_answer_odd_ranges_by_an_update_within_an_allowance() {
         let response = respond::http_request_update(&world.store, &request);
         assert_eq!(response.status_code, 206);
         assert!(response.body == bytes[expected.clone()], "{range}");
-        let content_range = format!("bytes {}-{}/{}", expected.start, expected.end - 1, bytes.len());
+        let content_range = format!(
+            "bytes {}-{}/{}",
+            expected.start,
+            expected.end - 1,
+            bytes.len()
+        );
         assert_eq!(header(&response, "content-range"), Some(&*content_range));
     }
     while world.store.allowance.take(NOW) {}
@@ -354,14 +410,22 @@ fn should_be_a_trustless_gateway_of_raw_blocks_and_cars() {
     let repeating = [&large[..MIB], &large[..MIB], b"end"].concat();
     let entries = world.publish(
         "1.0.0",
-        &[("large", &large), ("small", b"small"), ("repeating", &repeating), ("empty", b"")],
+        &[
+            ("large", &large),
+            ("small", b"small"),
+            ("repeating", &repeating),
+            ("empty", b""),
+        ],
     );
     for entry in &entries {
         let cid: Cid = entry.cid.parse().unwrap();
         let url = format!("/ipfs/{cid}");
         let raw = world.get(&format!("{url}?format=raw"), &[]);
         assert_eq!((raw.status_code, Sha256::of(&raw.body)), (200, cid.digest));
-        assert_eq!(header(&raw, "content-type"), Some("application/vnd.ipld.raw"));
+        assert_eq!(
+            header(&raw, "content-type"),
+            Some("application/vnd.ipld.raw")
+        );
         assert_eq!(header(&raw, "x-ipfs-roots"), Some(&*cid.to_string()));
         assert_eq!(header(&raw, "etag"), Some(&*format!("\"{cid}.raw\"")));
         let by_accept = world.get(&url, &[("Accept", "application/vnd.ipld.raw")]);
@@ -379,7 +443,10 @@ fn should_be_a_trustless_gateway_of_raw_blocks_and_cars() {
         let block = world.assembled(&format!("{url}?format=car&dag-scope=block"), &[]);
         assert_eq!(car_blocks(&cid, &block), [cid]);
         assert_eq!(world.get(&url, &[]).status_code, 406);
-        assert_eq!(world.get(&format!("{url}?format=tar"), &[]).status_code, 406);
+        assert_eq!(
+            world.get(&format!("{url}?format=tar"), &[]).status_code,
+            406
+        );
     }
     let probe = world.get("/ipfs/bafkqaaa?format=raw", &[]);
     assert_eq!((probe.status_code, probe.body.len()), (200, 0));
@@ -435,7 +502,10 @@ fn should_say_of_damaged_bytes_that_they_are_and_never_send_them() {
     ] {
         assert_eq!(world.get(&url, &[]).status_code, 503, "{url}");
     }
-    let rest = world.get("/models/stoa/digits/1.0.0/w.bin", &[("Range", "bytes=1048576-")]);
+    let rest = world.get(
+        "/models/stoa/digits/1.0.0/w.bin",
+        &[("Range", "bytes=1048576-")],
+    );
     assert_eq!(rest.status_code, 206);
 }
 
@@ -445,7 +515,8 @@ fn should_fail_verification_where_anything_is_changed() {
     let entries = world.publish("1.0.0", &[("w.bin", b"weights"), ("v.bin", b"others")]);
     let url = format!("/blob/{}", entries[0].sha256);
     let good = world.get(&url, &[]);
-    let is_refused = |url: &str, response: &HttpResponse| world.verify("GET", url, response).is_err();
+    let is_refused =
+        |url: &str, response: &HttpResponse| world.verify("GET", url, response).is_err();
 
     let mut body = good.clone();
     body.body[0] ^= 1;
@@ -464,7 +535,8 @@ fn should_fail_verification_where_anything_is_changed() {
     let old = world.ask("GET", &url, &[]);
     world.hold(Sha256([4; 32]), b"more");
     let new = world.ask("GET", &url, &[]);
-    let certificate = |response: &HttpResponse| header(response, "ic-certificate").unwrap().to_owned();
+    let certificate =
+        |response: &HttpResponse| header(response, "ic-certificate").unwrap().to_owned();
     let (old_tree, new_tree) = (certificate(&old), certificate(&new));
     let mixed = format!(
         "{}, {}",
@@ -473,7 +545,10 @@ fn should_fail_verification_where_anything_is_changed() {
     );
     let mut stale = old.clone();
     stale.headers.last_mut().unwrap().1 = mixed;
-    assert!(world.verify("GET", &url, &stale).is_err(), "a tree of another root");
+    assert!(
+        world.verify("GET", &url, &stale).is_err(),
+        "a tree of another root"
+    );
 }
 
 #[test]
@@ -485,17 +560,36 @@ fn should_serve_no_longer_what_was_released_and_keep_what_others_share() {
     let before = world.store.usage().chunks;
     let released = world.store.release(&Sha256::of(b"1.0.0"));
     assert!(released.is_done);
-    assert_eq!((released.freed_chunks, before - world.store.usage().chunks), (1, 1));
-    assert_eq!(world.get("/models/stoa/digits/1.0.0/shared", &[]).status_code, 404);
-    assert_eq!(world.get(&format!("/blob/{}", first[1].sha256), &[]).status_code, 404);
+    assert_eq!(
+        (released.freed_chunks, before - world.store.usage().chunks),
+        (1, 1)
+    );
+    assert_eq!(
+        world
+            .get("/models/stoa/digits/1.0.0/shared", &[])
+            .status_code,
+        404
+    );
+    assert_eq!(
+        world
+            .get(&format!("/blob/{}", first[1].sha256), &[])
+            .status_code,
+        404
+    );
     assert!(world.assembled("/models/stoa/digits/2.0.0/renamed", &[]) == shared);
     let raw = world.get(&format!("/ipfs/{}?format=raw", first[0].cid), &[]);
-    assert_eq!(raw.status_code, 200, "the node is that of the other version too");
+    assert_eq!(
+        raw.status_code, 200,
+        "the node is that of the other version too"
+    );
 
     assert!(world.store.release(&Sha256::of(b"2.0.0")).is_done);
     assert_eq!(world.store.usage().used_bytes, 0);
     let empty = World::new();
-    assert_eq!(world.store.certified.root_hash(), empty.store.certified.root_hash());
+    assert_eq!(
+        world.store.certified.root_hash(),
+        empty.store.certified.root_hash()
+    );
 }
 
 #[test]
@@ -509,16 +603,23 @@ fn should_refuse_files_that_their_cid_does_not_name_and_names_that_are_taken() {
     let version = Sha256([3; 32]);
     let path = "w.bin".to_owned();
     assert_eq!(
-        world.store.serve(&serve_args(version, "2.0.0", vec![wrong])),
+        world
+            .store
+            .serve(&serve_args(version, "2.0.0", vec![wrong])),
         Err(ServeError::WrongFile { path })
     );
     let taken = Sha256::of(b"1.0.0");
     assert_eq!(
-        world.store.serve(&serve_args(version, "1.0.0", entries.clone())),
+        world
+            .store
+            .serve(&serve_args(version, "1.0.0", entries.clone())),
         Err(ServeError::NameTaken { version: taken })
     );
     // Saying it again changes nothing.
     let root = world.store.certified.root_hash();
-    world.store.serve(&serve_args(taken, "1.0.0", entries)).unwrap();
+    world
+        .store
+        .serve(&serve_args(taken, "1.0.0", entries))
+        .unwrap();
     assert_eq!(world.store.certified.root_hash(), root);
 }

@@ -65,8 +65,8 @@ impl<M: Memory + Clone> Store<M> {
             None => too_many(self.versions.len() + 1, VERSIONS_MAX)?,
         }
         for file in &args.files {
-            let computed = stoa_content::file_cid(&file.chunks, file.size_bytes)
-                .map(|cid| cid.to_string());
+            let computed =
+                stoa_content::file_cid(&file.chunks, file.size_bytes).map(|cid| cid.to_string());
             if computed.as_ref() != Ok(&file.cid) {
                 return Err(ServeError::WrongFile {
                     path: file.path.clone(),
@@ -95,10 +95,10 @@ impl<M: Memory + Clone> Store<M> {
     }
 
     fn add_node(&mut self, cid: &Cid, block: Vec<u8>) {
-        let mut node = self.nodes.get(&cid.digest.0).unwrap_or(ServedNode {
-            files: 0,
-            block,
-        });
+        let mut node = self
+            .nodes
+            .get(&cid.digest.0)
+            .unwrap_or(ServedNode { files: 0, block });
         node.files += 1;
         let is_new = node.files == 1;
         self.nodes.insert(cid.digest.0, node);

@@ -267,7 +267,10 @@ impl Storable for ServedVersion {
     fn from_bytes(bytes: Cow<[u8]>) -> Self {
         let mut fields = Fields(&bytes);
         let version = fields.u8();
-        assert_eq!(version, SERVED_V1, "BUG: served version of unknown encoding");
+        assert_eq!(
+            version, SERVED_V1,
+            "BUG: served version of unknown encoding"
+        );
         Self {
             place: VersionPlace {
                 publisher: fields.text(),

@@ -85,11 +85,13 @@ impl<M: Memory + Clone> Store<M> {
         }
         let holes: Vec<_> = self.holes.iter().collect();
         for pair in holes.windows(2) {
-            assert!(pair[0].offset + pair[0].size_bytes < pair[1].offset, "holes touch");
+            assert!(
+                pair[0].offset + pair[0].size_bytes < pair[1].offset,
+                "holes touch"
+            );
         }
-        let is_at_the_end = |hole: &extents::Hole| {
-            hole.offset + hole.size_bytes == self.settings.get().data_end
-        };
+        let is_at_the_end =
+            |hole: &extents::Hole| hole.offset + hole.size_bytes == self.settings.get().data_end;
         assert!(!holes.iter().any(is_at_the_end), "a hole at the end");
         extents.extend(holes.iter().map(|hole| (hole.offset, hole.size_bytes)));
         extents.sort_unstable();
@@ -655,7 +657,10 @@ fn should_find_every_damaged_chunk_slice_by_slice_through_an_upgrade() {
 
     for hash in damaged {
         let number = (0..70).find(|number| chunks[*number as usize].hash == hash);
-        assert_eq!(store.put_copy(&chunk(number.unwrap())), Ok(PutOutcome::Stored));
+        assert_eq!(
+            store.put_copy(&chunk(number.unwrap())),
+            Ok(PutOutcome::Stored)
+        );
     }
     assert_eq!(store.scrub_report().damaged_chunks, 0);
     store.check_invariants();

@@ -8,8 +8,7 @@ use stoa_governance_api::code::TransferFrom;
 use stoa_governance_api::{
     Action, ChunkedCanisterWasm, ExecuteGenericNervousSystemFunction, FunctionType,
     ListNervousSystemFunctionsResponse, Motion, NervousSystemFunction, NervousSystemParameters,
-    Proposal, Subaccount,
-    TransferSnsTreasuryFunds, UpgradeSnsControlledCanister,
+    Proposal, Subaccount, TransferSnsTreasuryFunds, UpgradeSnsControlledCanister,
 };
 
 use super::Governance;
@@ -185,8 +184,7 @@ impl Governance {
                 "function {function_id} is one of governance's own: it has a command of its own in `stoa propose`"
             )));
         };
-        let (Some(target), Some(method)) =
-            (generic.target_canister_id, generic.target_method_name)
+        let (Some(target), Some(method)) = (generic.target_canister_id, generic.target_method_name)
         else {
             return Err(ClientError::Failed(format!(
                 "function {function_id} names no target"
@@ -283,7 +281,11 @@ fn encode(interface: &str, method: &str, arguments: &str) -> Result<Vec<u8>> {
             "\"{arguments}\" is not Candid: {error}; write for example '(record {{ name = \"x\" }})'"
         ))
     })?;
-    let types: Vec<_> = function.args.iter().map(|argument| argument.typ.clone()).collect();
+    let types: Vec<_> = function
+        .args
+        .iter()
+        .map(|argument| argument.typ.clone())
+        .collect();
     arguments
         .to_bytes_with_types(&env, &types)
         .map_err(|error| invalid(format!("the arguments do not fit {method}: {error}")))
@@ -348,7 +350,9 @@ mod tests {
             ("set", "(record {", "is not Candid"),
             ("set", "(\"five\")", "do not fit"),
         ] {
-            let error = encode(INTERFACE, method, arguments).unwrap_err().to_string();
+            let error = encode(INTERFACE, method, arguments)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(part), "{error}");
         }
     }

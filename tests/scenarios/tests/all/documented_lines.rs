@@ -85,7 +85,11 @@ async fn send(user: &Actor, line: &Line) -> Vec<u8> {
         .get_method(&service.expect("a service"), &line.method)
         .unwrap_or_else(|error| panic!("{}: {error}", line.method))
         .clone();
-    let types: Vec<_> = method.args.iter().map(|argument| argument.typ.clone()).collect();
+    let types: Vec<_> = method
+        .args
+        .iter()
+        .map(|argument| argument.typ.clone())
+        .collect();
     let bytes = candid_parser::parse_idl_args(&line.arguments)
         .unwrap_or_else(|error| panic!("{}: {error}", line.arguments))
         .to_bytes_with_types(&env, &types)
@@ -172,15 +176,15 @@ fn should_stake_propose_vote_and_list_by_the_documented_lines() {
         let voter = blob(&voter);
         let mut of_voter = variables.clone();
         of_voter.push(("NEURON", &voter));
-        let of_voter: Vec<_> = of_voter
-            .into_iter()
-            .rev()
-            .fold(Vec::new(), |mut kept: Vec<(&str, &str)>, (name, value)| {
+        let of_voter: Vec<_> = of_voter.into_iter().rev().fold(
+            Vec::new(),
+            |mut kept: Vec<(&str, &str)>, (name, value)| {
                 if kept.iter().all(|(other, _)| *other != name) {
                     kept.push((name, value));
                 }
                 kept
-            });
+            },
+        );
         let [line] = &calls(vote, &of_voter)[..] else {
             panic!("one line votes");
         };
@@ -206,7 +210,10 @@ fn should_stake_propose_vote_and_list_by_the_documented_lines() {
         let Some(GetProposalResult::Proposal(data)) = answer.result else {
             panic!("{answer:?}");
         };
-        assert_eq!(data.proposal.expect("its content").title, "More small models");
+        assert_eq!(
+            data.proposal.expect("its content").title,
+            "More small models"
+        );
         let answer: ListNeuronsResponse =
             candid::decode_one(&send(&user, neurons).await).expect("an answer");
         let [mine] = &answer.neurons[..] else {

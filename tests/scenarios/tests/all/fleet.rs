@@ -175,7 +175,10 @@ fn should_mend_a_damaged_chunk_that_the_scrub_finds() {
         assert!(shard.chunk(chunk).await.unwrap() == bytes[..MIB]);
         let seen = wait_for("a look after the mending", async || {
             let status = fleet_of(&world).status().await.unwrap();
-            let shard = status.shards.into_iter().find(|shard| shard.shard == canister);
+            let shard = status
+                .shards
+                .into_iter()
+                .find(|shard| shard.shard == canister);
             shard.unwrap().seen.filter(|seen| seen.damaged_chunks == 0)
         })
         .await;
