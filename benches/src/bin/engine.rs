@@ -137,10 +137,10 @@ async fn measure(
     for chunk in onnx.chunks(PUT_BYTES) {
         let _: () = update(call("put"), (ByteBuf::from(chunk),)).await;
     }
-    let loaded: Measured = update(call("load"), (manifest.signature.clone(),)).await;
+    let (loaded,): (Measured,) = update(call("load"), (manifest.signature.clone(),)).await;
     row(table, subject.name, "load", None, &loaded);
     for (index, (name, inputs)) in subject.calls.into_iter().enumerate() {
-        let measured: Measured = update(call("run"), (inputs.clone(),)).await;
+        let (measured,): (Measured,) = update(call("run"), (inputs.clone(),)).await;
         assert_eq!(
             measured.outputs_hash,
             natively(&onnx, &manifest.signature, &inputs),

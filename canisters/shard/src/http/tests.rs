@@ -406,6 +406,97 @@ fn should_answer_odd_ranges_by_an_update_within_an_allowance() {
 }
 
 #[test]
+<<<<<<< HEAD
+=======
+fn should_be_a_trustless_gateway_of_raw_blocks_and_cars() {
+    let mut world = World::new();
+    let large = pattern(3 * MIB + 9);
+    // A chunk that repeats is in a CAR once.
+    let repeating = [&large[..MIB], &large[..MIB], b"end"].concat();
+    let entries = world.publish(
+        "1.0.0",
+        &[
+            ("large", &large),
+            ("small", b"small"),
+            ("repeating", &repeating),
+            ("empty", b""),
+        ],
+    );
+    for entry in &entries {
+        let cid: Cid = entry.cid.parse().unwrap();
+        let url = format!("/ipfs/{cid}");
+        let raw = world.get(&format!("{url}?format=raw"), &[]);
+        assert_eq!((raw.status_code, Sha256::of(&raw.body)), (200, cid.digest));
+        assert_eq!(
+            header(&raw, "content-type"),
+            Some("application/vnd.ipld.raw")
+        );
+        assert_eq!(header(&raw, "x-ipfs-roots"), Some(&*cid.to_string()));
+        assert_eq!(header(&raw, "etag"), Some(&*format!("\"{cid}.raw\"")));
+        let by_accept = world.get(&url, &[("Accept", "application/vnd.ipld.raw")]);
+        assert_eq!(by_accept.body, raw.body);
+
+        let car = world.assembled(&format!("{url}?format=car"), &[]);
+        let blocks = car_blocks(&cid, &car);
+        let mut expected: Vec<Cid> = entry.chunks.iter().map(|chunk| Cid::raw(*chunk)).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        expected.retain(|cid| seen.insert(*cid));
+        if entry.chunks.len() > 1 {
+            expected.insert(0, cid);
+        }
+        assert_eq!(blocks, expected, "{}", entry.path);
+        let block = world.assembled(&format!("{url}?format=car&dag-scope=block"), &[]);
+        assert_eq!(car_blocks(&cid, &block), [cid]);
+        assert_eq!(world.get(&url, &[]).status_code, 406);
+        assert_eq!(
+            world.get(&format!("{url}?format=tar"), &[]).status_code,
+            406
+        );
+    }
+    let probe = world.get("/ipfs/bafkqaaa?format=raw", &[]);
+    assert_eq!((probe.status_code, probe.body.len()), (200, 0));
+}
+
+/// CIDs of the blocks of a CAR, each hashed.
+fn car_blocks(root: &Cid, car: &[u8]) -> Vec<Cid> {
+    let mut rest = car;
+    let mut take = || {
+        let (length, behind) = leb128(rest);
+        let (section, behind) = behind.split_at(length);
+        rest = behind;
+        (section, rest.is_empty())
+    };
+    let (header, mut is_end) = take();
+    let expected = [
+        &b"\xa2\x65roots\x81\xd8\x2a\x58\x25\x00"[..],
+        &root.to_bytes(),
+        b"\x67version\x01",
+    ]
+    .concat();
+    assert_eq!(header, expected);
+    let mut cids = Vec::new();
+    while !is_end {
+        let (section, end) = take();
+        is_end = end;
+        let (cid, block) = section.split_at(36);
+        let cid = Cid::from_bytes(cid).unwrap();
+        assert_eq!(cid.digest, Sha256::of(block));
+        cids.push(cid);
+    }
+    cids
+}
+
+fn leb128(bytes: &[u8]) -> (usize, &[u8]) {
+    let end = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap();
+    let number = bytes[..=end]
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 7 | usize::from(byte & 0x7f));
+    (number, &bytes[end + 1..])
+}
+
+#[test]
+>>>>>>> engine
 fn should_say_of_damaged_bytes_that_they_are_and_never_send_them() {
     let mut world = World::new();
     let entries = world.publish("1.0.0", &[("w.bin", &pattern(MIB + 5))]);
@@ -463,5 +554,82 @@ fn should_fail_verification_where_anything_is_changed() {
     assert!(
         world.verify("GET", &url, &stale).is_err(),
         "a tree of another root"
+<<<<<<< HEAD
     );
+=======
+    );
+}
+
+#[test]
+fn should_serve_no_longer_what_was_released_and_keep_what_others_share() {
+    let mut world = World::new();
+    let shared = pattern(2 * MIB);
+    let first = world.publish("1.0.0", &[("shared", &shared), ("own", b"own")]);
+    world.publish("2.0.0", &[("renamed", &shared)]);
+    let before = world.store.usage().chunks;
+    let released = world.store.release(&Sha256::of(b"1.0.0"));
+    assert!(released.is_done);
+    assert_eq!(
+        (released.freed_chunks, before - world.store.usage().chunks),
+        (1, 1)
+    );
+    assert_eq!(
+        world
+            .get("/models/stoa/digits/1.0.0/shared", &[])
+            .status_code,
+        404
+    );
+    assert_eq!(
+        world
+            .get(&format!("/blob/{}", first[1].sha256), &[])
+            .status_code,
+        404
+    );
+    assert!(world.assembled("/models/stoa/digits/2.0.0/renamed", &[]) == shared);
+    let raw = world.get(&format!("/ipfs/{}?format=raw", first[0].cid), &[]);
+    assert_eq!(
+        raw.status_code, 200,
+        "the node is that of the other version too"
+    );
+
+    assert!(world.store.release(&Sha256::of(b"2.0.0")).is_done);
+    assert_eq!(world.store.usage().used_bytes, 0);
+    let empty = World::new();
+    assert_eq!(
+        world.store.certified.root_hash(),
+        empty.store.certified.root_hash()
+    );
+}
+
+#[test]
+fn should_refuse_files_that_their_cid_does_not_name_and_names_that_are_taken() {
+    let mut world = World::new();
+    let entries = world.publish("1.0.0", &[("w.bin", b"weights")]);
+    let wrong = FileEntry {
+        cid: Cid::raw(Sha256([1; 32])).to_string(),
+        ..entries[0].clone()
+    };
+    let version = Sha256([3; 32]);
+    let path = "w.bin".to_owned();
+    assert_eq!(
+        world
+            .store
+            .serve(&serve_args(version, "2.0.0", vec![wrong])),
+        Err(ServeError::WrongFile { path })
+    );
+    let taken = Sha256::of(b"1.0.0");
+    assert_eq!(
+        world
+            .store
+            .serve(&serve_args(version, "1.0.0", entries.clone())),
+        Err(ServeError::NameTaken { version: taken })
+    );
+    // Saying it again changes nothing.
+    let root = world.store.certified.root_hash();
+    world
+        .store
+        .serve(&serve_args(taken, "1.0.0", entries))
+        .unwrap();
+    assert_eq!(world.store.certified.root_hash(), root);
+>>>>>>> engine
 }
