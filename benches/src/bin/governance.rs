@@ -114,7 +114,12 @@ async fn benchmark() {
     }
     let mut table = Table::new(
         "Governance",
-        &["millions of instructions", "1,000 neurons", "10,000", "100,000"],
+        &[
+            "millions of instructions",
+            "1,000 neurons",
+            "10,000",
+            "100,000",
+        ],
     );
     table
         .note("Of single executions, with the charge for dirty pages, as the embedded network counts them. Each neuron is claimed, given a dissolve delay and a followee by ordinary commands of a canister (`src/bin/governance.rs`). The caller of the queries has three neurons; proposals have a summary of 1,000 bytes.")
@@ -167,6 +172,8 @@ impl Bench {
             name: "Stoa".to_string(),
             description: String::new(),
             url: String::new(),
+            dao_canisters: None,
+            cycles_policy: None,
         };
         let wasm = wasm_folder().read("governance").expect("built");
         let arguments = candid::encode_one(arguments).expect("arguments encode");
@@ -190,7 +197,8 @@ impl Bench {
         let agent = self.leader.connection.agent();
         for start in (from..end).step_by(BATCH as usize) {
             let stop = (start + BATCH).min(end);
-            let argument = seed_argument(self.governance, self.crowd, self.leader.neuron, start, stop);
+            let argument =
+                seed_argument(self.governance, self.crowd, self.leader.neuron, start, stop);
             agent
                 .update(&self.crowd, "seed")
                 .with_arg(argument)
@@ -243,7 +251,10 @@ impl Bench {
             .into_iter()
             .filter(|one| one.method != "manage_neuron" && one.entry_point != "query")
             .collect();
-        row("... its followers' votes, largest message", largest(&slices));
+        row(
+            "... its followers' votes, largest message",
+            largest(&slices),
+        );
         row(
             "... its followers' votes, all messages",
             slices.iter().map(|one| one.instructions).sum(),

@@ -245,6 +245,12 @@ const NATIVE: &[(u64, &str, &str, Topic)] = &[
         Topic::DaoCommunitySettings,
     ),
     (
+        action_id::UPGRADE_SNS_CONTROLLED_CANISTER,
+        "Upgrade a canister",
+        "Installs new code in a canister of the DAO, governance itself included.",
+        Topic::CriticalDappOperations,
+    ),
+    (
         action_id::ADD_GENERIC_NERVOUS_SYSTEM_FUNCTION,
         "Add nervous system function",
         "Adds a function by which proposals call a method of another canister.",
@@ -261,12 +267,6 @@ const NATIVE: &[(u64, &str, &str, Topic)] = &[
         "Transfer treasury funds",
         "Pays from the treasury, in ICP or in the governance token.",
         Topic::TreasuryAssetManagement,
-    ),
-    (
-        action_id::UPGRADE_SNS_CONTROLLED_CANISTER,
-        "Upgrade a canister",
-        "Installs new code in a canister of the DAO, governance itself included.",
-        Topic::CriticalDappOperations,
     ),
 ];
 

@@ -125,13 +125,6 @@ pub async fn minting_account(ledger: Principal) -> Result<Option<Account>, Refus
         })
 }
 
-/// What became of a transfer that the ledger does not tell duplicates of any more.
-pub async fn find_or_refuse(_ledger: Principal, _transfer: &Transfer) -> Outcome {
-    Outcome::Unknown {
-        message: "the ledger's window has passed; its blocks have to tell".to_string(),
-    }
-}
-
 fn number(answer: Result<Nat, CallFailure>) -> Result<u64, Refusal> {
     let failed = |message: String| Refusal::LedgerFailed { message };
     let amount = answer.map_err(|failure| failed(failure.message))?;
@@ -144,10 +137,19 @@ async fn ask<A: ArgumentEncoder, T: CandidType + DeserializeOwned>(
     method: &str,
     arguments: A,
 ) -> Result<T, CallFailure> {
+    ask_with_quota(ledger, method, arguments, DECODING_QUOTA).await
+}
+
+pub async fn ask_with_quota<A: ArgumentEncoder, T: CandidType + DeserializeOwned>(
+    ledger: Principal,
+    method: &str,
+    arguments: A,
+    quota: usize,
+) -> Result<T, CallFailure> {
     let arguments = candid::encode_args(arguments).expect("BUG: arguments encode");
     let answer = runtime::call(ledger, method, &arguments, TIMEOUT_SECONDS).await?;
     let mut config = candid::DecoderConfig::new();
-    config.set_decoding_quota(DECODING_QUOTA);
+    config.set_decoding_quota(quota);
     candid::utils::decode_one_with_config(&answer, &config).map_err(|error| CallFailure {
         refused: false,
         message: format!("the answer of {method} does not decode: {error}"),

@@ -35,6 +35,7 @@ mod housekeeping;
 mod inspect;
 mod install;
 mod ledger;
+mod ledger_blocks;
 mod lock;
 mod make_proposal;
 mod manage_neuron;

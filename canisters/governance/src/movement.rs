@@ -31,7 +31,7 @@ use crate::memory::{State, with_state};
 use crate::neuron::NeuronKey;
 use crate::refusal::Refusal;
 use crate::runtime;
-use crate::{disburse, disburse_maturity, split};
+use crate::{disburse, disburse_maturity, ledger_blocks, split};
 
 /// More are refused: each is asked for again every few minutes while its ledger is silent.
 pub const MOVEMENTS_MAX: u64 = 1_000;
@@ -240,7 +240,7 @@ async fn ask(key: &NeuronKey, kind: Kind, leg: &Leg) -> Outcome {
         created_at_nanos: leg.created_at_nanos,
     };
     if runtime::time_nanos() > leg.created_at_nanos + ledger::WINDOW_NANOS {
-        return ledger::find_or_refuse(ledger, &transfer).await;
+        return ledger_blocks::find(ledger, &transfer).await;
     }
     ledger::transfer(ledger, &transfer).await
 }

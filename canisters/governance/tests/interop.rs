@@ -12,7 +12,21 @@ use candid_parser::utils::CandidSource;
 use stoa_governance_api as api;
 
 /// Methods that no SNS has.
-const OWN: &[&str] = &["get_proposal_certified"];
+const OWN: &[&str] = &[
+    "add_dao_canister",
+    "c2c_upgrade_itself",
+    "get_proposal_certified",
+    "get_treasury",
+    "list_dao_canisters",
+    "list_payments",
+    "register_dao_canister",
+    "remove_dao_canister",
+    "request_cycles",
+    "set_cycles_policy",
+    "validate_add_dao_canister",
+    "validate_remove_dao_canister",
+    "validate_set_cycles_policy",
+];
 
 struct Both {
     env: TypeEnv,

@@ -21,6 +21,8 @@ mod get_version;
 mod get_version_certified;
 mod guard;
 mod hand_over_publisher;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod image;
 mod inspect;
 mod ledger;
 mod lifecycle;
@@ -113,6 +115,56 @@ async fn begin_upload(manifest: Manifest) -> BeginUploadResult {
 #[candid_method(update)]
 async fn seal(version: Sha256) -> SealResult {
     seal::seal(&Ic, caller(), version).await
+}
+
+#[query]
+fn list_inference() -> Vec<Principal> {
+    state::with(route::inference_canisters)
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn route(version: Sha256) -> Vec<Principal> {
+    state::with(|state| route::route(state, version))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_add_inference(canister: Principal) -> ValidationResult {
+    state::with(|state| route::validate_add_inference(state, canister))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn add_inference(canister: Principal) {
+    let added = state::with_mut(|state| route::add_inference(state, &Ic, caller(), canister));
+    added.unwrap_or_else(|reason| runtime::trap(&reason));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_remove_inference(canister: Principal) -> ValidationResult {
+    state::with(|state| route::validate_remove_inference(state, canister))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn remove_inference(canister: Principal) {
+    let removed = state::with_mut(|state| route::remove_inference(state, caller(), canister));
+    removed.unwrap_or_else(|reason| runtime::trap(&reason));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_assign_model(args: AssignModelArgs) -> ValidationResult {
+    state::with(|state| route::validate_assign_model(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn assign_model(args: AssignModelArgs) {
+    let assigned = state::with_mut(|state| route::assign_model(state, &Ic, caller(), &args));
+    assigned.unwrap_or_else(|reason| runtime::trap(&reason));
 }
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]

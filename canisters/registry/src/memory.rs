@@ -36,7 +36,10 @@
 //!  43 FLEET_QUEUE   set: time · id, of jobs that have not ended
 //!  44 FLEET_MODULE  map: hash -> chunk of the module of new shards
 //!  45-59            the fleet's, not used yet
-//!  60-69            the routes' (inference canisters)
+//!  60 INFERENCE     map: inference canister -> when it was added
+//!  61 ROUTES        set: digest · inference canister that it is assigned to
+//!  62 ROUTE_LOADS   set: inference canister · digest that it has to be told to load
+//!  63-69            the routes', not used yet
 //! ```
 
 use ic_stable_structures::DefaultMemoryImpl;
@@ -75,6 +78,10 @@ pub const CHILDREN: MemoryId = MemoryId::new(24);
 pub const NOTICES: MemoryId = MemoryId::new(25);
 pub const RELEASES: MemoryId = MemoryId::new(26);
 pub const WATCHED: MemoryId = MemoryId::new(27);
+
+pub const INFERENCE: MemoryId = MemoryId::new(60);
+pub const ROUTES: MemoryId = MemoryId::new(61);
+pub const ROUTE_LOADS: MemoryId = MemoryId::new(62);
 
 pub type RawMemory = DefaultMemoryImpl;
 pub type Stable = VirtualMemory<RawMemory>;

@@ -37,10 +37,12 @@ pub enum Task {
     Fleet,
     /// How the shards are.
     FleetWatch,
+    /// Inference canisters that have to load what was assigned to them.
+    Routes,
 }
 
 impl Task {
-    pub const ALL: [Task; 9] = [
+    pub const ALL: [Task; 10] = [
         Task::Deposits,
         Task::Sweep,
         Task::Proposals,
@@ -50,6 +52,7 @@ impl Task {
         Task::Cycles,
         Task::Fleet,
         Task::FleetWatch,
+        Task::Routes,
     ];
 }
 

@@ -24,6 +24,7 @@ use crate::certification;
 use crate::fleet::Fleet;
 use crate::memory::{self, RawMemory, Stable};
 use crate::parameters;
+use crate::route::Routes;
 use crate::runtime::Runtime;
 use records::{
     AccountRecord, Action, AuditRecord, ChunkPlace, DepositRecord, ManifestRecord, ModelRecord,
@@ -97,6 +98,7 @@ pub struct State {
     pub releases: StableBTreeSet<(u16, Digest), Stable>,
     pub watched: StableBTreeMap<Digest, u64, Stable>,
     pub fleet: Fleet,
+    pub routes: Routes,
 }
 
 /// What a new registry starts with.
@@ -105,6 +107,7 @@ pub struct Installation<'a> {
     pub governance: Principal,
     pub icp_ledger: Principal,
     pub shards: &'a [Principal],
+    pub inference: &'a [Principal],
     pub parameters: Parameters,
 }
 
@@ -128,6 +131,7 @@ impl State {
             };
             state.shards.insert(number, record);
         }
+        state.routes.install(installation.inference, now_nanos);
         let action = Action::Installed {
             governance,
             shards: installation.shards.to_vec(),
@@ -197,6 +201,7 @@ impl State {
             releases: StableBTreeSet::init(manager.get(memory::RELEASES)),
             watched: StableBTreeMap::init(manager.get(memory::WATCHED)),
             fleet: Fleet::open(&manager),
+            routes: Routes::open(&manager),
         }
     }
 

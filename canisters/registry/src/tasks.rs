@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::guard::TaskGuard;
 use crate::runtime::{Runtime, Task};
 use crate::state::{self, with_mut};
-use crate::{cycles, deposits, fleet, notices, proposals, release, sweep};
+use crate::{cycles, deposits, fleet, notices, proposals, release, route, sweep};
 
 /// A timer may be late where the network is busy.
 const LOST_AFTER_NANOS: u64 = 300 * 1_000_000_000;
@@ -50,6 +50,7 @@ pub async fn run(runtime: &impl Runtime, task: Task) {
         Task::Cycles => cycles::run(runtime).await,
         Task::Fleet => fleet::jobs::run(runtime).await,
         Task::FleetWatch => fleet::watch::run(runtime).await,
+        Task::Routes => route::run(runtime).await,
     }
     drop(guard);
 }

@@ -41,6 +41,7 @@ pub fn shard(number: u8) -> Principal {
 pub fn install() -> RawMemory {
     let memory = RawMemory::default();
     let installation = Installation {
+        inference: &[],
         installer: principal(0),
         governance: GOVERNANCE,
         icp_ledger: LEDGER,

@@ -1,6 +1,7 @@
 //! The grammar of the command line.
 
 mod governance;
+mod inference;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub mod model;
 use crate::context::DEFAULT_PORT;
 
 pub use governance::*;
+pub use inference::{Credit, Infer, Job, Load, OnInference, Purse};
 
 /// A public library of AI models that nobody owns.
 #[derive(Parser)]
@@ -88,11 +90,18 @@ pub enum Command {
     /// Show what the DAO owns, pays and keeps alive
     Treasury(Treasury),
     /// Load an admitted version into an inference canister and wait until it can be called
-    Load(OnInference),
+    Load(Load),
     /// What a call costs
     Quote(OnInference),
-    /// Run a model on inputs, paid from your allowance
+    /// Run a model on inputs, paid from your allowance or your credit
     Infer(Infer),
+    /// Show a call that was submitted, or that an upgrade interrupted
+    Job(Job),
+    /// Prepaid credit, royalties, and keys for HTTP clients
+    #[command(subcommand)]
+    Credit(Credit),
+    /// Show which inference canisters run a version
+    Route(Version),
     /// Receipts of paid calls
     #[command(subcommand)]
     Receipt(Receipt),
@@ -108,8 +117,14 @@ pub enum Command {
 pub enum Network {
     /// Start it in the background
     Start(NetworkStart),
-    /// Stop it; what was on it is gone
+    /// Stop it; what was on it is gone, unless it keeps its state
     Stop,
+    /// Print what it has written to its log
+    Logs {
+        /// The last lines only
+        #[arg(long, value_name = "LINES")]
+        last: Option<usize>,
+    },
     /// Say whether it runs
     Status {
         /// Print its URL and nothing else; fail if it does not run
@@ -126,6 +141,9 @@ pub struct NetworkStart {
     /// Stay in the foreground
     #[arg(long)]
     pub foreground: bool,
+    /// Folder in which everything is kept: started on it again, the network goes on where it ended
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -186,26 +204,6 @@ pub enum Publisher {
 pub struct Version {
     /// publisher/name, publisher/name@1.0.0, publisher/name@alias, or the version's 64 hexadecimal digits
     pub version: String,
-}
-
-#[derive(Args)]
-pub struct OnInference {
-    #[command(flatten)]
-    pub version: Version,
-    /// Inference canister; the deployment's first where absent
-    #[arg(long)]
-    pub inference: Option<Principal>,
-}
-
-#[derive(Args)]
-pub struct Infer {
-    #[command(flatten)]
-    pub on: OnInference,
-    /// JSON of the Open Inference Protocol: {"inputs": [{"name", "datatype", "shape", "data"}]}
-    pub input: PathBuf,
-    /// Refuse to pay more than this, in ICP
-    #[arg(long)]
-    pub max_price: Option<String>,
 }
 
 #[derive(Subcommand)]

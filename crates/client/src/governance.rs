@@ -11,12 +11,11 @@ use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::Memo;
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
 use stoa_governance_api::{
-    Action, By, ClaimOrRefresh, Command, CommandResponse,
-    ExecuteGenericNervousSystemFunction, GetProposal, GetProposalResponse, GetProposalResult,
-    GovernanceError, ListNeurons, ListNeuronsResponse, ListProposals,
-    ListProposalsResponse, ManageNeuron, ManageNeuronResponse, MemoAndController,
-    NervousSystemParameters, Neuron, NeuronId, Proposal, ProposalData, ProposalId,
-    RegisterVote, Topic, TopicSelector, neuron_staking_subaccount,
+    Action, By, ClaimOrRefresh, Command, CommandResponse, ExecuteGenericNervousSystemFunction,
+    GetProposal, GetProposalResponse, GetProposalResult, GovernanceError, ListNeurons,
+    ListNeuronsResponse, ListProposals, ListProposalsResponse, ManageNeuron, ManageNeuronResponse,
+    MemoAndController, NervousSystemParameters, Neuron, NeuronId, Proposal, ProposalData,
+    ProposalId, RegisterVote, Topic, TopicSelector, neuron_staking_subaccount,
 };
 use stoa_registry_api::AdmissionProposal;
 

@@ -57,6 +57,16 @@ impl Run {
         (self.next as u64, of as u64)
     }
 
+    /// The operator of the node that is next or under way.
+    pub fn operator(&self) -> Option<&str> {
+        let id = self.model.plan.order_without_consts().get(self.next)?;
+        let op = &self.model.plan.model().nodes()[*id].op;
+        Some(match op.name() {
+            std::borrow::Cow::Borrowed(name) => name,
+            std::borrow::Cow::Owned(_) => "(unnamed)",
+        })
+    }
+
     /// Runs until all is done, or `may_continue` says no. It is asked after each node and within large products, so at
     /// least a node or a part of one runs.
     pub fn step(

@@ -1,90 +1,14 @@
 //! However a load or a run is cut into slices, the bits are the same.
 
-use std::path::PathBuf;
+mod building;
 
+use building::{encode, integers, node, noise, value, weights};
 use proptest::prelude::*;
 use stoa_engine::{Limits, LoadError, Loading, Model, Slicing};
 use stoa_types::Sha256;
 use stoa_types::manifest::{Dimension, Signature, TensorSpec};
 use stoa_types::tensor::{DataType, Tensor};
-use tract_onnx::pb::tensor_proto::DataType as OnnxType;
-use tract_onnx::pb::tensor_shape_proto::Dimension as OnnxDimension;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value;
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
-};
-
-/// Numbers that look random and are the same everywhere.
-fn noise(seed: u32) -> impl Iterator<Item = f32> {
-    let mut state = seed | 1;
-    std::iter::from_fn(move || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        Some((state >> 8) as f32 / 8_388_608.0 - 1.0)
-    })
-}
-
-fn weights(name: &str, dims: &[i64], seed: u32) -> TensorProto {
-    let count = dims.iter().product::<i64>() as usize;
-    TensorProto {
-        name: name.into(),
-        dims: dims.to_vec(),
-        data_type: OnnxType::Float as i32,
-        raw_data: noise(seed)
-            .take(count)
-            .flat_map(|value| (value * 0.1).to_le_bytes())
-            .collect(),
-        ..TensorProto::default()
-    }
-}
-
-fn node(
-    operator: &str,
-    inputs: &[&str],
-    output: &str,
-    attribute: Vec<AttributeProto>,
-) -> NodeProto {
-    NodeProto {
-        name: output.into(),
-        op_type: operator.into(),
-        input: inputs.iter().map(|input| (*input).into()).collect(),
-        output: vec![output.into()],
-        attribute,
-        ..NodeProto::default()
-    }
-}
-
-fn integers(name: &str, values: &[i64]) -> AttributeProto {
-    AttributeProto {
-        name: name.into(),
-        r#type: 7,
-        ints: values.to_vec(),
-        ..AttributeProto::default()
-    }
-}
-
-fn value(name: &str, dims: &[Option<i64>]) -> ValueInfoProto {
-    let dim = dims.iter().map(|extent| OnnxDimension {
-        value: Some(match extent {
-            Some(extent) => Value::DimValue(*extent),
-            None => Value::DimParam("batch".into()),
-        }),
-        ..OnnxDimension::default()
-    });
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(type_proto::Tensor {
-                elem_type: OnnxType::Float as i32,
-                shape: Some(TensorShapeProto { dim: dim.collect() }),
-            })),
-            ..TypeProto::default()
-        }),
-        ..ValueInfoProto::default()
-    }
-}
+use tract_onnx::pb::{AttributeProto, GraphProto};
 
 /// A convolution, a depthwise one, and a product of two values that are both computed: 80 million multiply-adds for a
 /// batch of one, in products that are large enough to be split.
@@ -133,16 +57,7 @@ fn network() -> Vec<u8> {
         output: vec![value("y", &[None, Some(160), Some(37), Some(45)])],
         ..GraphProto::default()
     };
-    let model = ModelProto {
-        ir_version: 8,
-        opset_import: vec![OperatorSetIdProto {
-            version: 17,
-            ..OperatorSetIdProto::default()
-        }],
-        graph: Some(graph),
-        ..ModelProto::default()
-    };
-    prost::Message::encode_to_vec(&model)
+    encode(graph)
 }
 
 fn signature() -> Signature {

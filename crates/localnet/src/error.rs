@@ -117,6 +117,7 @@ impl Reject {
 }
 
 pub mod reject_code {
+    pub const SYS_FATAL: u32 = 1;
     pub const SYS_TRANSIENT: u32 = 2;
     pub const CANISTER_REJECT: u32 = 4;
     pub const CANISTER_ERROR: u32 = 5;

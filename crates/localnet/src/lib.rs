@@ -23,6 +23,7 @@ mod limits;
 mod management;
 mod memory;
 mod network;
+mod outcall;
 mod query;
 mod query_threads;
 mod record;

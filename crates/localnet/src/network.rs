@@ -61,6 +61,10 @@ pub struct State {
 pub enum Event {
     /// With its place in the order of messages.
     Ingress(u64, Ingress),
+    /// The module of the installation with that place has been compiled.
+    Compiled(u64),
+    /// What the message with that place was waiting for: its answer.
+    Done(u64, Box<Task>),
     Stop,
 }
 

@@ -108,6 +108,7 @@ pub fn kind(point: EntryPoint, entry: Entry) -> &'static str {
         (EntryPoint::Cleanup | EntryPoint::CompositeCleanup, _) => "cleanup",
         (EntryPoint::InspectMessage, _) => "inspect",
         (EntryPoint::SystemTask, _) => "system",
+        (EntryPoint::Transform, _) => "transform",
     }
 }
 

@@ -19,6 +19,6 @@ pub use network::run;
 pub use outage::Line;
 pub use proxy::{Forwarded, Proxy};
 pub use world::{
-    AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect, fresh_identity,
-    wasm_folder,
+    AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,
+    fresh_identity, wasm_folder,
 };

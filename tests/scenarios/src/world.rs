@@ -16,8 +16,11 @@ use stoa_client::registry::Registry;
 use stoa_client::wasm::WasmFolder;
 use stoa_client::{Accepted, Connection, Deployment};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
-use stoa_inference_api::{InferRequest, Payment, Quote};
+use stoa_inference_api::{InferRequest, InferResponse, Payment, Quote, Token};
+use stoa_registry_api::AdmissionProposal;
 use stoa_types::Sha256;
+use stoa_types::pipeline::{Answer, Input};
+use stoa_types::tensor::Tensor;
 use tokio::sync::OnceCell;
 
 use crate::command_line::CommandLine;
@@ -133,10 +136,22 @@ impl World {
             .transfer(account, Nat::from(100 * ONE_TOKEN), None)
             .await
             .expect("tokens");
-        Actor {
+        let actor = Actor {
             connection,
             deployment: self.deployment.clone(),
-        }
+        };
+        // So that a scenario may announce uploads itself; `push` approves what it needs.
+        let deposit = actor
+            .registry()
+            .quote_deposit(0)
+            .await
+            .expect("a quote of the deposit");
+        actor
+            .icp()
+            .approve(deposit.spender, Nat::from(ONE_TOKEN))
+            .await
+            .expect("approved");
+        actor
     }
 
     /// The digits model under a new publisher, pushed, priced and submitted.
@@ -198,6 +213,26 @@ impl World {
             .wait_executed(proposal, PATIENCE)
             .await
             .expect("executed");
+        proposal
+    }
+
+    /// Proposes to call a function and lets the large neuron vote; answers the proposal once it is decided.
+    pub async fn decide(&self, call: &AdmissionProposal, vote: Vote) -> u64 {
+        let governance = self.deployer.governance();
+        let proposal = governance
+            .propose_admission(governance.neuron_id(PROPOSER), call)
+            .await
+            .expect("proposed");
+        governance
+            .vote(governance.neuron_id(WHALE), proposal, vote)
+            .await
+            .expect("voted");
+        if vote == Vote::Yes {
+            governance
+                .wait_executed(proposal, PATIENCE)
+                .await
+                .expect("executed");
+        }
         proposal
     }
 
@@ -287,9 +322,10 @@ impl Actor {
     /// A call with the sample scan, to be paid from an allowance.
     pub fn request(&self, version: Sha256) -> InferRequest {
         InferRequest {
-            version,
-            inputs: digits_inputs(),
+            model: version.into(),
+            input: Input::Tensors(digits_inputs()),
             payment: Payment::Allowance {
+                token: Token::Icp,
                 from_subaccount: None,
             },
             max_price: None,
@@ -321,4 +357,20 @@ fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("randomness");
     bytes
+}
+
+/// Of a request for tensors.
+pub fn inputs_of(request: &mut InferRequest) -> &mut Vec<Tensor> {
+    match &mut request.input {
+        Input::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Of a call for tensors.
+pub fn outputs_of(response: &InferResponse) -> &[Tensor] {
+    match &response.answer {
+        Answer::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
 }

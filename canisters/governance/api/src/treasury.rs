@@ -44,15 +44,27 @@ pub enum RequestCyclesError {
     /// The caller is not one of the canisters that `list_dao_canisters` names.
     NotOfTheDao,
     /// A top-up of this canister is under way.
-    UnderWay { payment: u64 },
+    UnderWay {
+        payment: u64,
+    },
     /// This canister's request is being looked at.
     Busy,
-    TooSoon { retry_after_seconds: u64 },
-    NotNeeded { balance: Nat, below: Nat },
+    TooSoon {
+        retry_after_seconds: u64,
+    },
+    NotNeeded {
+        balance: Nat,
+        below: Nat,
+    },
     /// The day's limit of this canister, or of all together, is reached.
-    LimitReached { spent_e8s: u64, limit_e8s: u64 },
+    LimitReached {
+        spent_e8s: u64,
+        limit_e8s: u64,
+    },
     /// Governance must be a controller to see the balance.
-    BalanceUnknown { message: String },
+    BalanceUnknown {
+        message: String,
+    },
 }
 
 pub type RequestCyclesResult = Result<TopUpBegun, RequestCyclesError>;
@@ -62,9 +74,15 @@ pub enum RegisterCanisterError {
     /// Only a canister of the DAO, or a proposal, can register another.
     NotOfTheDao,
     /// A canister of the DAO is controlled by governance and nobody else.
-    NotControlled { controllers: Vec<Principal> },
-    TooMany { max: u64 },
-    ControllersUnknown { message: String },
+    NotControlled {
+        controllers: Vec<Principal>,
+    },
+    TooMany {
+        max: u64,
+    },
+    ControllersUnknown {
+        message: String,
+    },
 }
 
 pub type RegisterCanisterResult = Result<(), RegisterCanisterError>;
@@ -88,16 +106,31 @@ pub enum PaymentState {
     /// The transfer is written down, and asked for until its outcome is known.
     Transferring,
     /// The ICP lies at the minting canister, which is asked for the cycles.
-    Notifying { block: u64 },
-    Done { block: u64, cycles: Option<Nat> },
+    Notifying {
+        block: u64,
+    },
+    Done {
+        block: u64,
+        cycles: Option<Nat>,
+    },
     /// The minting canister gave the ICP back, less its charge.
-    Refunded { block: Option<u64>, reason: String },
+    Refunded {
+        block: Option<u64>,
+        reason: String,
+    },
     /// Nothing was paid.
-    Failed { reason: String },
+    Failed {
+        reason: String,
+    },
     /// The ICP lies at the minting canister, which does not accept it as a payment.
-    NotCredited { block: u64, reason: String },
+    NotCredited {
+        block: u64,
+        reason: String,
+    },
     /// Whether it was paid stands in the ledger's blocks alone; it is not repeated.
-    Unresolved { reason: String },
+    Unresolved {
+        reason: String,
+    },
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]

@@ -241,6 +241,40 @@ fn should_not_repeat_past_the_ledgers_window_without_its_blocks() {
 }
 
 #[test]
+fn should_learn_from_the_ledgers_blocks_what_became_of_an_old_transfer() {
+    for (fate, others) in [
+        (Fate::AnswerLost, 0),
+        (Fate::AnswerLost, 120),
+        (Fate::Vanished, 0),
+        (Fate::Vanished, 120),
+    ] {
+        let stable = governance();
+        let mut ledger = LedgerModel::default();
+        let key = ledger.stake(user(1), 0, 1_000);
+        for memo in 0..others {
+            ledger.note_strangers_block(memo);
+        }
+        ledger.command(user(1), key, disburse(Some(400)), &[fate]);
+        set_time(START + 60);
+        for memo in 0..others {
+            ledger.note_strangers_block(memo);
+        }
+        set_time(START + 25 * 60 * 60);
+        upgrade(stable);
+        ledger.housekeep(Fate::Answered);
+        with_state(|state| assert!(state.movements.is_empty(), "{fate:?}"));
+        let (paid, left) = match fate {
+            Fate::AnswerLost => (400 - FEE, 600),
+            _ => (0, 1_000),
+        };
+        assert_eq!(ledger.balance(account_of(user(1))), paid);
+        assert_eq!(stake_of(key), left, "{fate:?}");
+        ledger.check_supply();
+        check_invariants();
+    }
+}
+
+#[test]
 fn should_take_two_like_disbursements_of_one_round_for_two() {
     let (mut ledger, key) = dissolved();
     for _ in 0..2 {

@@ -36,6 +36,16 @@ pub struct InitArgs {
     pub icp_ledger: Principal,
     /// The ones that the code has where absent.
     pub parameters: Option<RegistryParameters>,
+    /// Inference canisters that are there from the start.
+    pub inference: Option<Vec<Principal>>,
+}
+
+/// Payload of the generic function that assigns a version to inference canisters.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AssignModelArgs {
+    pub version: Sha256,
+    /// Registered ones; none: any may be asked.
+    pub canisters: Vec<Principal>,
 }
 
 #[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use stoa_client::amount::format_tokens;
 use stoa_client::governance::{Governance, decision, parameter_texts};
 use stoa_client::{ClientError, Result};
-use stoa_governance_api::{FunctionType, NervousSystemFunction, ProposalData};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote as Ballot};
+use stoa_governance_api::{FunctionType, NervousSystemFunction, ProposalData};
 
 use super::neuron::{neuron_id, topic};
 use crate::arguments::{Choice, ProposalCommand, StatusName, Vote};

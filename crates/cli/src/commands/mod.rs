@@ -1,6 +1,7 @@
 //! One file for each group of commands: they read their arguments, call the client and say what came out.
 
 mod admission;
+mod credit;
 mod deploy;
 mod governance;
 mod inference;
@@ -46,6 +47,9 @@ async fn dispatch(arguments: Arguments) -> Result<Output> {
         Command::Load(arguments) => inference::load(&context, arguments).await,
         Command::Quote(arguments) => inference::quote(&context, arguments).await,
         Command::Infer(arguments) => inference::infer(&context, arguments).await,
+        Command::Job(arguments) => inference::job(&context, arguments).await,
+        Command::Credit(command) => credit::run(&context, command).await,
+        Command::Route(arguments) => inference::route(&context, arguments).await,
         Command::TopUp(arguments) => inference::top_up(&context, arguments).await,
         Command::Receipt(command) => verify::receipt(&context, command).await,
         Command::Walk(arguments) => walk::walk(&context, arguments).await,

@@ -28,7 +28,11 @@ pub async fn run(context: &Context, command: NeuronCommand) -> Result<Output> {
         }
         NeuronCommand::Id { neuron, candid } => {
             let id = neuron_id(&governance, &neuron.which)?;
-            let text = if candid { candid_blob(&id) } else { hex::encode(id) };
+            let text = if candid {
+                candid_blob(&id)
+            } else {
+                hex::encode(id)
+            };
             Ok(Output::new(text.clone(), json!({"neuron": text})))
         }
         NeuronCommand::Delay { by, neuron } => {
@@ -247,7 +251,9 @@ async fn permit(governance: &Governance, arguments: Permission, add: bool) -> Re
         arguments.permissions.into_iter().map(permission).collect();
     let principal = arguments.principal;
     if add {
-        governance.add_permissions(id, principal, &permissions).await?;
+        governance
+            .add_permissions(id, principal, &permissions)
+            .await?;
     } else {
         governance
             .remove_permissions(id, principal, &permissions)

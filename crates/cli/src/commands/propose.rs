@@ -11,8 +11,8 @@ use stoa_governance_api::{
 };
 use stoa_types::Sha256;
 
-use super::neuron::{neuron_id, parse_account, topic};
 use super::admission;
+use super::neuron::{neuron_id, parse_account, topic};
 use crate::arguments::{Neuron, ProposalTexts, Propose, TreasuryToken};
 use crate::context::Context;
 use crate::output::Output;
@@ -39,11 +39,7 @@ async fn native(governance: &Governance, command: Propose) -> Result<u64> {
             title,
             text,
             neuron,
-        } => {
-            governance
-                .propose_motion(of(&neuron)?, &title, &text)
-                .await
-        }
+        } => governance.propose_motion(of(&neuron)?, &title, &text).await,
         Propose::Parameters {
             changes,
             texts,

@@ -80,7 +80,10 @@ fn state(payment: &PaymentInfo) -> String {
         PaymentState::Done {
             block,
             cycles: Some(cycles),
-        } => format!("paid in block {block}, {} cycles came", format_cycles(cycles)),
+        } => format!(
+            "paid in block {block}, {} cycles came",
+            format_cycles(cycles)
+        ),
         PaymentState::Refunded { reason, .. } => format!("given back: {reason}"),
         PaymentState::Failed { reason } => format!("not paid: {reason}"),
         PaymentState::NotCredited { block, reason } => {

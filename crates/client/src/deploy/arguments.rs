@@ -6,6 +6,11 @@ use stoa_governance_api::{
     FunctionType, GenericNervousSystemFunction, NervousSystemFunction, Topic,
     token_treasury_subaccount,
 };
+use stoa_inference_api::{
+    ADD_INFERENCE_FUNCTION_ID, ASSIGN_MODEL_FUNCTION_ID, LOAD_MODEL_FUNCTION_ID,
+    REMOVE_INFERENCE_FUNCTION_ID, SET_POLICY_FUNCTION_ID, SETTLE_PAYMENT_FUNCTION_ID,
+    UNLOAD_MODEL_FUNCTION_ID,
+};
 use stoa_registry_api::ADMIT_VERSION_FUNCTION_ID;
 
 use super::plan::DeployPlan;
@@ -130,6 +135,7 @@ impl Arguments<'_> {
             shards: self.deployment.shards.clone(),
             icp_ledger: self.deployment.icp_ledger,
             parameters: None,
+            inference: Some(self.deployment.inference.clone()),
         })
     }
 
@@ -145,6 +151,7 @@ impl Arguments<'_> {
             registry: self.deployment.registry,
             governance: self.deployment.governance,
             icp_ledger: self.deployment.icp_ledger,
+            token_ledger: Some(self.deployment.token_ledger),
             cycles_minting: self.deployment.cycles_minting,
             policy: self.plan.policy.clone(),
         })
@@ -181,12 +188,7 @@ impl From<Genesis> for NervousSystemFunction {
     }
 }
 
-/// The same functions of each inference canister: `FIRST + n` is that of the n-th.
-const INFERENCE_SET_POLICY: u64 = 1_110;
-const INFERENCE_LOAD_MODEL: u64 = 1_130;
-const INFERENCE_UNLOAD_MODEL: u64 = 1_150;
-const INFERENCE_SETTLE_PAYMENT: u64 = 1_170;
-/// As many as the ranges of ids hold; later ones are added by proposals.
+/// Each inference canister has functions of its own: the n-th the constant and n. As many as the ranges of ids hold; later ones are added by proposals.
 const INFERENCE_AT_GENESIS_MAX: usize = 20;
 
 /// What the DAO can do to its canisters from the start.
@@ -215,21 +217,21 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
             Topic::DaoCommunitySettings,
         ),
         (
-            1_100,
+            ADD_INFERENCE_FUNCTION_ID,
             "Add an inference canister",
             "Lets the registry send callers to another inference canister.",
             "add_inference",
             Topic::DappCanisterManagement,
         ),
         (
-            1_101,
+            ASSIGN_MODEL_FUNCTION_ID,
             "Assign a model",
             "Says which inference canisters serve a version.",
             "assign_model",
             Topic::ApplicationBusinessLogic,
         ),
         (
-            1_102,
+            REMOVE_INFERENCE_FUNCTION_ID,
             "Remove an inference canister",
             "The registry sends nobody there any more.",
             "remove_inference",
@@ -250,7 +252,7 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
         .flat_map(|(number, canister): (u64, Principal)| {
             [
                 Genesis {
-                    id: INFERENCE_SET_POLICY + number,
+                    id: SET_POLICY_FUNCTION_ID + number,
                     name: "Set the policy of an inference canister",
                     description: "Prices, shares and limits of its calls.",
                     canister,
@@ -258,7 +260,7 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
                     topic: Topic::TreasuryAssetManagement,
                 },
                 Genesis {
-                    id: INFERENCE_LOAD_MODEL + number,
+                    id: LOAD_MODEL_FUNCTION_ID + number,
                     name: "Load a model",
                     description: "Has an inference canister load a version, at the DAO's cost.",
                     canister,
@@ -266,7 +268,7 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
                     topic: Topic::ApplicationBusinessLogic,
                 },
                 Genesis {
-                    id: INFERENCE_UNLOAD_MODEL + number,
+                    id: UNLOAD_MODEL_FUNCTION_ID + number,
                     name: "Unload a model",
                     description: "Frees what a version takes in an inference canister.",
                     canister,
@@ -274,7 +276,7 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
                     topic: Topic::ApplicationBusinessLogic,
                 },
                 Genesis {
-                    id: INFERENCE_SETTLE_PAYMENT + number,
+                    id: SETTLE_PAYMENT_FUNCTION_ID + number,
                     name: "Settle a payment",
                     description: "Says what became of a payment that only the ledger's blocks tell.",
                     canister,

@@ -83,6 +83,20 @@ impl Default for DeployPlan {
                 top_up_below_cycles: Nat::from(100 * TRILLION),
                 // 0.05 ICP, which buys 0.2 T cycles.
                 top_up_e8s: 5_000_000,
+                // Until the token has a price anywhere: ten of it for an ICP.
+                token_e8s_per_icp: Some(1_000_000_000),
+                // A tenth of the author's price for the library that brings the callers.
+                treasury_basis_points: 1_000,
+                // Running costs half of the metered price; what is left when that is paid is the DAO's.
+                reserve_basis_points: 7_500,
+                // 0.1 ICP, a thousand ledger fees.
+                payout_e8s_min: 10_000_000,
+                load_e8s_per_chunk: 0,
+                // A query may use 5 billion.
+                preview_instructions_max: 2_000_000_000,
+                free_calls_per_hour: 60,
+                free_instructions_max: 2_000_000_000,
+                model_memory_bytes_max: 2 << 30,
             },
         }
     }

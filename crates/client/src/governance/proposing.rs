@@ -8,8 +8,7 @@ use stoa_governance_api::code::TransferFrom;
 use stoa_governance_api::{
     Action, ChunkedCanisterWasm, ExecuteGenericNervousSystemFunction, FunctionType,
     ListNervousSystemFunctionsResponse, Motion, NervousSystemFunction, NervousSystemParameters,
-    Proposal, Subaccount,
-    TransferSnsTreasuryFunds, UpgradeSnsControlledCanister,
+    Proposal, Subaccount, TransferSnsTreasuryFunds, UpgradeSnsControlledCanister,
 };
 
 use super::Governance;
@@ -185,8 +184,7 @@ impl Governance {
                 "function {function_id} is one of governance's own: it has a command of its own in `stoa propose`"
             )));
         };
-        let (Some(target), Some(method)) =
-            (generic.target_canister_id, generic.target_method_name)
+        let (Some(target), Some(method)) = (generic.target_canister_id, generic.target_method_name)
         else {
             return Err(ClientError::Failed(format!(
                 "function {function_id} names no target"
@@ -320,7 +318,7 @@ mod tests {
         let parameters = parameter_changes(&changes).unwrap();
         assert_eq!(parameters.reject_cost_e8s, Some(5));
         assert_eq!(parameters.max_proposals_to_keep_per_action, Some(7));
-        let granted = parameters.neuron_grantable_permissions.unwrap();
+        let granted = parameters.neuron_grantable_permissions.clone().unwrap();
         assert_eq!(granted.permissions, [3, 4]);
         assert_eq!(parameters.max_number_of_neurons, None);
         let again: Vec<String> = parameter_texts(&parameters)
@@ -347,7 +345,9 @@ mod tests {
             ("set", "(record {", "is not Candid"),
             ("set", "(\"five\")", "do not fit"),
         ] {
-            let error = encode(INTERFACE, method, arguments).unwrap_err().to_string();
+            let error = encode(INTERFACE, method, arguments)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(part), "{error}");
         }
     }

@@ -19,7 +19,7 @@ use crate::execution::{CanisterMemory, Entry, Execution, StableImage};
 use crate::fees;
 use crate::limits::INSTALL_INSTRUCTIONS_MAX;
 use crate::memory::StableMemory;
-use crate::network::Limits;
+use crate::network::{Limits, Network};
 use crate::record::{Cost, kind};
 use crate::scheduler::Executor;
 use crate::system_api::{EntryPoint, Message, MessageContext};
@@ -38,6 +38,43 @@ struct InstallCode {
     wasm_module: Vec<u8>,
     #[serde(with = "serde_bytes")]
     arg: Vec<u8>,
+}
+
+/// The target and the module of a call that installs one.
+pub fn module(
+    network: &Network,
+    caller: &ManagementCaller,
+    method: &str,
+    argument: &[u8],
+) -> Result<(Principal, Vec<u8>), Failure> {
+    if method == "install_code" {
+        let given: InstallCode = decode_one(argument)?;
+        return Ok((given.canister_id, given.wasm_module));
+    }
+    let given: InstallChunkedCodeArgs = decode_one(argument)?;
+    let module = assembled(network, caller, &given)?;
+    Ok((given.target_canister, module))
+}
+
+/// A module from the chunks of a store, which the caller must control.
+fn assembled(
+    network: &Network,
+    caller: &ManagementCaller,
+    given: &InstallChunkedCodeArgs,
+) -> Result<Vec<u8>, Failure> {
+    let store = given.store_canister.unwrap_or(given.target_canister);
+    let state = network.read();
+    let known = state
+        .canisters
+        .get(&store)
+        .ok_or_else(|| Failure::canister_not_found(store))?;
+    let sender = caller.sender();
+    if sender != store && !known.is_controller(&sender) {
+        return Err(chunks::store_error(format!(
+            "Caller {sender} is not a controller of the store canister {store}"
+        )));
+    }
+    chunks::assemble(known, &given.chunk_hashes_list, &given.wasm_module_hash)
 }
 
 struct Installation {
@@ -71,21 +108,7 @@ impl Executor {
         argument: &[u8],
     ) -> ManagementResult {
         let given: InstallChunkedCodeArgs = decode_one(argument)?;
-        let store = given.store_canister.unwrap_or(given.target_canister);
-        let module = {
-            let state = self.network().read();
-            let known = state
-                .canisters
-                .get(&store)
-                .ok_or_else(|| Failure::canister_not_found(store))?;
-            let sender = caller.sender();
-            if sender != store && !known.is_controller(&sender) {
-                return Err(chunks::store_error(format!(
-                    "Caller {sender} is not a controller of the store canister {store}"
-                )));
-            }
-            chunks::assemble(known, &given.chunk_hashes_list, &given.wasm_module_hash)?
-        };
+        let module = assembled(self.network(), caller, &given)?;
         self.install(
             caller,
             Installation {

@@ -36,6 +36,7 @@ pub enum Method {
     UploadSnapshotMetadata,
     UploadSnapshotData,
     FetchCanisterLogs,
+    HttpRequest,
     /// Known to the interface specification and left out here.
     Absent,
 }
@@ -70,7 +71,7 @@ const NAMES: &[(&str, Method)] = &[
     ("read_canister_snapshot_data", ReadSnapshotData),
     ("upload_canister_snapshot_metadata", UploadSnapshotMetadata),
     ("upload_canister_snapshot_data", UploadSnapshotData),
-    ("http_request", Absent),
+    ("http_request", HttpRequest),
     ("flexible_http_request", Absent),
     ("ecdsa_public_key", Absent),
     ("sign_with_ecdsa", Absent),
@@ -123,6 +124,7 @@ impl Method {
                 | DepositCycles
                 | RawRand
                 | FetchCanisterLogs
+                | HttpRequest
                 | Absent
         )
     }
@@ -146,6 +148,7 @@ impl Method {
                 | DepositCycles
                 | RawRand
                 | FetchCanisterLogs
+                | HttpRequest
                 | Absent
         )
     }

@@ -133,6 +133,17 @@ impl HeapWrites {
             .sum()
     }
 
+    /// The bytes that were written, and where.
+    pub fn content(&self, content: &[u8]) -> Vec<(usize, Vec<u8>)> {
+        self.ranges
+            .iter()
+            .map(|range| {
+                let end = range.end.min(content.len());
+                (range.start, content[range.start..end].to_vec())
+            })
+            .collect()
+    }
+
     pub fn write_to(&self, content: &[u8], file: &PagedFile) -> io::Result<()> {
         file.reserve(content.len() as u64)?;
         for range in &self.ranges {

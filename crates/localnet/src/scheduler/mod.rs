@@ -6,6 +6,7 @@
 
 mod calls;
 mod commits;
+mod compiling;
 mod responses;
 mod steps;
 mod system_tasks;
@@ -37,6 +38,7 @@ const IDLE_NANOS: u64 = 500_000_000;
 const ANSWER_KEPT_NANOS: u64 = 300_000_000_000;
 
 use self::commits::Uncommitted;
+use self::compiling::Compiling;
 
 /// A message that waits for its turn.
 pub enum Task {
@@ -88,6 +90,9 @@ pub struct Executor {
     /// What the next commit says of messages and requests.
     uncommitted: Uncommitted,
     next_canister_written: u64,
+    compiling: Compiling,
+    /// The place of the message that is being executed, until it says that it stays open.
+    current: Option<u64>,
 }
 
 impl Executor {
@@ -111,11 +116,23 @@ impl Executor {
             expiries: restored.forget_at.into_iter().collect(),
             uncommitted: Uncommitted::default(),
             next_canister_written: 0,
+            compiling: Compiling::default(),
+            current: None,
         }
     }
 
     pub(crate) fn network(&self) -> &Network {
         &self.network
+    }
+
+    pub(crate) fn network_handle(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    /// The message being executed is not done with when this execution ends:
+    /// an `Event::Done` with this place says when it is.
+    pub(crate) fn keep_open(&mut self) -> u64 {
+        self.current.take().unwrap_or(0)
     }
 
     pub(crate) fn enqueue(&mut self, task: Task) {
@@ -135,9 +152,14 @@ impl Executor {
                 }
             }
             let due = self.enqueue_what_is_due();
-            if let Some((sequence, task)) = self.queue.pop_front() {
+            if let Some((sequence, task)) = self.queue.pop_front()
+                && let Some(task) = self.wait_for_compiler(sequence, task)
+            {
+                self.current = Some(sequence);
                 self.execute_guarded(task);
-                self.uncommitted.task_done(sequence);
+                if self.current.take().is_some() {
+                    self.uncommitted.task_done(sequence);
+                }
             }
             if !self.commit() {
                 return;
@@ -164,6 +186,15 @@ impl Executor {
                 self.expiries
                     .insert((forget_at(&ingress), ingress.request_id));
                 self.queue.push_back((sequence, Task::Ingress(ingress)));
+                true
+            }
+            Event::Compiled(sequence) => {
+                self.compiled(sequence);
+                true
+            }
+            Event::Done(sequence, answer) => {
+                self.enqueue(*answer);
+                self.uncommitted.task_done(sequence);
                 true
             }
             Event::Stop => false,

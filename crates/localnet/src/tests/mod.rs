@@ -1,11 +1,15 @@
 //! Tests of the whole machine, without HTTP: modules in WAT, calls, answers.
 
+mod availability;
 mod calls;
+mod compiling;
+mod fuzz;
 mod installing;
 mod lifecycle;
 mod limits;
 mod metering;
 mod modules;
+mod outcalls;
 mod queries;
 mod record;
 mod rollback;

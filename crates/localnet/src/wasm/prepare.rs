@@ -148,6 +148,18 @@ impl ModuleStore {
         Ok(prepared)
     }
 
+    /// Whether preparing the module takes no compiler.
+    pub fn is_at_hand(&self, sent: &[u8]) -> bool {
+        let hash: [u8; 32] = Sha256::digest(sent).into();
+        if self.recent(&hash).is_some() {
+            return true;
+        }
+        let Some(folder) = &self.folder else {
+            return false;
+        };
+        decode::decode(sent).is_ok_and(|plain| folder.join(cache_key(&plain)).exists())
+    }
+
     fn recent(&self, hash: &[u8; 32]) -> Option<Arc<PreparedModule>> {
         let recent = self
             .recent

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use candid_parser::utils::CandidSource;
+use stoa_client::deploy::DeployPlan;
 use stoa_governance_api::{
     CommandResponse, GetProposalResponse, GetProposalResult, ListNeuronsResponse,
     ListProposalsResponse, ManageNeuronResponse,
@@ -85,10 +86,9 @@ async fn send(user: &Actor, line: &Line) -> Vec<u8> {
         .get_method(&service.expect("a service"), &line.method)
         .unwrap_or_else(|error| panic!("{}: {error}", line.method))
         .clone();
-    let types: Vec<_> = method.args.iter().map(|argument| argument.typ.clone()).collect();
     let bytes = candid_parser::parse_idl_args(&line.arguments)
         .unwrap_or_else(|error| panic!("{}: {error}", line.arguments))
-        .to_bytes_with_types(&env, &types)
+        .to_bytes_with_types(&env, &method.args)
         .unwrap_or_else(|error| panic!("{}: {error}", line.arguments));
     if method.is_query() {
         agent
@@ -119,10 +119,19 @@ fn blob(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
 
+/// Governance without a fleet.
+async fn world() -> World {
+    World::new(DeployPlan {
+        inference: 0,
+        ..DeployPlan::default()
+    })
+    .await
+}
+
 #[test]
 fn should_stake_propose_vote_and_list_by_the_documented_lines() {
     run(async {
-        let (world, _) = World::shared().await;
+        let world = world().await;
         let user = world.actor().await;
         let neuron = blob(&user.governance().neuron_id(0));
         let (governance, ledger) = (
@@ -172,15 +181,15 @@ fn should_stake_propose_vote_and_list_by_the_documented_lines() {
         let voter = blob(&voter);
         let mut of_voter = variables.clone();
         of_voter.push(("NEURON", &voter));
-        let of_voter: Vec<_> = of_voter
-            .into_iter()
-            .rev()
-            .fold(Vec::new(), |mut kept: Vec<(&str, &str)>, (name, value)| {
+        let of_voter: Vec<_> = of_voter.into_iter().rev().fold(
+            Vec::new(),
+            |mut kept: Vec<(&str, &str)>, (name, value)| {
                 if kept.iter().all(|(other, _)| *other != name) {
                     kept.push((name, value));
                 }
                 kept
-            });
+            },
+        );
         let [line] = &calls(vote, &of_voter)[..] else {
             panic!("one line votes");
         };
@@ -206,7 +215,10 @@ fn should_stake_propose_vote_and_list_by_the_documented_lines() {
         let Some(GetProposalResult::Proposal(data)) = answer.result else {
             panic!("{answer:?}");
         };
-        assert_eq!(data.proposal.expect("its content").title, "More small models");
+        assert_eq!(
+            data.proposal.expect("its content").title,
+            "More small models"
+        );
         let answer: ListNeuronsResponse =
             candid::decode_one(&send(&user, neurons).await).expect("an answer");
         let [mine] = &answer.neurons[..] else {

@@ -7,6 +7,7 @@ use candid::Principal;
 use candid::utils::{ArgumentDecoder, ArgumentEncoder};
 use icrc1_test_env::LedgerEnv;
 use stoa_client::Connection;
+use stoa_client::deploy::DeployPlan;
 use stoa_scenarios::{World, fresh_identity, run};
 
 /// Somebody at a ledger.
@@ -73,10 +74,19 @@ async fn passes(at: AtLedger) {
     );
 }
 
+/// Governance without a fleet.
+async fn world() -> World {
+    World::new(DeployPlan {
+        inference: 0,
+        ..DeployPlan::default()
+    })
+    .await
+}
+
 #[test]
 fn should_pass_the_published_suite_as_the_governance_token() {
     run(async {
-        let (world, _) = World::shared().await;
+        let world = world().await;
         passes(AtLedger {
             connection: world.deployer.connection.clone(),
             ledger: world.deployment.token_ledger,
@@ -88,7 +98,7 @@ fn should_pass_the_published_suite_as_the_governance_token() {
 #[test]
 fn should_pass_the_published_suite_as_icp() {
     run(async {
-        let (world, _) = World::shared().await;
+        let world = world().await;
         passes(AtLedger {
             connection: world.deployer.connection.clone(),
             ledger: world.deployment.icp_ledger,

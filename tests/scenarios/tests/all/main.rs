@@ -12,6 +12,7 @@ mod icrc_suite;
 mod neurons;
 mod payment;
 mod pushes;
+mod registry;
 mod reproducible;
 mod serving;
 mod top_up;

@@ -101,7 +101,10 @@ fn should_pay_from_both_treasuries_to_the_last_unit() {
             world.treasury_icp().await,
             icp_before - Nat::from(3 * ONE_TOKEN) - fee.clone()
         );
-        assert_eq!(tokens.balance(other).await.unwrap(), Nat::from(4 * ONE_TOKEN));
+        assert_eq!(
+            tokens.balance(other).await.unwrap(),
+            Nat::from(4 * ONE_TOKEN)
+        );
         assert_eq!(
             tokens.balance(token_treasury).await.unwrap(),
             tokens_before - Nat::from(4 * ONE_TOKEN) - fee
@@ -143,10 +146,7 @@ fn should_not_take_two_equal_payments_for_one() {
         for proposal in [first, second] {
             world.outcome(proposal).await.unwrap();
         }
-        assert_eq!(
-            world.deployer.icp_of(to).await,
-            Nat::from(2 * ONE_TOKEN)
-        );
+        assert_eq!(world.deployer.icp_of(to).await, Nat::from(2 * ONE_TOKEN));
     });
 }
 
@@ -247,7 +247,10 @@ async fn canister_of_the_dao(world: &World) -> Proxy {
         .await
         .unwrap();
     world
-        .adopt(execute(ADD_DAO_CANISTER, encode_one(proxy.canister).unwrap()))
+        .adopt(execute(
+            ADD_DAO_CANISTER,
+            encode_one(proxy.canister).unwrap(),
+        ))
         .await;
     proxy
 }

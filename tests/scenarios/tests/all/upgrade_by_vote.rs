@@ -38,12 +38,7 @@ async fn handed_over() -> (World, Management) {
     (world, management)
 }
 
-async fn propose(
-    world: &World,
-    canister: Principal,
-    wasm: &Wasm,
-    store: Option<Principal>,
-) -> u64 {
+async fn propose(world: &World, canister: Principal, wasm: &Wasm, store: Option<Principal>) -> u64 {
     let governance = world.deployer.governance();
     governance
         .propose_upgrade(
