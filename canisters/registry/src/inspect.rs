@@ -25,17 +25,11 @@ pub fn is_acceptable(
         }
         // A chunk of 1 MiB and the Candid around it.
         "put_shard_module_chunk" => argument_bytes <= (1 << 20) + 1024,
-<<<<<<< HEAD
         "add_inference" | "assign_model" | "remove_inference" | "add_shard" | "grow_fleet"
         | "retire_shard" | "scrub_shards" | "set_fleet_policy" | "set_shard_module"
         | "admit_version" | "deprecate_version" | "revoke_version" | "set_parameters" => {
             caller == governance && argument_bytes <= SMALL_BYTES_MAX
         }
-=======
-        "add_shard" | "grow_fleet" | "retire_shard" | "scrub_shards" | "set_fleet_policy"
-        | "set_shard_module" | "admit_version" | "deprecate_version" | "revoke_version"
-        | "set_parameters" => caller == governance && argument_bytes <= SMALL_BYTES_MAX,
->>>>>>> engine
         // Queries, by somebody who wants the answer from consensus. Those with a certificate only make sense as queries.
         "audit_log"
         | "describe_version"

@@ -281,14 +281,6 @@ fn encode(interface: &str, method: &str, arguments: &str) -> Result<Vec<u8>> {
             "\"{arguments}\" is not Candid: {error}; write for example '(record {{ name = \"x\" }})'"
         ))
     })?;
-<<<<<<< HEAD
-=======
-    let types: Vec<_> = function
-        .args
-        .iter()
-        .map(|argument| argument.typ.clone())
-        .collect();
->>>>>>> engine
     arguments
         .to_bytes_with_types(&env, &function.args)
         .map_err(|error| invalid(format!("the arguments do not fit {method}: {error}")))

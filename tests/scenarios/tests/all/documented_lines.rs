@@ -86,14 +86,6 @@ async fn send(user: &Actor, line: &Line) -> Vec<u8> {
         .get_method(&service.expect("a service"), &line.method)
         .unwrap_or_else(|error| panic!("{}: {error}", line.method))
         .clone();
-<<<<<<< HEAD
-=======
-    let types: Vec<_> = method
-        .args
-        .iter()
-        .map(|argument| argument.typ.clone())
-        .collect();
->>>>>>> engine
     let bytes = candid_parser::parse_idl_args(&line.arguments)
         .unwrap_or_else(|error| panic!("{}: {error}", line.arguments))
         .to_bytes_with_types(&env, &method.args)
