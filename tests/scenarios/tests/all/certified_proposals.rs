@@ -5,9 +5,7 @@ use stoa_client::certified::CertifiedTree;
 use stoa_client::deploy::{DeployPlan, candid_nothing};
 use stoa_client::management::Management;
 use stoa_governance_api::code::Vote;
-use stoa_governance_api::{
-    CertifiedProposal, GetProposal, GetProposalCertifiedResult, ProposalId,
-};
+use stoa_governance_api::{CertifiedProposal, GetProposal, GetProposalCertifiedResult, ProposalId};
 use stoa_scenarios::{World, connect, fresh_identity, run, wasm_folder};
 
 async fn certified(connection: &Connection, world: &World, id: u64) -> CertifiedProposal {

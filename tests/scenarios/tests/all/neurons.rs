@@ -114,17 +114,17 @@ fn should_split_and_disburse_to_the_last_unit() {
         let child = owner.governance().neuron_id(1);
         let stake = |seen: Option<Neuron>| seen.unwrap().cached_neuron_stake_e8s;
         assert_eq!(stake(neuron(&owner, parent).await), 6 * ONE_TOKEN);
-        assert_eq!(
-            stake(neuron(&owner, child).await),
-            4 * ONE_TOKEN - FEE_E8S
-        );
+        assert_eq!(stake(neuron(&owner, child).await), 4 * ONE_TOKEN - FEE_E8S);
         for id in [parent, child] {
             let response = command(&owner, id, disburse_all()).await;
             assert!(
                 matches!(response, CommandResponse::Disburse(_)),
                 "{response:?}"
             );
-            assert!(neuron(&owner, id).await.is_none(), "an empty neuron is gone");
+            assert!(
+                neuron(&owner, id).await.is_none(),
+                "an empty neuron is gone"
+            );
         }
         // The stake's transfer, the split and two disbursements.
         assert_eq!(tokens_of(&owner).await, before - Nat::from(4 * FEE_E8S));
@@ -157,7 +157,11 @@ fn should_pay_once_when_governance_is_upgraded_in_the_middle_of_a_disburse() {
             let mut left = 150;
             while tokens_of(&owner).await != expected {
                 left -= 1;
-                assert!(left > 0, "not paid: {} of {expected}", tokens_of(&owner).await);
+                assert!(
+                    left > 0,
+                    "not paid: {} of {expected}",
+                    tokens_of(&owner).await
+                );
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             while neuron(&owner, id).await.is_some() {
@@ -208,11 +212,7 @@ fn should_vote_after_whom_a_neuron_follows() {
             .propose_motion(proposer.neuron_id(1), "A motion", "Text.")
             .await
             .unwrap();
-        leader
-            .governance()
-            .vote(led, id, Vote::No)
-            .await
-            .unwrap();
+        leader.governance().vote(led, id, Vote::No).await.unwrap();
         // It votes in a message of its own, soon.
         for _ in 0..100 {
             let seen = follower.governance().proposal(id).await.unwrap();
