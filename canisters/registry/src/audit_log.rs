@@ -81,6 +81,10 @@ fn action(action: Action) -> AuditAction {
         Action::SetParameters { parameters } => AuditAction::SetParameters {
             parameters: parameters.into(),
         },
+        Action::AddedShard { shard } => AuditAction::AddedShard { shard },
+        Action::RetiredShard { shard } => AuditAction::RetiredShard { shard },
+        Action::SetFleetPolicy => AuditAction::SetFleetPolicy,
+        Action::SetShardModule { module } => AuditAction::SetShardModule { module },
         Action::Migrated {
             from_layout,
             to_layout,

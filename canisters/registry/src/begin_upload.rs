@@ -15,9 +15,10 @@ use stoa_types::{Problem, Sha256, ValidManifest};
 
 use crate::budget;
 use crate::deposits::{self, Charge};
+use crate::fleet::{self, rooms};
 use crate::guard::VersionGuard;
 use crate::limits::{COPIES, VERSIONS_MAX, VERSIONS_PER_MODEL_MAX};
-use crate::placement::{self, ShardRoom};
+use crate::placement;
 use crate::runtime::{CallFailed, Runtime};
 use crate::shards::{Confirmation, ShardTrouble, Targets};
 use crate::state::State;
@@ -243,25 +244,6 @@ async fn learn_capacities(runtime: &impl Runtime) -> Result<(), BeginUploadError
     }
 }
 
-fn rooms(state: &State) -> Vec<ShardRoom> {
-    let room = |number: u16, capacity_bytes: u64, assigned_bytes: u64| ShardRoom {
-        number,
-        free_bytes: capacity_bytes.saturating_sub(assigned_bytes),
-    };
-    state
-        .shards
-        .iter()
-        .filter_map(|entry| {
-            let shard = entry.value();
-            Some(room(
-                *entry.key(),
-                shard.capacity_bytes?,
-                shard.assigned_bytes,
-            ))
-        })
-        .collect()
-}
-
 fn create_draft(
     state: &mut State,
     runtime: &impl Runtime,
@@ -277,6 +259,7 @@ fn create_draft(
         .map(|chunk| (chunk.hash, holders_of(state, &chunk.hash)))
         .collect();
     let plan = placement::place(valid.manifest(), &rooms(state), &holders).map_err(|no_room| {
+        fleet::grow(state, runtime);
         BeginUploadError::NoRoom {
             needed_bytes: no_room.needed_bytes,
         }

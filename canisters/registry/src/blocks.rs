@@ -44,7 +44,7 @@ fn block(record: &AuditRecord, parent: Option<[u8; 32]>) -> Value {
     map(block)
 }
 
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 15] = [
     "stoa_installed",
     "stoa_claimed_publisher",
     "stoa_changed_status",
@@ -56,6 +56,10 @@ const TYPES: [&str; 11] = [
     "stoa_set_alias",
     "stoa_set_parameters",
     "stoa_migrated",
+    "stoa_added_shard",
+    "stoa_retired_shard",
+    "stoa_set_fleet_policy",
+    "stoa_set_shard_module",
 ];
 
 fn transaction(action: &Action) -> (&'static str, Fields) {
@@ -136,6 +140,10 @@ fn transaction(action: &Action) -> (&'static str, Fields) {
             (TYPES[8], fields)
         }
         Action::SetParameters { parameters } => (TYPES[9], parameter_fields(parameters)),
+        Action::AddedShard { shard } => (TYPES[11], vec![("shard", principal(shard))]),
+        Action::RetiredShard { shard } => (TYPES[12], vec![("shard", principal(shard))]),
+        Action::SetFleetPolicy => (TYPES[13], vec![]),
+        Action::SetShardModule { module } => (TYPES[14], vec![("module", digest(module))]),
         Action::Migrated {
             from_layout,
             to_layout,

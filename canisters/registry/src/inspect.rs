@@ -23,12 +23,17 @@ pub fn is_acceptable(
         | "set_alias" | "set_co_publishers" | "set_price" | "submit" | "withdraw" => {
             argument_bytes <= SMALL_BYTES_MAX
         }
-        "admit_version" | "deprecate_version" | "revoke_version" | "set_parameters" => {
+        // A chunk of 1 MiB and the Candid around it.
+        "put_shard_module_chunk" => argument_bytes <= (1 << 20) + 1024,
+        "add_inference" | "assign_model" | "remove_inference" | "add_shard" | "grow_fleet"
+        | "retire_shard" | "scrub_shards" | "set_fleet_policy" | "set_shard_module"
+        | "admit_version" | "deprecate_version" | "revoke_version" | "set_parameters" => {
             caller == governance && argument_bytes <= SMALL_BYTES_MAX
         }
         // Queries, by somebody who wants the answer from consensus. Those with a certificate only make sense as queries.
         "audit_log"
         | "describe_version"
+        | "fleet_status"
         | "get_deposit"
         | "get_model"
         | "get_parameters"
@@ -38,6 +43,8 @@ pub fn is_acceptable(
         | "icrc3_get_blocks"
         | "icrc3_supported_block_types"
         | "list_deposits"
+        | "list_inference"
+        | "list_jobs"
         | "list_lineage"
         | "list_model_versions"
         | "list_open_versions"
@@ -47,12 +54,22 @@ pub fn is_acceptable(
         | "publishers_of"
         | "quote_deposit"
         | "resolve"
+        | "route"
         | "search"
         | "status"
+        | "validate_add_inference"
+        | "validate_add_shard"
         | "validate_admit_version"
+        | "validate_assign_model"
         | "validate_deprecate_version"
+        | "validate_grow_fleet"
+        | "validate_remove_inference"
+        | "validate_retire_shard"
         | "validate_revoke_version"
-        | "validate_set_parameters" => argument_bytes <= SMALL_BYTES_MAX,
+        | "validate_scrub_shards"
+        | "validate_set_fleet_policy"
+        | "validate_set_parameters"
+        | "validate_set_shard_module" => argument_bytes <= SMALL_BYTES_MAX,
         _ => false,
     }
 }

@@ -16,10 +16,13 @@ mod claim_publisher;
 mod cycles;
 mod deposits;
 mod details;
+mod fleet;
 mod get_version;
 mod get_version_certified;
 mod guard;
 mod hand_over_publisher;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod image;
 mod inspect;
 mod ledger;
 mod lifecycle;
@@ -112,6 +115,56 @@ async fn begin_upload(manifest: Manifest) -> BeginUploadResult {
 #[candid_method(update)]
 async fn seal(version: Sha256) -> SealResult {
     seal::seal(&Ic, caller(), version).await
+}
+
+#[query]
+fn list_inference() -> Vec<Principal> {
+    state::with(route::inference_canisters)
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn route(version: Sha256) -> Vec<Principal> {
+    state::with(|state| route::route(state, version))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_add_inference(canister: Principal) -> ValidationResult {
+    state::with(|state| route::validate_add_inference(state, canister))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn add_inference(canister: Principal) {
+    let added = state::with_mut(|state| route::add_inference(state, &Ic, caller(), canister));
+    added.unwrap_or_else(|reason| runtime::trap(&reason));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_remove_inference(canister: Principal) -> ValidationResult {
+    state::with(|state| route::validate_remove_inference(state, canister))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn remove_inference(canister: Principal) {
+    let removed = state::with_mut(|state| route::remove_inference(state, caller(), canister));
+    removed.unwrap_or_else(|reason| runtime::trap(&reason));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_assign_model(args: AssignModelArgs) -> ValidationResult {
+    state::with(|state| route::validate_assign_model(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn assign_model(args: AssignModelArgs) {
+    let assigned = state::with_mut(|state| route::assign_model(state, &Ic, caller(), &args));
+    assigned.unwrap_or_else(|reason| runtime::trap(&reason));
 }
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
@@ -374,6 +427,113 @@ fn icrc3_get_tip_certificate() -> Option<ICRC3DataCertificate> {
 #[query]
 fn icrc3_supported_block_types() -> Vec<SupportedBlockType> {
     blocks::icrc3_supported_block_types()
+}
+
+// The fleet. Targets of generic functions trap where they refuse, as governance understands it.
+
+#[query(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn fleet_status() -> FleetStatus {
+    state::with(fleet::status::fleet_status)
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_jobs(args: ListJobsArgs) -> Vec<FleetJob> {
+    state::with(|state| fleet::status::list_jobs(state, &args))
+}
+
+// A chunk of 1 MiB costs one a byte.
+#[update(decode_with = "decode_one::<2_200_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn put_shard_module_chunk(bytes: serde_bytes::ByteBuf) -> PutModuleChunkResult {
+    state::with_mut(|state| fleet::module::put_chunk(state, caller(), bytes.into_vec()))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_add_shard(args: ShardArgs) -> ValidationResult {
+    state::with(|state| fleet::functions::validate_add_shard(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn add_shard(args: ShardArgs) {
+    trap_on_refusal(fleet::functions::add_shard(&Ic, caller(), args).await);
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_retire_shard(args: ShardArgs) -> ValidationResult {
+    state::with(|state| fleet::functions::validate_retire_shard(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn retire_shard(args: ShardArgs) {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::retire_shard(state, &Ic, caller(), &args)
+    }));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_set_fleet_policy(policy: FleetPolicy) -> ValidationResult {
+    state::with(|state| fleet::functions::validate_set_fleet_policy(state, &policy))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_fleet_policy(policy: FleetPolicy) {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::set_fleet_policy(state, &Ic, caller(), &policy)
+    }));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_set_shard_module(module: ShardModule) -> ValidationResult {
+    fleet::functions::validate_set_shard_module(&module)
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_shard_module(module: ShardModule) {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::set_shard_module(state, &Ic, caller(), &module)
+    }));
+}
+
+#[query(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_scrub_shards() -> ValidationResult {
+    state::with(fleet::functions::validate_scrub_shards)
+}
+
+#[update(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn scrub_shards() {
+    trap_on_refusal(fleet::functions::scrub_shards(&Ic, caller()).await);
+}
+
+#[query(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_grow_fleet() -> ValidationResult {
+    state::with(fleet::functions::validate_grow_fleet)
+}
+
+#[update(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn grow_fleet() {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::grow_fleet(state, &Ic, caller())
+    }));
+}
+
+fn trap_on_refusal(outcome: Result<(), String>) {
+    if let Err(refusal) = outcome {
+        runtime::trap(&refusal);
+    }
 }
 
 #[cfg(test)]

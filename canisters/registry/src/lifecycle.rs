@@ -22,6 +22,7 @@ pub fn init(args: &InitArgs, installer: Principal) {
         governance: args.governance,
         icp_ledger: args.icp_ledger,
         shards: &args.shards,
+        inference: args.inference.as_deref().unwrap_or_default(),
         parameters,
     };
     state::set(State::create(

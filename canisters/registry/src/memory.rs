@@ -30,8 +30,16 @@
 //!  26 RELEASES      set: shard number · digest that it may let go of
 //!  27 WATCHED       map: digest of a proposed version -> proposal that somebody noted
 //!  28-39            the registry's, not used yet
-//!  40-59            the fleet's (shards, placement, repair)
-//!  60-69            the routes' (inference canisters)
+//!  40 FLEET_SETTINGS cell: the fleet's policy, the module of new shards
+//!  41 FLEET_MEMBERS map: shard number -> role, what it last said
+//!  42 FLEET_JOBS    map: id -> job
+//!  43 FLEET_QUEUE   set: time · id, of jobs that have not ended
+//!  44 FLEET_MODULE  map: hash -> chunk of the module of new shards
+//!  45-59            the fleet's, not used yet
+//!  60 INFERENCE     map: inference canister -> when it was added
+//!  61 ROUTES        set: digest · inference canister that it is assigned to
+//!  62 ROUTE_LOADS   set: inference canister · digest that it has to be told to load
+//!  63-69            the routes', not used yet
 //! ```
 
 use ic_stable_structures::DefaultMemoryImpl;
@@ -48,6 +56,11 @@ pub const VERSIONS: MemoryId = MemoryId::new(7);
 pub const MANIFESTS: MemoryId = MemoryId::new(8);
 pub const PLACEMENTS: MemoryId = MemoryId::new(9);
 pub const CHUNK_PLACES: MemoryId = MemoryId::new(10);
+pub const FLEET_SETTINGS: MemoryId = MemoryId::new(40);
+pub const FLEET_MEMBERS: MemoryId = MemoryId::new(41);
+pub const FLEET_JOBS: MemoryId = MemoryId::new(42);
+pub const FLEET_QUEUE: MemoryId = MemoryId::new(43);
+pub const FLEET_MODULE: MemoryId = MemoryId::new(44);
 pub const AUDIT_INDEX: MemoryId = MemoryId::new(11);
 pub const AUDIT_DATA: MemoryId = MemoryId::new(12);
 pub const AUDIT_HASHES: MemoryId = MemoryId::new(13);
@@ -65,6 +78,10 @@ pub const CHILDREN: MemoryId = MemoryId::new(24);
 pub const NOTICES: MemoryId = MemoryId::new(25);
 pub const RELEASES: MemoryId = MemoryId::new(26);
 pub const WATCHED: MemoryId = MemoryId::new(27);
+
+pub const INFERENCE: MemoryId = MemoryId::new(60);
+pub const ROUTES: MemoryId = MemoryId::new(61);
+pub const ROUTE_LOADS: MemoryId = MemoryId::new(62);
 
 pub type RawMemory = DefaultMemoryImpl;
 pub type Stable = VirtualMemory<RawMemory>;

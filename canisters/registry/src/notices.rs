@@ -22,20 +22,28 @@ struct VersionStatusNotice {
     status: String,
 }
 
-/// Writes down that every inference canister has to hear of this. A later status takes the place of an earlier one.
+/// Writes down that every inference canister has to hear of this.
 pub fn announce(state: &mut State, runtime: &impl Runtime, version: Sha256, status: Status) {
-    for canister in receivers(state) {
+    let receivers = crate::route::inference_canisters(state);
+    announce_to(state, runtime, &receivers, version, status);
+}
+
+/// A later status takes the place of an earlier one.
+pub fn announce_to(
+    state: &mut State,
+    runtime: &impl Runtime,
+    receivers: &[Principal],
+    version: Sha256,
+    status: Status,
+) {
+    for canister in receivers {
         let record = NoticeRecord {
             status,
             attempts: 0,
         };
-        state.notices.insert((canister, version.0), record);
+        state.notices.insert((*canister, version.0), record);
     }
     runtime.schedule(Duration::ZERO, Task::Notices);
-}
-
-fn receivers(state: &State) -> Vec<Principal> {
-    crate::route::inference_canisters(state)
 }
 
 thread_local! {

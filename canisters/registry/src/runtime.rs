@@ -33,10 +33,16 @@ pub enum Task {
     Index,
     /// The canister's own cycles.
     Cycles,
+    /// What the fleet has to do.
+    Fleet,
+    /// How the shards are.
+    FleetWatch,
+    /// Inference canisters that have to load what was assigned to them.
+    Routes,
 }
 
 impl Task {
-    pub const ALL: [Task; 7] = [
+    pub const ALL: [Task; 10] = [
         Task::Deposits,
         Task::Sweep,
         Task::Proposals,
@@ -44,6 +50,9 @@ impl Task {
         Task::Releases,
         Task::Index,
         Task::Cycles,
+        Task::Fleet,
+        Task::FleetWatch,
+        Task::Routes,
     ];
 }
 
@@ -69,6 +78,13 @@ pub trait Runtime {
         callee: Principal,
         method: &'static str,
         argument: Vec<u8>,
+    ) -> Result<Vec<u8>, CallFailure>;
+    /// A call of the management canister, which always answers: without a bound, so that the outcome is known.
+    async fn manage(
+        &self,
+        method: &'static str,
+        argument: Vec<u8>,
+        cycles: u128,
     ) -> Result<Vec<u8>, CallFailure>;
     fn set_certified_data(&self, root_hash: &[u8; 32]);
     /// Only within a query.
@@ -135,7 +151,7 @@ impl Runtime for Ic {
 
     fn schedule(&self, delay: Duration, task: Task) {
         if crate::tasks::note_due(self.now_nanos(), delay, task) {
-            ic_cdk_timers::set_timer(delay, crate::tasks::run(*self, task));
+            ic_cdk_timers::set_timer(delay, crate::tasks::run(&Ic, task));
         }
     }
 
@@ -162,6 +178,24 @@ impl Runtime for Ic {
                             | RejectCode::DestinationInvalid)
                     ),
                 },
+                message: failed.to_string(),
+            })
+    }
+
+    async fn manage(
+        &self,
+        method: &'static str,
+        argument: Vec<u8>,
+        cycles: u128,
+    ) -> Result<Vec<u8>, CallFailure> {
+        let answer = ic_cdk::call::Call::unbounded_wait(Principal::management_canister(), method)
+            .take_raw_args(argument)
+            .with_cycles(cycles)
+            .await;
+        answer
+            .map(|response| response.into_bytes())
+            .map_err(|failed| CallFailure {
+                is_unknown: false,
                 message: failed.to_string(),
             })
     }

@@ -5,6 +5,7 @@ use candid::Principal;
 use stoa_registry_api::{SealError, SealResult};
 use stoa_types::Sha256;
 
+use crate::fleet;
 use crate::guard::VersionGuard;
 use crate::placement;
 use crate::runtime::Runtime;
@@ -36,6 +37,7 @@ pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) ->
         let record = check(state, caller, &version)?;
         let decision = Decision::default();
         state.set_status(runtime, caller, version, record, Status::Sealed, decision);
+        fleet::version_sealed(state, runtime, &version);
         Ok(())
     })?;
     drop(guard);

@@ -21,8 +21,10 @@ use stoa_types::manifest::Manifest;
 
 use crate::blocks;
 use crate::certification;
+use crate::fleet::Fleet;
 use crate::memory::{self, RawMemory, Stable};
 use crate::parameters;
+use crate::route::Routes;
 use crate::runtime::Runtime;
 use records::{
     AccountRecord, Action, AuditRecord, ChunkPlace, DepositRecord, ManifestRecord, ModelRecord,
@@ -95,6 +97,8 @@ pub struct State {
     pub notices: StableBTreeMap<(Principal, Digest), NoticeRecord, Stable>,
     pub releases: StableBTreeSet<(u16, Digest), Stable>,
     pub watched: StableBTreeMap<Digest, u64, Stable>,
+    pub fleet: Fleet,
+    pub routes: Routes,
 }
 
 /// What a new registry starts with.
@@ -103,6 +107,7 @@ pub struct Installation<'a> {
     pub governance: Principal,
     pub icp_ledger: Principal,
     pub shards: &'a [Principal],
+    pub inference: &'a [Principal],
     pub parameters: Parameters,
 }
 
@@ -126,6 +131,7 @@ impl State {
             };
             state.shards.insert(number, record);
         }
+        state.routes.install(installation.inference, now_nanos);
         let action = Action::Installed {
             governance,
             shards: installation.shards.to_vec(),
@@ -194,6 +200,8 @@ impl State {
             notices: StableBTreeMap::init(manager.get(memory::NOTICES)),
             releases: StableBTreeSet::init(manager.get(memory::RELEASES)),
             watched: StableBTreeMap::init(manager.get(memory::WATCHED)),
+            fleet: Fleet::open(&manager),
+            routes: Routes::open(&manager),
         }
     }
 
@@ -205,6 +213,13 @@ impl State {
         let mut settings = self.settings.get().clone();
         change(&mut settings);
         self.settings.set(settings);
+    }
+
+    #[cfg(test)]
+    pub fn change_parameters(&mut self, change: impl FnOnce(&mut Parameters)) {
+        let mut parameters = self.parameters.get().clone();
+        change(&mut parameters);
+        self.parameters.set(parameters);
     }
 
     pub fn version(&self, version: &Sha256) -> Option<VersionRecord> {

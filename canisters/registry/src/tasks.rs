@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::guard::TaskGuard;
 use crate::runtime::{Runtime, Task};
 use crate::state::{self, with_mut};
-use crate::{cycles, deposits, notices, proposals, release, sweep};
+use crate::{cycles, deposits, fleet, notices, proposals, release, route, sweep};
 
 /// A timer may be late where the network is busy.
 const LOST_AFTER_NANOS: u64 = 300 * 1_000_000_000;
@@ -34,20 +34,23 @@ pub fn note_due(now_nanos: u64, delay: Duration, task: Task) -> bool {
     })
 }
 
-pub async fn run<R: Runtime>(runtime: R, task: Task) {
+pub async fn run(runtime: &impl Runtime, task: Task) {
     UNSTABLE_DUE_NANOS.with_borrow_mut(|pending| pending.remove(&task));
     // A run that waits for an answer goes on by itself and looks again.
     let Some(guard) = TaskGuard::lock(task) else {
         return;
     };
     match task {
-        Task::Deposits => deposits::run(&runtime).await,
-        Task::Sweep => sweep::run(&runtime),
-        Task::Proposals => proposals::run(&runtime).await,
-        Task::Notices => notices::run(&runtime).await,
-        Task::Releases => release::run(&runtime).await,
-        Task::Index => with_mut(|state| state::bring_up(state, &runtime)),
-        Task::Cycles => cycles::run(&runtime).await,
+        Task::Deposits => deposits::run(runtime).await,
+        Task::Sweep => sweep::run(runtime),
+        Task::Proposals => proposals::run(runtime).await,
+        Task::Notices => notices::run(runtime).await,
+        Task::Releases => release::run(runtime).await,
+        Task::Index => with_mut(|state| state::bring_up(state, runtime)),
+        Task::Cycles => cycles::run(runtime).await,
+        Task::Fleet => fleet::jobs::run(runtime).await,
+        Task::FleetWatch => fleet::watch::run(runtime).await,
+        Task::Routes => route::run(runtime).await,
     }
     drop(guard);
 }

@@ -41,6 +41,7 @@ pub fn shard(number: u8) -> Principal {
 pub fn install() -> RawMemory {
     let memory = RawMemory::default();
     let installation = Installation {
+        inference: &[],
         installer: principal(0),
         governance: GOVERNANCE,
         icp_ledger: LEDGER,
@@ -60,6 +61,9 @@ pub struct TestShard {
     pub held: BTreeMap<Sha256, u64>,
     pub expected: BTreeMap<Sha256, Principal>,
     pub expect_calls: u64,
+    pub damaged: std::collections::BTreeSet<Sha256>,
+    /// Paths of each version that it serves.
+    pub served: std::collections::BTreeSet<(Sha256, String)>,
     pub capacity_bytes: u64,
     /// Answers nothing, as a stopped canister.
     pub is_down: bool,
@@ -68,6 +72,7 @@ pub struct TestShard {
 pub struct TestRuntime {
     pub shards: RefCell<BTreeMap<Principal, TestShard>>,
     pub services: RefCell<Services>,
+    pub management: RefCell<crate::fleet::testing::TestManagement>,
     pub now_nanos: Cell<u64>,
     pub cycles: Cell<u128>,
     pub scheduled: RefCell<BTreeSet<Task>>,
@@ -86,6 +91,7 @@ impl TestRuntime {
         Self {
             shards: RefCell::new((0..3).map(shard_of).collect()),
             services: RefCell::default(),
+            management: RefCell::default(),
             now_nanos: Cell::new(1_700_000_000_000_000_000),
             cycles: Cell::new(1 << 60),
             scheduled: RefCell::default(),
@@ -161,10 +167,23 @@ impl Runtime for TestRuntime {
         argument: Vec<u8>,
     ) -> Result<Vec<u8>, CallFailure> {
         Suspend(false).await;
+        if let Some(answer) = crate::fleet::testing::call(self, callee, method, &argument) {
+            return answer;
+        }
         let now_nanos = self.now_nanos.get();
         self.services
             .borrow_mut()
             .answer(now_nanos, callee, method, &argument)
+    }
+
+    async fn manage(
+        &self,
+        method: &'static str,
+        argument: Vec<u8>,
+        cycles: u128,
+    ) -> Result<Vec<u8>, CallFailure> {
+        Suspend(false).await;
+        crate::fleet::testing::manage(self, method, &argument, cycles)
     }
 
     fn set_certified_data(&self, root_hash: &[u8; 32]) {

@@ -6,7 +6,8 @@ use icrc_ledger_types::icrc1::transfer::TransferError;
 use icrc_ledger_types::icrc2::approve::ApproveError;
 use stoa_governance_api::GovernanceError;
 use stoa_inference_api::{
-    GetReceiptError, InferError, LoadError, LoadStatusError, QuoteError, TopUpError,
+    GetJobError, GetReceiptError, InferError, LoadError, LoadStatusError, MoneyError, QuoteError,
+    TopUpError,
 };
 use stoa_registry_api::{
     AcceptPublisherError, BeginUploadError, ClaimPublisherError, DepositRefusal, GetVersionError,
@@ -333,6 +334,9 @@ impl Explain for PutChunkError {
             } => format!(
                 "the shard has {free_bytes} bytes free and {needed_bytes} are needed: the DAO has to add shards"
             ),
+            Self::LowCycles { balance, needed } => format!(
+                "the shard has {balance} cycles and takes nothing in below {needed}: the DAO has to top it up"
+            ),
         }
     }
 }
@@ -375,6 +379,20 @@ impl Explain for LoadError {
             Self::TooManyLoads { open, max } => {
                 format!("{open} models are being loaded and {max} is the most: try again later")
             }
+            Self::PaymentNeeded { price_e8s } => format!(
+                "this load costs {} ICP: pay with --pay credit or --pay icp",
+                format_tokens(*price_e8s)
+            ),
+            Self::NotWithCycles => {
+                "a load goes on after the call that cycles come with: pay from credit or an allowance".to_owned()
+            }
+            Self::TokenNotTaken { token } => token_not_taken(*token),
+            Self::PaymentFailed {
+                message,
+                journal_id,
+            } => payment_failed(message, *journal_id),
+            Self::OutOfCycles { balance, needed } => out_of_cycles(balance, needed),
+            Self::Busy => BUSY.to_owned(),
             Self::RegistryFailed { message } => {
                 format!("the registry did not answer ({message}): try again")
             }
@@ -446,29 +464,91 @@ impl Explain for InferError {
             Self::PaymentFailed {
                 message,
                 journal_id,
-            } => match journal_id {
-                Some(id) => format!(
-                    "the payment's outcome is not known ({message}): it is settled from journal record {id}, look at your balance before you pay again"
-                ),
-                None => format!("the payment failed ({message}); nothing was charged"),
-            },
+            } => payment_failed(message, *journal_id),
+            Self::UnknownModel { name } => {
+                format!(
+                    "the registry knows no admitted version by the name {name}; nothing was charged"
+                )
+            }
+            Self::TooManyInstructions { needed, max } => format!(
+                "the call is expected to take {needed} instructions and {max} is the most; nothing was charged"
+            ),
+            Self::TokenNotTaken { token } => token_not_taken(*token),
+            Self::InsufficientCredit {
+                credit_e8s,
+                needed_e8s,
+            } => format!(
+                "{} tokens of credit may be spent and the call costs {}: add some with `stoa credit deposit`; nothing was charged",
+                format_tokens(*credit_e8s),
+                format_tokens(*needed_e8s)
+            ),
+            Self::GoesOn { job } => format!(
+                "the call is paid and goes on as job {job}: its result comes with `stoa job {job}`"
+            ),
+            Self::QuotaUsedUp { per_hour } => {
+                format!("the {per_hour} free calls of this hour are used up")
+            }
+            Self::QueryOnly => "a free preview is a query and cannot be an update call".to_owned(),
+            Self::NotWithCycles => {
+                "cycles come and go with a call that waits: use infer, or pay from credit"
+                    .to_owned()
+            }
             Self::RunFailed { message, refunded } => {
                 let money = if *refunded {
-                    "the payment was given back"
+                    "the payment is back as credit (`stoa credit show`), which the next call uses first"
                 } else {
                     "the payment is being given back"
                 };
                 format!("the run failed ({message}); {money}")
             }
-            Self::OutOfCycles { balance, needed } => format!(
-                "the canister has {} cycles and needs {}: top it up with `stoa top-up`, nothing was charged",
-                format_cycles(balance),
-                format_cycles(needed)
-            ),
+            Self::OutOfCycles { balance, needed } => out_of_cycles(balance, needed),
             Self::Busy => BUSY.to_owned(),
             Self::RegistryFailed { message } => format!(
                 "the registry did not say whether this version is still admitted ({message}): try again, nothing was charged"
             ),
+        }
+    }
+}
+
+impl Explain for MoneyError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::TokenNotTaken { token } => token_not_taken(*token),
+            Self::AmountTooSmall { given_e8s, min_e8s } => format!(
+                "{} is too little: {} is the least",
+                format_tokens(*given_e8s),
+                format_tokens(*min_e8s)
+            ),
+            Self::InsufficientBalance { balance, needed } => format!(
+                "there are {} and {} are needed",
+                format_token_amount(balance),
+                format_token_amount(needed)
+            ),
+            Self::InsufficientAllowance {
+                allowance_e8s,
+                needed_e8s,
+            } => format!(
+                "the allowance is {} and {} is needed with the ledger fee: raise it with `stoa approve`",
+                format_token_amount(allowance_e8s),
+                format_token_amount(needed_e8s)
+            ),
+            Self::Refused { message } => format!("nothing moved: {message}"),
+            Self::Pending { id, message } => format!(
+                "the ledger has not answered ({message}): the canister goes on asking, record {id}"
+            ),
+            Self::TooManyKeys { max } => format!("{max} keys are the most"),
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for GetJobError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotFound { id } => {
+                format!("there is no job {id} of yours: it never was, or ended more than a day ago")
+            }
         }
     }
 }
@@ -552,4 +632,25 @@ fn not_loaded(version: &stoa_types::Sha256) -> String {
 
 fn not_ready(version: &stoa_types::Sha256) -> String {
     format!("{version} is still being loaded: wait with `stoa load {version}`")
+}
+
+fn token_not_taken(token: stoa_inference_api::Token) -> String {
+    format!("this canister does not take the token {token:?}")
+}
+
+fn payment_failed(message: &str, journal_id: Option<u64>) -> String {
+    match journal_id {
+        Some(id) => format!(
+            "the payment's outcome is not known ({message}): it is settled from journal record {id}, look at your balance before you pay again"
+        ),
+        None => format!("the payment failed ({message}); nothing was charged"),
+    }
+}
+
+fn out_of_cycles(balance: &candid::Nat, needed: &candid::Nat) -> String {
+    format!(
+        "the canister has {} cycles and needs {}: top it up with `stoa top-up`, nothing was charged",
+        format_cycles(balance),
+        format_cycles(needed)
+    )
 }

@@ -11,6 +11,7 @@ pub mod deploy;
 pub mod deployment;
 pub mod error;
 pub mod explain;
+pub mod fleet;
 mod front_matter;
 pub mod governance;
 pub mod identity;

@@ -45,6 +45,15 @@ impl Registry {
         self.canister
     }
 
+    /// Inference canisters that run the version.
+    pub async fn route(&self, version: Sha256) -> Result<Vec<Principal>> {
+        self.query("route", (version,)).await
+    }
+
+    pub async fn list_inference(&self) -> Result<Vec<Principal>> {
+        self.query("list_inference", ()).await
+    }
+
     pub async fn claim_publisher(&self, handle: &str) -> Result<ClaimPublisherResult> {
         self.update("claim_publisher", (handle,)).await
     }

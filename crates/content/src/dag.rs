@@ -163,3 +163,39 @@ impl Walk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_walk_a_tree_of_two_levels_node_by_node() {
+        const MIB: u64 = 1 << 20;
+        let chunks: Vec<Sha256> = (0..2_049_u32)
+            .map(|number| Sha256::of(&number.to_le_bytes()))
+            .collect();
+        let entry = FileEntry {
+            path: "f".to_owned(),
+            size_bytes: 2_048 * MIB + 1,
+            sha256: Sha256::default(),
+            cid: String::new(),
+            chunks: chunks.clone(),
+        };
+        let blocks = file_blocks(&entry, Duplicates::Once).unwrap();
+        let nodes: Vec<usize> = (0..blocks.len())
+            .filter(|index| matches!(blocks[*index], Block::Node { .. }))
+            .collect();
+        // The root, then before each 1,024 chunks the node over them.
+        assert_eq!(nodes, [0, 1, 1_026, 2_051]);
+        let walked: Vec<Sha256> = blocks
+            .iter()
+            .filter_map(|block| match block {
+                Block::Chunk { hash, .. } => Some(*hash),
+                Block::Node { .. } => None,
+            })
+            .collect();
+        assert_eq!(walked, chunks);
+        let root = crate::file::file_cid(&chunks, entry.size_bytes).unwrap();
+        assert_eq!(blocks[0].cid(), root);
+    }
+}

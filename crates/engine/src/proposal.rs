@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use prost::Message;
 use stoa_types::manifest::{Dimension, Signature, TensorSpec};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as OnnxDimension;
 use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
@@ -34,11 +35,11 @@ pub fn propose_signature(
     mut choose: impl FnMut(&OpenDimension) -> Dimension,
 ) -> Result<Signature, LoadError> {
     determinism::establish()?;
-    let proto = graph::decode(onnx)?;
+    let proto = ModelProto::decode(onnx).map_err(|error| malformed(error.to_string()))?;
     let framework = tract_onnx::onnx()
         .with_ignore_value_info(true)
         .with_ignore_output_shapes(true);
-    graph::check(&proto, &framework, limits)?;
+    graph::check(&proto, &[], &framework, limits)?;
     let inputs = inputs(&proto, &mut choose)?;
     let given = Signature {
         inputs,
@@ -122,7 +123,7 @@ fn inputs(
         infos.map(|info| (info.name.as_str(), info)).collect();
     // One name is one dimension, whichever input is asked about first.
     let mut chosen: BTreeMap<String, Dimension> = BTreeMap::new();
-    graph::inputs(proto)?
+    graph::inputs(proto, &[])?
         .into_iter()
         .map(|input| {
             let datatype = input.datatype.ok_or_else(|| {

@@ -3,6 +3,8 @@
 //! floating-point outputs carry the one canonical NaN (sign 0, the quiet bit, no payload).
 
 use stoa_types::tensor::{DataType, Tensor};
+use tract_onnx::pb::TensorProto;
+use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 use tract_onnx::prelude::tract_ndarray::ArrayD;
 use tract_onnx::prelude::{DatumType, IntoTensor, TractResult};
 
@@ -89,6 +91,13 @@ pub(crate) fn from_tract(
         shape: tensor.shape().iter().map(|extent| *extent as u64).collect(),
         data,
     })
+}
+
+/// Of a weight's shape and type, which [`crate::graph`] has checked; zeros.
+pub(crate) fn empty(proto: &TensorProto) -> TractResult<TractTensor> {
+    let kind = OnnxType::try_from(proto.data_type)?;
+    let shape: Vec<usize> = proto.dims.iter().map(|extent| *extent as usize).collect();
+    TractTensor::zero_dt(kind.try_into()?, &shape)
 }
 
 fn strings(mut data: &[u8]) -> Vec<String> {

@@ -13,20 +13,25 @@
 //! which is the crate `stoa-localnet-wire`), `server`.
 
 mod canister;
+mod canisters;
 mod error;
 mod execution;
 mod fees;
 mod inspect;
+mod inspection;
 mod limits;
 mod management;
 mod memory;
 mod network;
+mod outcall;
 mod query;
 mod query_threads;
+mod record;
 mod replica;
 mod scheduler;
 mod server;
 mod snapshot;
+mod store;
 mod system_api;
 mod wasm;
 

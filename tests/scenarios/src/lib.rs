@@ -5,6 +5,7 @@
 //! the network gives, answers may take seconds, and other tests run on the same network at the same time.
 
 mod command_line;
+mod dao;
 mod model;
 mod network;
 mod outage;
@@ -12,11 +13,12 @@ mod proxy;
 mod world;
 
 pub use command_line::CommandLine;
+pub use dao::{LedgerFault, LedgerFaultKind};
 pub use model::{digits, digits_inputs, model_with_extra_file};
 pub use network::run;
 pub use outage::Line;
 pub use proxy::{Forwarded, Proxy};
 pub use world::{
-    AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, World, connect, fresh_identity,
-    wasm_folder,
+    AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,
+    fresh_identity, wasm_folder,
 };

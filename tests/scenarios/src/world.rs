@@ -16,8 +16,11 @@ use stoa_client::registry::Registry;
 use stoa_client::wasm::WasmFolder;
 use stoa_client::{Accepted, Connection, Deployment};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
-use stoa_inference_api::{InferRequest, Payment, Quote};
+use stoa_inference_api::{InferRequest, InferResponse, Payment, Quote, Token};
+use stoa_registry_api::AdmissionProposal;
 use stoa_types::Sha256;
+use stoa_types::pipeline::{Answer, Input};
+use stoa_types::tensor::Tensor;
 use tokio::sync::OnceCell;
 
 use crate::command_line::CommandLine;
@@ -32,7 +35,8 @@ pub const ONE_TOKEN: u64 = 100_000_000;
 /// 0.1 ICP a call: so that one paid call earns a top-up.
 pub const AUTHORS_PRICE_E8S: u64 = 10_000_000;
 
-const WHALE: u64 = 0;
+/// The neuron of the deployer that has the majority.
+pub const WHALE: u64 = 0;
 const PROPOSER: u64 = 1;
 
 static SHARED: OnceCell<(World, Published)> = OnceCell::const_new();
@@ -212,6 +216,26 @@ impl World {
         proposal
     }
 
+    /// Proposes to call a function and lets the large neuron vote; answers the proposal once it is decided.
+    pub async fn decide(&self, call: &AdmissionProposal, vote: Vote) -> u64 {
+        let governance = self.deployer.governance();
+        let proposal = governance
+            .propose_admission(governance.neuron_id(PROPOSER), call)
+            .await
+            .expect("proposed");
+        governance
+            .vote(governance.neuron_id(WHALE), proposal, vote)
+            .await
+            .expect("voted");
+        if vote == Vote::Yes {
+            governance
+                .wait_executed(proposal, PATIENCE)
+                .await
+                .expect("executed");
+        }
+        proposal
+    }
+
     pub async fn load(&self, version: Sha256) {
         let inference = self.deployer.inference();
         inference
@@ -298,9 +322,10 @@ impl Actor {
     /// A call with the sample scan, to be paid from an allowance.
     pub fn request(&self, version: Sha256) -> InferRequest {
         InferRequest {
-            version,
-            inputs: digits_inputs(),
+            model: version.into(),
+            input: Input::Tensors(digits_inputs()),
             payment: Payment::Allowance {
+                token: Token::Icp,
                 from_subaccount: None,
             },
             max_price: None,
@@ -332,4 +357,20 @@ fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("randomness");
     bytes
+}
+
+/// Of a request for tensors.
+pub fn inputs_of(request: &mut InferRequest) -> &mut Vec<Tensor> {
+    match &mut request.input {
+        Input::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Of a call for tensors.
+pub fn outputs_of(response: &InferResponse) -> &[Tensor] {
+    match &response.answer {
+        Answer::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
 }

@@ -3,6 +3,7 @@
 mod decisions;
 mod deposits;
 mod details;
+mod fleet;
 mod lineage;
 mod models;
 mod parameters;
@@ -17,6 +18,7 @@ use stoa_types::manifest::Manifest;
 pub use decisions::*;
 pub use deposits::*;
 pub use details::*;
+pub use fleet::*;
 pub use lineage::*;
 pub use models::*;
 pub use parameters::*;
@@ -34,6 +36,16 @@ pub struct InitArgs {
     pub icp_ledger: Principal,
     /// The ones that the code has where absent.
     pub parameters: Option<RegistryParameters>,
+    /// Inference canisters that are there from the start.
+    pub inference: Option<Vec<Principal>>,
+}
+
+/// Payload of the generic function that assigns a version to inference canisters.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AssignModelArgs {
+    pub version: Sha256,
+    /// Registered ones; none: any may be asked.
+    pub canisters: Vec<Principal>,
 }
 
 #[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -375,6 +387,19 @@ pub enum AuditAction {
     },
     SetParameters {
         parameters: RegistryParameters,
+    },
+    /// A shard belongs to the fleet from now on.
+    AddedShard {
+        shard: Principal,
+    },
+    /// What it holds moves elsewhere.
+    RetiredShard {
+        shard: Principal,
+    },
+    SetFleetPolicy,
+    /// The code of new shards.
+    SetShardModule {
+        module: Sha256,
     },
     /// The layout of stable memory changed with an upgrade.
     Migrated {

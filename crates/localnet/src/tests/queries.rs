@@ -184,6 +184,7 @@ fn should_never_show_a_query_half_of_an_update() {
                         effective_canister_id: canister,
                         method_name: "read".into(),
                         arg: Vec::new(),
+                        sender_info: None,
                     };
                     let outcome = crate::query::run(&network, query);
                     let stoa_localnet_wire::QueryOutcome::Replied(reply) = outcome else {

@@ -94,6 +94,22 @@ fn check_image<'a>(
     }
     if let Some(crop) = image.crop {
         check_extent(&field("crop"), crop)?;
+        let room = match image.resize {
+            Resize::Exact(extent) => extent,
+            // The longer side has more.
+            Resize::ShortestSide(side) => Extent {
+                width: side,
+                height: side,
+            },
+        };
+        if crop.width > room.width || crop.height > room.height {
+            return Err(refuse(
+                field("crop"),
+                Problem::Grammar {
+                    expected: "a crop that is not larger than the resized picture",
+                },
+            ));
+        }
     }
     let size = match (image.crop, image.resize) {
         (Some(crop), _) => crop,
