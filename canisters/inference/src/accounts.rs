@@ -212,7 +212,10 @@ pub fn check_invariants() {
         };
         let totals = totals(unit);
         assert_eq!(sum(|_| true), totals.received - totals.sent, "{unit:?}");
-        assert_eq!(sum(|holder| matches!(holder, Holder::Credit(_))), totals.credit);
+        assert_eq!(
+            sum(|holder| matches!(holder, Holder::Credit(_))),
+            totals.credit
+        );
         assert_eq!(
             sum(|holder| matches!(holder, Holder::Royalty { .. })),
             totals.royalties

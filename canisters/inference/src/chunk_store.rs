@@ -186,7 +186,11 @@ impl stoa_engine::Source for FileSource {
             let at = offset + done as u64;
             // The last that begins at or before it; chunks are not empty.
             let index = self.begins.partition_point(|begin| *begin <= at) - 1;
-            let end = self.begins.get(index + 1).copied().unwrap_or(self.size_bytes);
+            let end = self
+                .begins
+                .get(index + 1)
+                .copied()
+                .unwrap_or(self.size_bytes);
             assert!(at < end, "BUG: read past the end");
             let length = (into.len() - done).min((end - at) as usize);
             let part = &mut into[done..done + length];

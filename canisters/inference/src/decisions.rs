@@ -46,10 +46,7 @@ pub fn validate_settle_payment(arguments: &SettleArgs) -> ValidationResult {
     let what = match arguments.subject {
         SettleSubject::Payment(id) => {
             let payment = unresolved_payment(id)?;
-            format!(
-                "a charge of {} e8s from {}",
-                payment.amount, payment.caller
-            )
+            format!("a charge of {} e8s from {}", payment.amount, payment.caller)
         }
         SettleSubject::Transfer(id) => {
             let transfer = unresolved_transfer(id)?;

@@ -214,9 +214,7 @@ impl From<InferError> for Failure {
             InferError::QuotaUsedUp { .. } | InferError::Busy => 429,
             InferError::NotReady { .. } | InferError::OutOfCycles { .. } => 503,
             InferError::RegistryFailed { .. } | InferError::PaymentFailed { .. } => 502,
-            InferError::RunFailed { .. }
-            | InferError::GoesOn { .. }
-            | InferError::QueryOnly => 500,
+            InferError::RunFailed { .. } | InferError::GoesOn { .. } | InferError::QueryOnly => 500,
         };
         let message = match error {
             InferError::InvalidInput { input, reason } => format!("{input}: {reason}"),

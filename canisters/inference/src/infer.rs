@@ -31,11 +31,9 @@ use crate::receipts::{self, Entry};
 use crate::run::{self, Finished};
 use crate::runner::Checked;
 use crate::runtime::{Runtime, Task};
-use crate::stored::{
-    Load, Purpose, StoredLoadState, StoredPaymentState, StoredPrice, Unit,
-};
+use crate::stored::{Load, Purpose, StoredLoadState, StoredPaymentState, StoredPrice, Unit};
 use crate::volatile::{self, CallerGuard, PaymentGuard};
-use crate::{accounts, journal, jobs, names, payment, quota, recovery, registration, split, state};
+use crate::{accounts, jobs, journal, names, payment, quota, recovery, registration, split, state};
 
 /// From what a call is paid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,12 +143,13 @@ pub async fn call<R: Runtime>(runtime: &R, ask: Ask) -> Result<Done, InferError>
     let version = prepared.version;
     let (answer, receipt) = match prepared.purse {
         Purse::Free => {
-            let finished = run_prepared(runtime, prepared)
-                .await
-                .map_err(|message| InferError::RunFailed {
-                    message,
-                    refunded: true,
-                })?;
+            let finished =
+                run_prepared(runtime, prepared)
+                    .await
+                    .map_err(|message| InferError::RunFailed {
+                        message,
+                        refunded: true,
+                    })?;
             (finished.answer, None)
         }
         Purse::Cycles => {
@@ -267,13 +266,12 @@ pub fn check_fits(version: Sha256, input: &Input) -> Result<(Checked, Expected),
             input: misfit.input,
             reason: misfit.reason,
         })?;
-    let expected =
-        price::expected(&version, checked.units()).map_err(|error| match error {
-            CostError::NotReady => InferError::NotReady { version },
-            CostError::TooManyInstructions { needed, max } => {
-                InferError::TooManyInstructions { needed, max }
-            }
-        })?;
+    let expected = price::expected(&version, checked.units()).map_err(|error| match error {
+        CostError::NotReady => InferError::NotReady { version },
+        CostError::TooManyInstructions { needed, max } => {
+            InferError::TooManyInstructions { needed, max }
+        }
+    })?;
     Ok((checked, expected))
 }
 
@@ -401,12 +399,13 @@ async fn pay<R: Runtime>(
     let lock = |id| PaymentGuard::lock(id).expect("BUG: a new payment is locked");
     let (unit, from_subaccount) = match prepared.purse {
         Purse::Credit { unit, key } => {
-            let id = payment::open_from_credit(runtime, caller, bill(unit), key).map_err(|short| {
-                InferError::InsufficientCredit {
-                    credit_e8s: short.credit,
-                    needed_e8s: prepared.price.total_e8s(),
-                }
-            })?;
+            let id =
+                payment::open_from_credit(runtime, caller, bill(unit), key).map_err(|short| {
+                    InferError::InsufficientCredit {
+                        credit_e8s: short.credit,
+                        needed_e8s: prepared.price.total_e8s(),
+                    }
+                })?;
             let guard = lock(id);
             opened(id);
             recovery::schedule(runtime, id);

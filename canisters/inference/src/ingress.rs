@@ -57,7 +57,11 @@ mod tests {
         let somebody = Principal::from_slice(&[1, 2, 3]);
         assert!(is_welcome(somebody, "infer", 1_000_000));
         assert!(!is_welcome(Principal::anonymous(), "infer", 10));
-        assert!(is_welcome(Principal::anonymous(), "http_request_update", 1_000_000));
+        assert!(is_welcome(
+            Principal::anonymous(),
+            "http_request_update",
+            1_000_000
+        ));
         assert!(!is_welcome(somebody, "load", 501));
         assert!(!is_welcome(somebody, "c2c_run", 10));
         assert!(!is_welcome(somebody, "no_such_method", 10));

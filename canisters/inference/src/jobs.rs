@@ -124,7 +124,11 @@ pub async fn drive_one<R: Runtime>(runtime: &R, id: u64) {
         return;
     }
     if job.starts >= JOB_STARTS_MAX {
-        fail(runtime, id, format!("it was begun {JOB_STARTS_MAX} times and did not end"));
+        fail(
+            runtime,
+            id,
+            format!("it was begun {JOB_STARTS_MAX} times and did not end"),
+        );
         return;
     }
     if let Err(error) = registration::check_admitted(job.version) {
@@ -133,7 +137,11 @@ pub async fn drive_one<R: Runtime>(runtime: &R, id: u64) {
     }
     if infer::check_ready(runtime, job.version).is_err() {
         if !is_coming(&job.version) {
-            fail(runtime, id, "its model cannot be loaded any more".to_owned());
+            fail(
+                runtime,
+                id,
+                "its model cannot be loaded any more".to_owned(),
+            );
         }
         return;
     }
@@ -198,12 +206,8 @@ pub async fn drive_one<R: Runtime>(runtime: &R, id: u64) {
 
 /// Whether a model that is not ready will be.
 fn is_coming(version: &Sha256) -> bool {
-    state::load(version).is_some_and(|load| {
-        !matches!(
-            load.state,
-            crate::stored::StoredLoadState::Failed { .. }
-        )
-    })
+    state::load(version)
+        .is_some_and(|load| !matches!(load.state, crate::stored::StoredLoadState::Failed { .. }))
 }
 
 fn prepare(job: &Job) -> Option<(crate::runner::Checked, Expected)> {
@@ -258,8 +262,9 @@ fn prune<R: Runtime>(runtime: &R) {
             .values()
             .filter_map(|StoredJob::V1(job)| match job.state {
                 StoredJobState::Open => None,
-                StoredJobState::Done { at_nanos, .. }
-                | StoredJobState::Failed { at_nanos, .. } => Some((job.id, at_nanos)),
+                StoredJobState::Done { at_nanos, .. } | StoredJobState::Failed { at_nanos, .. } => {
+                    Some((job.id, at_nanos))
+                }
             })
             .collect()
     });

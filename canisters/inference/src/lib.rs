@@ -289,7 +289,11 @@ fn settle_payment(arguments: SettleArgs) {
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn c2c_version_status(arguments: VersionStatusArgs) {
-    or_trap(registration::note_status(&Canister, msg_caller(), arguments));
+    or_trap(registration::note_status(
+        &Canister,
+        msg_caller(),
+        arguments,
+    ));
 }
 
 /// One stage of a load, in a message of its own.

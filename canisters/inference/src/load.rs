@@ -54,9 +54,7 @@ pub async fn load<R: Runtime>(
         });
     }
     let (files, chunks) = placed_files(&info)?;
-    let payees = registration::payees(runtime, &info)
-        .await
-        .map_err(failed)?;
+    let payees = registration::payees(runtime, &info).await.map_err(failed)?;
 
     // The calls may have let another one in.
     if let Some(status) = under_way(runtime, &version) {
@@ -264,7 +262,8 @@ fn placed_files(info: &VersionInfo) -> Result<(Vec<FileRange>, Vec<PlacedChunk>)
         .collect();
     let mut files = Vec::new();
     let mut chunks = Vec::new();
-    let paths = std::iter::once(pipeline.model.as_str()).chain(stoa_engine::Pipeline::files(pipeline));
+    let paths =
+        std::iter::once(pipeline.model.as_str()).chain(stoa_engine::Pipeline::files(pipeline));
     for (index, path) in paths.enumerate() {
         let file = find_file(info, path)?;
         let max_bytes = if index == 0 {

@@ -73,8 +73,7 @@ async fn drive_one<R: Runtime>(runtime: &R, version: Sha256) {
 /// After an upgrade models come back until the heap's budget is used; one that somebody asks for comes back anyway.
 fn has_room(version: &Sha256, memory_bytes: u64) -> bool {
     let budget = state::policy().model_memory_bytes_max;
-    volatile::is_wanted(version)
-        || volatile::model_bytes().saturating_add(memory_bytes) <= budget
+    volatile::is_wanted(version) || volatile::model_bytes().saturating_add(memory_bytes) <= budget
 }
 
 /// Fetches some of the chunks that are not held, at the same time, or checks the files after the last. `false`: wait

@@ -8,9 +8,7 @@ use stoa_inference_api::{
 use stoa_types::Sha256;
 
 use crate::ledger::{Outcome, Refusal};
-use crate::limits::{
-    DEPOSIT_FEES_MIN, PAYOUT_BATCH, RETRY_WHILE_BUSY, TRANSFERS_OPEN_MAX,
-};
+use crate::limits::{DEPOSIT_FEES_MIN, PAYOUT_BATCH, RETRY_WHILE_BUSY, TRANSFERS_OPEN_MAX};
 use crate::payment::{self, Bill};
 use crate::runtime::{Runtime, Task};
 use crate::stored::{AccountKey, Holder, Purpose, Unit};

@@ -127,7 +127,8 @@ pub fn validate_set_policy(policy: &Policy) -> ValidationResult {
     check(policy)?;
     let now = state::policy().to_wire();
     let (before, after) = (rows(&now), rows(policy));
-    let mut text = String::from("# Policy of an inference canister\n\n| | now | proposed |\n|---|---|---|\n");
+    let mut text =
+        String::from("# Policy of an inference canister\n\n| | now | proposed |\n|---|---|---|\n");
     for ((name, old), (_, new)) in before.iter().zip(&after) {
         let mark = if old == new { "" } else { "**" };
         text.push_str(&format!("| {name} | {old} | {mark}{new}{mark} |\n"));
@@ -154,23 +155,53 @@ fn rows(policy: &Policy) -> Vec<(&'static str, String)> {
         model_memory_bytes_max,
     } = policy;
     vec![
-        ("e8s of ICP a billion instructions", rate_e8s_per_billion_instructions.to_string()),
-        ("cycles a billion instructions", rate_cycles_per_billion_instructions.to_string()),
-        ("cycles an e8 of the author's price", cycles_per_e8.to_string()),
+        (
+            "e8s of ICP a billion instructions",
+            rate_e8s_per_billion_instructions.to_string(),
+        ),
+        (
+            "cycles a billion instructions",
+            rate_cycles_per_billion_instructions.to_string(),
+        ),
+        (
+            "cycles an e8 of the author's price",
+            cycles_per_e8.to_string(),
+        ),
         (
             "e8s of the governance token an ICP",
             token_e8s_per_icp.map_or_else(|| "not taken".to_owned(), |e8s| e8s.to_string()),
         ),
         ("buys cycles below", top_up_below_cycles.to_string()),
         ("e8s of ICP a purchase", top_up_e8s.to_string()),
-        ("treasury's basis points of the author's price", treasury_basis_points.to_string()),
-        ("reserve's basis points of the metered part", reserve_basis_points.to_string()),
+        (
+            "treasury's basis points of the author's price",
+            treasury_basis_points.to_string(),
+        ),
+        (
+            "reserve's basis points of the metered part",
+            reserve_basis_points.to_string(),
+        ),
         ("pays out from, in e8s", payout_e8s_min.to_string()),
-        ("e8s of ICP a chunk of a load", load_e8s_per_chunk.to_string()),
-        ("instructions of a free preview", preview_instructions_max.to_string()),
-        ("free calls over HTTP an hour", free_calls_per_hour.to_string()),
-        ("instructions of a free call", free_instructions_max.to_string()),
-        ("bytes of compiled models", model_memory_bytes_max.to_string()),
+        (
+            "e8s of ICP a chunk of a load",
+            load_e8s_per_chunk.to_string(),
+        ),
+        (
+            "instructions of a free preview",
+            preview_instructions_max.to_string(),
+        ),
+        (
+            "free calls over HTTP an hour",
+            free_calls_per_hour.to_string(),
+        ),
+        (
+            "instructions of a free call",
+            free_instructions_max.to_string(),
+        ),
+        (
+            "bytes of compiled models",
+            model_memory_bytes_max.to_string(),
+        ),
     ]
 }
 
@@ -187,6 +218,8 @@ pub fn only_governance(caller: Principal) -> Result<(), String> {
     if caller == governance {
         Ok(())
     } else {
-        Err(format!("only the governance canister {governance} decides this"))
+        Err(format!(
+            "only the governance canister {governance} decides this"
+        ))
     }
 }

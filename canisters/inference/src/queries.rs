@@ -1,10 +1,10 @@
 //! What anyone may read. All of it is from this canister's own records; nothing is asked of others.
 
+use stoa_engine::Slicing;
 use stoa_inference_api::{
     CyclesRequest, InferError, InferenceStatus, LoadStatusError, LoadStatusResult, Preview,
     PreviewRequest, PreviewResult, Quote, QuoteCallResult, QuoteError, QuoteResult,
 };
-use stoa_engine::Slicing;
 use stoa_types::Sha256;
 use stoa_types::pipeline::{Answer, Input};
 

@@ -45,10 +45,7 @@ async fn settle<R: Runtime>(runtime: &R, id: u64) {
         let _ends_in_the_journal = payment::charge(runtime, id).await;
         jobs::after_charge(runtime, id);
     }
-    let is_charged = matches!(
-        journal::get(id).state,
-        StoredPaymentState::Charged { .. }
-    );
+    let is_charged = matches!(journal::get(id).state, StoredPaymentState::Charged { .. });
     if is_charged && !somebody_goes_on(id) {
         payment::give_back(id);
     }

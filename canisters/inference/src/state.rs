@@ -10,10 +10,10 @@ use stoa_types::Sha256;
 use crate::memory::{self, LAYOUT_VERSION, Memory};
 use crate::policy::ValidPolicy;
 use crate::stored::{
-    AccountKey, Configuration, Load, Payment, StoredAnswer, StoredBooks, StoredBought, StoredConfiguration,
-    StoredCyclesRequest, StoredJob, StoredKey, StoredLoad, StoredPayment, StoredPolicy,
-    StoredQuota, StoredReceipt, StoredSample, StoredTopUp, StoredTotals, StoredTransfer, TopUp,
-    Totals, Unit,
+    AccountKey, Configuration, Load, Payment, StoredAnswer, StoredBooks, StoredBought,
+    StoredConfiguration, StoredCyclesRequest, StoredJob, StoredKey, StoredLoad, StoredPayment,
+    StoredPolicy, StoredQuota, StoredReceipt, StoredSample, StoredTopUp, StoredTotals,
+    StoredTransfer, TopUp, Totals, Unit,
 };
 
 /// What the ledgers ask for a transfer until they say otherwise.

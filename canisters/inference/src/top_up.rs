@@ -77,8 +77,7 @@ fn begin<R: Runtime>(runtime: &R) -> Result<u64, TopUpError> {
     let fee_e8s = state::ledger_fee(Unit::Icp);
     // The fees of some calls that fail stay, so that those who paid by allowance have everything back.
     let kept_e8s = fee_e8s.saturating_mul(FEES_KEPT);
-    let revenue_e8s =
-        accounts::balance_e8s(Unit::Icp, &Holder::Reserve).saturating_sub(kept_e8s);
+    let revenue_e8s = accounts::balance_e8s(Unit::Icp, &Holder::Reserve).saturating_sub(kept_e8s);
     let amount_e8s = policy.top_up_e8s.min(revenue_e8s.saturating_sub(fee_e8s));
     // Less than the fee would burn more than it buys.
     if amount_e8s < fee_e8s {

@@ -76,7 +76,11 @@ async fn read_digit(pixels: Vec<f32>) -> Result<Read, String> {
     })
 }
 
-async fn quote(inference: Principal, model: &ModelReference, input: &Input) -> Result<u128, String> {
+async fn quote(
+    inference: Principal,
+    model: &ModelReference,
+    input: &Input,
+) -> Result<u128, String> {
     let request = PreviewRequest {
         model: model.clone(),
         input: input.clone(),
@@ -99,7 +103,10 @@ fn to_input(pixels: &[f32]) -> Result<Input, String> {
         name: "pixels".to_owned(),
         datatype: DataType::FP32,
         shape: vec![1, PIXELS as u64],
-        data: pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect(),
+        data: pixels
+            .iter()
+            .flat_map(|pixel| pixel.to_le_bytes())
+            .collect(),
     }]))
 }
 
@@ -143,7 +150,10 @@ mod tests {
             name: "probabilities".to_owned(),
             datatype: DataType::FP32,
             shape: vec![1, 3],
-            data: [0.1_f32, 0.7, 0.2].iter().flat_map(|p| p.to_le_bytes()).collect(),
+            data: [0.1_f32, 0.7, 0.2]
+                .iter()
+                .flat_map(|p| p.to_le_bytes())
+                .collect(),
         }]);
         assert_eq!(likeliest(&answer), Ok((1, 0.7)));
     }

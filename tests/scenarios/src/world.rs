@@ -17,9 +17,9 @@ use stoa_client::wasm::WasmFolder;
 use stoa_client::{Accepted, Connection, Deployment};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
 use stoa_inference_api::{InferRequest, InferResponse, Payment, Quote, Token};
+use stoa_types::Sha256;
 use stoa_types::pipeline::{Answer, Input};
 use stoa_types::tensor::Tensor;
-use stoa_types::Sha256;
 use tokio::sync::OnceCell;
 
 use crate::command_line::CommandLine;

@@ -22,9 +22,9 @@ use stoa_types::tensor::{DataType, Tensor};
 
 use super::json::{self, Data};
 use super::{Failure, Reply, header, is_ready};
+use crate::infer::spendable_cycles;
 use crate::runtime::Runtime;
 use crate::stored::Load;
-use crate::infer::spendable_cycles;
 use crate::{names, price, state};
 
 const HEADER_LENGTH: &str = "Inference-Header-Content-Length";
@@ -76,9 +76,8 @@ impl Route {
 
 /// `None`: it takes an update call.
 pub fn read<R: Runtime>(runtime: &R, route: &Route) -> Option<Reply> {
-    let healthy = |is: bool, name: &str| {
-        Reply::json(if is { 200 } else { 503 }, &json!({ name: is }))
-    };
+    let healthy =
+        |is: bool, name: &str| Reply::json(if is { 200 } else { 503 }, &json!({ name: is }));
     match route {
         Route::Server => Some(Reply::json(
             200,
@@ -120,9 +119,7 @@ fn error(status: u16, message: &str) -> Reply {
 
 fn metadata(load: &Load) -> Value {
     let specs = |specs: &[TensorSpec]| -> Vec<Value> { specs.iter().map(spec).collect() };
-    let tensor = |name: &str, datatype: DataType, rank: usize| {
-        json!({ "name": name, "datatype": datatype.name(), "shape": vec![-1; rank] })
-    };
+    let tensor = |name: &str, datatype: DataType, rank: usize| json!({ "name": name, "datatype": datatype.name(), "shape": vec![-1; rank] });
     let kind = load.pipeline.as_ref().map(|pipeline| &pipeline.kind);
     let inputs = match kind {
         Some(PipelineKind::Text(_)) => vec![tensor("text", DataType::BYTES, 1)],
@@ -425,7 +422,9 @@ fn choose(
         return Ok(all.map(|tensor| (tensor, by_default)).collect());
     };
     if asked.len() > TENSORS_MAX {
-        return Err(Failure::bad_request(format!("more than {TENSORS_MAX} outputs")));
+        return Err(Failure::bad_request(format!(
+            "more than {TENSORS_MAX} outputs"
+        )));
     }
     asked
         .into_iter()
@@ -509,7 +508,10 @@ mod tests {
         let model = || "stoa/digits".to_owned();
         assert_eq!(Route::of(&[]), Some(Route::Server));
         assert_eq!(of("health/live"), Some(Route::Live));
-        assert_eq!(of("models/stoa/digits"), Some(Route::Model { model: model() }));
+        assert_eq!(
+            of("models/stoa/digits"),
+            Some(Route::Model { model: model() })
+        );
         assert_eq!(
             of("models/stoa/digits/versions/1.0.0/infer"),
             Some(Route::Infer {
@@ -525,7 +527,12 @@ mod tests {
             of(&format!("models/{digest}/infer")),
             Some(Route::Infer { model: digest })
         );
-        for nothing in ["models", "models/stoa", "health", "models/stoa/digits/delete"] {
+        for nothing in [
+            "models",
+            "models/stoa",
+            "health",
+            "models/stoa/digits/delete",
+        ] {
             assert_eq!(of(nothing), None, "{nothing}");
         }
     }

@@ -144,10 +144,7 @@ pub async fn embeddings<R: Runtime>(runtime: &R, request: &HttpRequest) -> Reply
     }
 }
 
-async fn try_embeddings<R: Runtime>(
-    runtime: &R,
-    request: &HttpRequest,
-) -> Result<Reply, Failure> {
+async fn try_embeddings<R: Runtime>(runtime: &R, request: &HttpRequest) -> Result<Reply, Failure> {
     let bad = |message: String| Failure::bad_request(message);
     let parsed: Request = serde_json::from_slice(&request.body)
         .map_err(|error| bad(format!("the request: {error}")))?;
@@ -171,7 +168,9 @@ async fn try_embeddings<R: Runtime>(
     // A refusal before the payment, where the model is known here.
     let known = names::resolve_here(&reference).and_then(|version| state::load(&version));
     if known.is_some_and(|load| !embeds(&load)) {
-        return Err(bad("this model does not make embeddings of texts".to_owned()));
+        return Err(bad(
+            "this model does not make embeddings of texts".to_owned()
+        ));
     }
     let input = Input::Texts(
         texts
@@ -181,7 +180,9 @@ async fn try_embeddings<R: Runtime>(
     );
     let done = super::call(runtime, request, reference, input).await?;
     let Answer::Embeddings(vectors) = done.answer else {
-        return Err(bad("this model does not make embeddings of texts".to_owned()));
+        return Err(bad(
+            "this model does not make embeddings of texts".to_owned()
+        ));
     };
     let data = vectors
         .into_iter()
@@ -200,8 +201,7 @@ async fn try_embeddings<R: Runtime>(
     let response = Response {
         object: "list",
         data,
-        model: state::load(&done.version)
-            .map_or_else(String::new, |load| names::full_name(&load)),
+        model: state::load(&done.version).map_or_else(String::new, |load| names::full_name(&load)),
         usage: Usage {
             prompt_tokens: done.tokens,
             total_tokens: done.tokens,

@@ -11,17 +11,13 @@ use stoa_types::Sha256;
 
 use crate::receipts;
 
-const EXPRESSION: &str =
-    "default_certification(ValidationArgs{no_certification:Empty{}})";
+const EXPRESSION: &str = "default_certification(ValidationArgs{no_certification:Empty{}})";
 /// The tag of CBOR that describes itself.
 const TAG: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
 pub fn tree() -> HashTree<Vec<u8>> {
     let hash = Sha256::of(EXPRESSION.as_bytes());
-    label(
-        "http_expr",
-        label("<*>", label(hash.0, leaf(Vec::new()))),
-    )
+    label("http_expr", label("<*>", label(hash.0, leaf(Vec::new()))))
 }
 
 pub fn headers(certificate: &[u8]) -> Vec<(String, String)> {
@@ -34,10 +30,7 @@ pub fn headers(certificate: &[u8]) -> Vec<(String, String)> {
     );
     vec![
         ("IC-Certificate".to_owned(), value),
-        (
-            "IC-CertificateExpression".to_owned(),
-            EXPRESSION.to_owned(),
-        ),
+        ("IC-CertificateExpression".to_owned(), EXPRESSION.to_owned()),
     ]
 }
 

@@ -86,7 +86,11 @@ impl AccountKey {
             1 => Holder::Royalty {
                 owner: owner(),
                 subaccount: (bytes[32] == 1).then(|| {
-                    Sha256(bytes[33..].try_into().expect("BUG: a subaccount has 32 bytes"))
+                    Sha256(
+                        bytes[33..]
+                            .try_into()
+                            .expect("BUG: a subaccount has 32 bytes"),
+                    )
                 }),
             },
             2 => Holder::Treasury,
@@ -200,18 +204,28 @@ pub struct Payment {
 #[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// A run that ends with its message, or gives the money back.
-    Call { version: Sha256 },
+    Call {
+        version: Sha256,
+    },
     /// A run that goes on until it ends; `jobs.rs`.
-    Job { version: Sha256 },
-    Load { version: Sha256 },
+    Job {
+        version: Sha256,
+    },
+    Load {
+        version: Sha256,
+    },
     Deposit,
 }
 
 #[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Funds {
-    Allowance { from_subaccount: Option<Sha256> },
+    Allowance {
+        from_subaccount: Option<Sha256>,
+    },
     /// `key`: over HTTP, and the key may spend that much less.
-    Credit { key: Option<Sha256> },
+    Credit {
+        key: Option<Sha256>,
+    },
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]

@@ -25,7 +25,10 @@ fn should_let_governance_alone_set_the_policy_and_keep_it_through_an_upgrade() {
     }
     assert_eq!(state::policy().to_wire(), policy());
     let rendered = validate_set_policy(&new).unwrap();
-    assert!(rendered.contains("| e8s of ICP a purchase | 5000000 | **7** |"), "{rendered}");
+    assert!(
+        rendered.contains("| e8s of ICP a purchase | 5000000 | **7** |"),
+        "{rendered}"
+    );
     set_policy(governance(), &new).unwrap();
     world.upgrade();
     assert_eq!(state::policy().to_wire(), new);
@@ -184,7 +187,10 @@ fn should_let_the_least_recently_used_model_leave_the_heap_and_bring_it_back_whe
     assert!(matches!(state_of(second), LoadState::Evicted { .. }));
     // A call brings it back, without fetching anything.
     let call = || world.finish(infer(&world, payer(0), request(second, allowance())));
-    assert_eq!(call().unwrap_err(), InferError::NotReady { version: second });
+    assert_eq!(
+        call().unwrap_err(),
+        InferError::NotReady { version: second }
+    );
     world.restart_calls();
     world.run_timers();
     assert!(!world.with(|inner| inner.log.contains(&"get_chunk")));
@@ -200,7 +206,8 @@ fn should_let_the_least_recently_used_model_leave_the_heap_and_bring_it_back_whe
 fn should_find_a_model_by_digest_full_name_and_alias() {
     let (world, version) = world_with_digits();
     world.with(|inner| inner.names.insert("stoa/digits@stable".into(), version));
-    let resolve = |name: &str| world.finish(names::resolve(&world, &ModelReference::Name(name.into())));
+    let resolve =
+        |name: &str| world.finish(names::resolve(&world, &ModelReference::Name(name.into())));
     assert_eq!(resolve(&version.to_string()), Ok(version));
     assert_eq!(resolve("stoa/digits@1.0.0"), Ok(version));
     assert_eq!(world.with(|inner| inner.log.len()), 0);
@@ -256,7 +263,10 @@ fn should_refuse_work_before_it_would_freeze_and_go_on_after_an_outside_top_up()
     let (world, version) = world_with_digits();
     world.with(|inner| inner.cycles = 100_000_000_000);
     let call = || world.finish(infer(&world, payer(0), request(version, allowance())));
-    assert!(matches!(call().unwrap_err(), InferError::OutOfCycles { .. }));
+    assert!(matches!(
+        call().unwrap_err(),
+        InferError::OutOfCycles { .. }
+    ));
     let other = another_digits(&world, "other");
     let refused = world.finish(load::load(&world, payer(0), other, None));
     assert!(matches!(

@@ -132,8 +132,7 @@ fn should_pay_a_job_once_whatever_happens_to_any_call() {
             std::thread::spawn(move || {
                 let (world, version) = long_world();
                 world.set_fate(call, fate);
-                let _answer =
-                    world.attempt(infer(&world, payer(0), request(version, allowance())));
+                let _answer = world.attempt(infer(&world, payer(0), request(version, allowance())));
                 world.run_timers();
                 let price = queries::quote(version).unwrap().price_e8s;
                 let expected = match (call, fate) {

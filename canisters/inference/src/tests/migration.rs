@@ -5,7 +5,9 @@ use stoa_inference_api::PaymentState;
 use stoa_types::Sha256;
 
 use super::money::check_books;
-use super::world::{FEE, RESERVE, World, canister, governance, ledger, minting, payer, registry, world};
+use super::world::{
+    FEE, RESERVE, World, canister, governance, ledger, minting, payer, registry, world,
+};
 use crate::memory::LAYOUT_VERSION;
 use crate::migration::migrate;
 use crate::stored::v1::{Books, Configuration, PaymentStateV1, PaymentV1, Refund};
@@ -36,7 +38,9 @@ fn world_of_layout_1() -> World {
     let world = world();
     accounts::send(Unit::Icp, &Holder::Reserve, RESERVE.into());
     state::with_mut(|state| {
-        state.totals.set(crate::stored::StoredTotals::V1(Default::default()));
+        state
+            .totals
+            .set(crate::stored::StoredTotals::V1(Default::default()));
         state.layout.set(1);
         state
             .configuration
@@ -53,7 +57,13 @@ fn world_of_layout_1() -> World {
                 ledger_fee_e8s: FEE,
             }));
         for (id, payment_state) in [
-            (0, PaymentStateV1::Earned { block: 0, receipt: 0 }),
+            (
+                0,
+                PaymentStateV1::Earned {
+                    block: 0,
+                    receipt: 0,
+                },
+            ),
             (1, PaymentStateV1::Charged { block: 1 }),
             (
                 2,
@@ -117,7 +127,10 @@ fn should_take_over_layout_1_to_the_last_unit() {
     );
     let policy = queries::status(&world).policy;
     assert_eq!(policy.rate_e8s_per_billion_instructions, 20_000_000);
-    assert_eq!((policy.reserve_basis_points, policy.token_e8s_per_icp), (10_000, None));
+    assert_eq!(
+        (policy.reserve_basis_points, policy.token_e8s_per_icp),
+        (10_000, None)
+    );
     assert!(matches!(
         journal::get_payment(0).unwrap().state,
         PaymentState::Earned { receipt: 0, .. }

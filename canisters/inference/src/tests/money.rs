@@ -59,7 +59,11 @@ fn check_settled(world: &World, version: Sha256) -> u64 {
     check_books(world);
     let paid = receipts::count();
     // Everything else is in the payer's account or his credit; the fee of a call that failed was the reserve's.
-    let fees = if world.balance(payer(0)) == PAYER_FUNDS { 0 } else { paid * FEE };
+    let fees = if world.balance(payer(0)) == PAYER_FUNDS {
+        0
+    } else {
+        paid * FEE
+    };
     let spent = PAYER_FUNDS - world.balance(payer(0)) - credit_of(0);
     assert_eq!(spent, paid * price(version) + fees);
     // No lock stayed: the same caller can call again, and pays once.
@@ -127,8 +131,7 @@ fn should_settle_when_an_upgrade_comes_between_any_call_and_its_answer() {
             isolated(move || {
                 let (world, version) = world_with_digits();
                 world.set_fate(call, fate);
-                let trapped =
-                    world.attempt(infer(&world, payer(0), request(version, allowance())));
+                let trapped = world.attempt(infer(&world, payer(0), request(version, allowance())));
                 assert!(trapped.is_none());
                 world.upgrade();
                 world.run_timers();
@@ -235,7 +238,10 @@ fn should_give_a_failed_call_back_with_its_fee_at_once_and_use_it_for_the_next()
     let failed = world
         .finish(infer(&world, payer(0), request(version, allowance())))
         .unwrap_err();
-    assert!(matches!(failed, InferError::RunFailed { refunded: true, .. }));
+    assert!(matches!(
+        failed,
+        InferError::RunFailed { refunded: true, .. }
+    ));
     assert_eq!(credit_of(0), price + FEE);
     assert_eq!(
         accounts::balance_e8s(Unit::Icp, &Holder::Reserve),
@@ -278,7 +284,11 @@ fn should_not_ask_again_past_the_ledgers_window_and_let_governance_settle_it() {
     for happened in [false, true] {
         isolated(move || {
             let (world, version) = world_with_digits();
-            let fate = if happened { Fate::AnswerLost } else { Fate::RequestLost };
+            let fate = if happened {
+                Fate::AnswerLost
+            } else {
+                Fate::RequestLost
+            };
             world.set_fate(0, fate);
             let failed = world
                 .finish(infer(&world, payer(0), request(version, allowance())))
@@ -387,7 +397,11 @@ fn should_take_deposits_and_pay_calls_from_them_without_a_ledger() {
     let after = world.finish(deposit(&world, payer(0), put(1_000_000, Token::Icp)));
     assert_eq!(after, Ok(1_000_000));
     world
-        .finish(deposit(&world, payer(0), put(50_000_000, Token::Governance)))
+        .finish(deposit(
+            &world,
+            payer(0),
+            put(50_000_000, Token::Governance),
+        ))
         .unwrap();
     assert_eq!(world.balance(payer(0)), PAYER_FUNDS - 1_000_000 - FEE);
     world.restart_calls();
@@ -465,7 +479,11 @@ fn should_lower_credit_before_a_withdrawal_and_raise_it_again_only_when_it_defin
                 to: None,
             };
             let answer = world.attempt(withdraw(&world, payer(0), arguments.clone()));
-            let expected = if fate == Fate::Refused { 1_000_000 } else { 400_000 };
+            let expected = if fate == Fate::Refused {
+                1_000_000
+            } else {
+                400_000
+            };
             assert_eq!(credit_of(0), expected, "{fate:?}");
             if let Some(answer) = answer {
                 assert!(answer.is_err(), "{fate:?}");
@@ -566,7 +584,10 @@ fn should_share_the_authors_price_down_the_lineage_and_pay_it_out_in_batches() {
             .unwrap();
     }
     world.finish(pay_out(&world));
-    assert_eq!(world.balance(payer(7)), shared / 4 - FEE + 3 * (shared / 4) - FEE);
+    assert_eq!(
+        world.balance(payer(7)),
+        shared / 4 - FEE + 3 * (shared / 4) - FEE
+    );
     assert_eq!(world.balance(payer(8)), 4 * (shared * 3 / 8) - FEE);
     assert!(royalty(7).is_empty() && royalty(8).is_empty());
     check_books(&world);
@@ -633,7 +654,11 @@ fn should_owe_royalties_in_cycles_to_callers_authors_and_send_them_when_claimed(
     };
     // Refused, they are the payee's again.
     world.with(|inner| inner.refuse_deposits = true);
-    assert!(world.finish(crate::money::claim_cycles(&world, payer(7), to(()))).is_err());
+    assert!(
+        world
+            .finish(crate::money::claim_cycles(&world, payer(7), to(())))
+            .is_err()
+    );
     assert_eq!(accounts::balances_of(payer(7)).royalties[0].cycles, owed);
     world.with(|inner| inner.refuse_deposits = false);
     let arrived = world

@@ -4,9 +4,9 @@ use stoa_cmc_api::NotifyError;
 use stoa_inference_api::{TopUpError, TopUpState};
 
 use super::world::{FEE, Fate, RESERVE, World, canister, minting, world};
-use crate::top_up::{run, top_up};
 use crate::limits::FEES_KEPT;
 use crate::stored::{Holder, Unit};
+use crate::top_up::{run, top_up};
 use crate::{accounts, cycles, queries, state};
 
 const REVENUE: u64 = 3_000_000;
@@ -16,7 +16,11 @@ const KEPT: u64 = FEES_KEPT * FEE;
 /// Low on cycles, with revenue.
 fn poor_world() -> World {
     let world = world();
-    accounts::receive(Unit::Icp, &Holder::Reserve, (REVENUE + KEPT - RESERVE).into());
+    accounts::receive(
+        Unit::Icp,
+        &Holder::Reserve,
+        (REVENUE + KEPT - RESERVE).into(),
+    );
     world.with(|inner| {
         *inner.balances.get_mut(&canister()).unwrap() += REVENUE + KEPT - RESERVE;
         inner.cycles = 500_000_000_000;
@@ -70,11 +74,7 @@ fn should_do_nothing_above_the_threshold_or_without_revenue() {
         Err(TopUpError::NotNeeded { .. })
     ));
     world.with(|inner| inner.cycles -= 1);
-    accounts::send(
-        Unit::Icp,
-        &Holder::Reserve,
-        (REVENUE - 2 * FEE + 1).into(),
-    );
+    accounts::send(Unit::Icp, &Holder::Reserve, (REVENUE - 2 * FEE + 1).into());
     // What is in the account but not in the books is not this canister's to spend.
     assert_eq!(
         world.finish(top_up(&world)),

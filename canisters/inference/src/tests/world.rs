@@ -24,8 +24,8 @@ use stoa_types::manifest::{
 use stoa_types::pipeline::{Answer, Input};
 use stoa_types::tensor::{DataType, Tensor};
 
-use crate::runtime::{CallFailure, Outcome, Runtime, Task};
 use crate::runner::Compiled;
+use crate::runtime::{CallFailure, Outcome, Runtime, Task};
 use crate::stored::{Holder, Load, Probe, StoredLoadState, Unit};
 use crate::{accounts, chunk_store, load, load_job, state, tasks, volatile};
 

@@ -162,7 +162,9 @@ pub async fn job(context: &Context, arguments: Job) -> Result<Output> {
             instructions_so_far,
             restarts,
         } => (
-            format!("runs; {instructions_so_far} instructions so far, begun again {restarts} times"),
+            format!(
+                "runs; {instructions_so_far} instructions so far, begun again {restarts} times"
+            ),
             "running",
         ),
         JobState::Failed { message } => (

@@ -161,8 +161,8 @@ pub fn inference_functions(
     registry: Principal,
     inference: &[Principal],
 ) -> Vec<NervousSystemFunction> {
-    let function = |id: u64, canister: Principal, method: &str, name: String| {
-        NervousSystemFunction {
+    let function =
+        |id: u64, canister: Principal, method: &str, name: String| NervousSystemFunction {
             id,
             name,
             description: None,
@@ -175,8 +175,7 @@ pub fn inference_functions(
                     topic: Some(Topic::ApplicationBusinessLogic),
                 },
             )),
-        }
-    };
+        };
     let mut functions: Vec<_> = [
         (
             ADD_INFERENCE_FUNCTION_ID,

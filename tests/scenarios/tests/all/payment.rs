@@ -169,7 +169,11 @@ fn should_charge_exactly_what_was_quoted() {
         let Price::IcpE8s(price) = answer.receipt.price else {
             panic!("{:?}", answer.receipt.price);
         };
-        let balances = user.inference().balances_of(user.principal()).await.unwrap();
+        let balances = user
+            .inference()
+            .balances_of(user.principal())
+            .await
+            .unwrap();
         assert_eq!(price + balances.credit_icp_e8s, quote.price_e8s);
         assert!(price > quote.author_price_e8s);
         assert!(answer.receipt.payment_block.is_some());
@@ -210,13 +214,18 @@ fn should_keep_books_that_the_ledger_agrees_with() {
                 &books.held,
                 &books.sending,
             ];
-            let sum = parts.into_iter().fold(Nat::from(0_u8), |sum, part| sum + part.clone());
+            let sum = parts
+                .into_iter()
+                .fold(Nat::from(0_u8), |sum, part| sum + part.clone());
             assert_eq!(sum, owned);
             assert_eq!(books.received, Nat::from(3 * quote.price_e8s));
             if books.sending == 0_u8 && held == owned {
                 break;
             }
-            assert!(start.elapsed() < stoa_scenarios::PATIENCE, "{books:?}, ledger {held}");
+            assert!(
+                start.elapsed() < stoa_scenarios::PATIENCE,
+                "{books:?}, ledger {held}"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
     });

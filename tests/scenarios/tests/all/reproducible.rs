@@ -2,7 +2,7 @@
 
 use stoa_client::sample::parse_inputs;
 use stoa_client::verify::{LocalModel, model_file};
-use stoa_scenarios::{outputs_of, Actor, ONE_TOKEN, Published, World, digits_inputs, run};
+use stoa_scenarios::{Actor, ONE_TOKEN, Published, World, digits_inputs, outputs_of, run};
 use stoa_types::tensor::Tensor;
 
 /// The engine on this machine, on the committed file: nothing of it comes from the network.
@@ -51,7 +51,10 @@ fn should_answer_what_the_native_engine_answers_bit_for_bit() {
                 .await
                 .unwrap();
             assert_eq!(receipt, answer.receipt);
-            assert_eq!(local.verify_run(&receipt, inputs).unwrap(), outputs_of(&answer));
+            assert_eq!(
+                local.verify_run(&receipt, inputs).unwrap(),
+                outputs_of(&answer)
+            );
         }
     });
 }

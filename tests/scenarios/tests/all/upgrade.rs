@@ -10,8 +10,9 @@ use stoa_governance_api::code::Vote;
 use stoa_governance_api::{NervousSystemParameters, Neuron, ProposalData};
 use stoa_inference_api::{Receipt, TopUp};
 use stoa_registry_api::{VersionInfo, VersionStatus};
-use stoa_scenarios::{outputs_of, 
-    Actor, ONE_TOKEN, PATIENCE, Published, World, model_with_extra_file, run, wasm_folder,
+use stoa_scenarios::{
+    Actor, ONE_TOKEN, PATIENCE, Published, World, model_with_extra_file, outputs_of, run,
+    wasm_folder,
 };
 use stoa_types::Sha256;
 

@@ -8,7 +8,7 @@ use stoa_client::deploy::{DeployPlan, hand_over};
 use stoa_client::pull::Source;
 use stoa_client::verify::{LocalModel, verify_bytes};
 use stoa_registry_api::VersionStatus;
-use stoa_scenarios::{outputs_of, World, digits, digits_inputs, run};
+use stoa_scenarios::{World, digits, digits_inputs, outputs_of, run};
 
 #[test]
 fn should_take_a_model_the_whole_way_from_push_to_a_verified_receipt() {

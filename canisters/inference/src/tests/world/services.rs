@@ -167,11 +167,7 @@ impl World {
         Ok(block)
     }
 
-    fn icrc1_transfer(
-        &self,
-        ledger: Principal,
-        args: TransferArg,
-    ) -> Result<Nat, TransferError> {
+    fn icrc1_transfer(&self, ledger: Principal, args: TransferArg) -> Result<Nat, TransferError> {
         if self.is_old(args.created_at_time) {
             return Err(TransferError::TooOld);
         }
