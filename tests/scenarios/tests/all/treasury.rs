@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use candid::{Nat, Principal, encode_one};
+use ic_agent::Identity;
 use icrc_ledger_types::icrc1::account::Account;
 use stoa_client::deploy::{DeployPlan, candid_nothing};
 use stoa_client::management::Management;
