@@ -7,7 +7,15 @@
 import { createHash } from 'node:crypto';
 import { createServer, request } from 'node:http';
 
-import { createVerifiedFetch } from '@helia/verified-fetch';
+// The client expects Node 22; this is what it misses in 20.
+Promise.withResolvers ??= function withResolvers() {
+  const parts = {};
+  parts.promise = new this((resolve, reject) => Object.assign(parts, { resolve, reject }));
+  return parts;
+};
+const { createVerifiedFetchWithHelia } = await import('@helia/verified-fetch');
+const { createHeliaLight } = await import('helia');
+const { withHTTP } = await import('@helia/http');
 
 const [gateway, host, cid] = process.argv.slice(2);
 const { hostname, port } = new URL(gateway);
@@ -28,14 +36,19 @@ const proxy = createServer((incoming, outgoing) => {
 });
 await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
 
-const verifiedFetch = await createVerifiedFetch({
-  gateways: [`http://127.0.0.1:${proxy.address().port}`],
-  routers: [],
+// HTTP alone: no peers, no other gateway than this one.
+const light = createHeliaLight();
+// A search among no routers at all never ends.
+light.addRouter({ name: 'nobody', async *findProviders() {} });
+const helia = await withHTTP(light, {
+  delegatedRouters: [],
+  recursiveGateways: [`http://127.0.0.1:${proxy.address().port}`],
   allowLocal: true,
   allowInsecure: true,
-});
+}).start();
+const verifiedFetch = await createVerifiedFetchWithHelia(helia);
 try {
-  const response = await verifiedFetch(`ipfs://${cid}`, { allowLocal: true, allowInsecure: true });
+  const response = await verifiedFetch(`ipfs://${cid}`);
   if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
   const bytes = Buffer.from(await response.arrayBuffer());
   const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -93,6 +93,7 @@ impl Bench {
             shards: vec![],
             icp_ledger: Principal::from_slice(&[8]),
             parameters: None,
+            inference: None,
         };
         let arguments = encode_one(arguments).expect("arguments encode");
         self.management

@@ -39,6 +39,7 @@ impl Library {
             governance,
             icp_ledger,
             shards,
+            inference: &[],
             parameters: parameters::DEFAULT,
         };
         let state = State::create(memory.clone(), Still.now_nanos(), &installation);

@@ -179,7 +179,7 @@ impl Explain for WithdrawError {
                 format!("only the owner of the publisher handle {publisher} may withdraw this")
             }
             Self::WrongStatus { status } => format!(
-                "a version that is {} stays: only what was not submitted can be withdrawn",
+                "a version that is {} stays: only what nobody has decided about can be withdrawn",
                 status_name(*status)
             ),
             Self::Busy => BUSY.to_owned(),

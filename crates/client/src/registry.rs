@@ -87,7 +87,7 @@ impl Registry {
         self.query("list_shards", ()).await
     }
 
-    /// Lets go of what was not submitted; its deposit comes back.
+    /// Lets go of what nobody has decided about; its deposit comes back.
     pub async fn withdraw(&self, version: Sha256) -> Result<WithdrawResult> {
         self.update("withdraw", (version,)).await
     }
@@ -220,7 +220,7 @@ impl Registry {
         let proven = self.proven_version(version).await?;
         if proven.status != VersionStatus::Proposed {
             return Err(ClientError::Refused(format!(
-                "this version is {}: its publisher has to `stoa submit` it before it can be proposed",
+                "this version is {}: its publisher has to `stoa model submit` it before it can be proposed",
                 status_name(proven.status)
             )));
         }

@@ -81,6 +81,7 @@ pub(crate) fn establish() -> Result<(), LoadError> {
                 (Func::Softmax2, DatumType::F32, kernels::SOFTMAX_F32),
                 (Func::ReduceSum, DatumType::F32, kernels::SUM_F32),
                 (Func::ReduceSum, DatumType::F16, kernels::SUM_F16),
+                (Func::DepthwiseW, DatumType::F32, kernels::DEPTHWISE_F32),
                 (Func::ReduceMax, DatumType::F32, kernels::MAX_F32),
                 (Func::ReduceMin, DatumType::F32, kernels::MIN_F32),
             ] {

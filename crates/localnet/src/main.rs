@@ -42,7 +42,8 @@ fn main() -> anyhow::Result<()> {
         state: arguments.state,
     })?;
     eprintln!(
-        "Stoa development network: one node under a root key of its own, not a replica. Nothing on it has value."
+        "Stoa development network: one node under a root key of its own, not a replica. Nothing on it has value.\n\
+         It leaves out: consensus, other nodes and subnets, threshold keys and signatures, Bitcoin, 64-bit heaps, rate limits."
     );
     let mut output = std::io::stdout();
     writeln!(output, "ready {}", handle.endpoint())?;

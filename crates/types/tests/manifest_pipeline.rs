@@ -227,7 +227,9 @@ fn should_refuse_pipelines_that_no_engine_could_set_up() {
     }));
     refused(image_manifest(|i| i.crop = None));
     refused(image_manifest(|i| i.resize = Resize::ShortestSide(31)));
-    refused(image_manifest(|i| i.resize = Resize::ShortestSide(u64::MAX)));
+    refused(image_manifest(|i| {
+        i.resize = Resize::ShortestSide(u64::MAX)
+    }));
     refused(image_manifest(|i| i.layout = ImageLayout::Nhwc));
     refused(image_manifest(|i| i.colours = Colours::Grey));
     refused(image_manifest(|i| i.scale = "1e-3".into()));
@@ -267,8 +269,14 @@ fn should_hash_inputs_and_answers_by_all_they_say() {
     };
     // As receipts of tensors have always carried it.
     let tensors = Input::Tensors(vec![tensor.clone()]);
-    assert_eq!(hash_input(&tensors), hash_tensors(std::slice::from_ref(&tensor)));
-    assert_eq!(hash_answer(&Answer::Tensors(vec![tensor.clone()])), hash_tensors(&[tensor]));
+    assert_eq!(
+        hash_input(&tensors),
+        hash_tensors(std::slice::from_ref(&tensor))
+    );
+    assert_eq!(
+        hash_answer(&Answer::Tensors(vec![tensor.clone()])),
+        hash_tensors(&[tensor])
+    );
     let class = |index, score| {
         Answer::Classes(vec![vec![Class {
             index,

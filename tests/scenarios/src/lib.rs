@@ -20,5 +20,5 @@ pub use outage::Line;
 pub use proxy::{Forwarded, Proxy};
 pub use world::{
     AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,
-    fresh_identity, wasm_folder,
+    fresh_identity, inputs_of, outputs_of, wasm_folder,
 };

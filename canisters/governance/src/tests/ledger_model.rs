@@ -128,7 +128,12 @@ impl LedgerModel {
     fn note_block(&mut self, created: u64, amount: u64, memo: Vec<u8>) {
         let nat = |number: u64| ICRC3Value::Nat(number.into());
         let map = |fields: Vec<(&str, ICRC3Value)>| {
-            ICRC3Value::Map(fields.into_iter().map(|(k, v)| (k.to_string(), v)).collect())
+            ICRC3Value::Map(
+                fields
+                    .into_iter()
+                    .map(|(k, v)| (k.to_string(), v))
+                    .collect(),
+            )
         };
         let tx = map(vec![
             ("op", ICRC3Value::Text("xfer".to_string())),

@@ -99,7 +99,10 @@ fn message(world: &World, version: Sha256, random: &mut Random) -> Message {
 }
 
 fn nothing_is_open() -> bool {
-    journal::open_ids(1).is_empty() && state::with(|state| state.open_transfers.is_empty())
+    let newest = state::top_ups_newest_first(1);
+    journal::open_ids(1).is_empty()
+        && state::with(|state| state.open_transfers.is_empty())
+        && newest.iter().all(|bought| !top_up::is_open(&bought.state))
 }
 
 fn interleave(seed: u64) {
@@ -142,7 +145,12 @@ fn interleave(seed: u64) {
             3 => world.with(|inner| inner.trap_runs = !inner.trap_runs),
             // A ledger that changes its fee answers a retry with that, whatever became of the first: such a transfer ends
             // with the window, which is another test's.
-            4 if nothing_is_open() => world.with(|inner| inner.fee = FEE + (step % 3) * 1_000),
+            4 if nothing_is_open() => {
+                let fee = FEE + (step % 3) * 1_000;
+                world.with(|inner| inner.fee = fee);
+                state::set_ledger_fee(Unit::Icp, fee);
+                state::set_ledger_fee(Unit::Governance, fee);
+            }
             5 => world.with(|inner| inner.cycles = 500_000_000_000),
             6 | 7 => {
                 // A held answer arrives, at any time later.

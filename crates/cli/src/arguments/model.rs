@@ -16,7 +16,7 @@ pub enum Model {
     Push(Push),
     /// Submit a pushed version, so that anyone with a neuron can propose it
     Submit(Version),
-    /// Let go of a version that was not submitted; its deposit comes back
+    /// Let go of a version that nobody has decided about; its deposit comes back
     Withdraw(Version),
     /// Set the author's price of a call
     Price(Price),

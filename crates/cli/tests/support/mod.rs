@@ -119,7 +119,16 @@ impl Stoa {
         if let Some(endpoint) = &self.endpoint {
             text = text.replace(endpoint, "<endpoint>");
         }
+        // Deposits move by timer.
+        for (before, after) in [
+            ("on its way back", "given back"),
+            ("on its way to the treasury", "in the treasury"),
+        ] {
+            text = text.replace(before, after);
+        }
         text.lines()
+            // Whether the registry learns of a proposal before it has run is a matter of moments, too.
+            .filter(|line| !line.contains("proposal"))
             .map(|line| match line.split_once("_at_nanos\":") {
                 Some((key, rest)) if !rest.trim().starts_with("null") => {
                     let comma = if rest.ends_with(',') { "," } else { "" };

@@ -19,8 +19,6 @@ pub(crate) enum SignatureError {
     Malformed(&'static str),
     #[error("{0} signature could not be verified")]
     NotVerified(&'static str),
-    #[error("WebAuthn keys on RSA are not supported by the development network")]
-    RsaUnsupported,
     #[error("the challenge in the WebAuthn client data is not what was to be signed")]
     OtherChallenge,
     #[error("the public key is not that of a canister")]

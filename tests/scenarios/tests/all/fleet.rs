@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use candid::Principal;
-use stoa_client::Accepted;
 use stoa_client::deploy::{DeployPlan, candid_nothing};
 use stoa_client::fleet::{self, Decision, Fleet};
 use stoa_client::management::Management;

@@ -286,7 +286,7 @@ fn should_take_one_file_from_two_publishers_at_once_and_keep_it_for_both() {
 }
 
 #[test]
-fn should_withdraw_what_was_not_submitted_and_nothing_else() {
+fn should_withdraw_what_nobody_has_decided_about_and_nothing_of_others() {
     run(async {
         let (world, published) = World::shared().await;
         let (publisher, stoa) = world.actor_at_command_line().await;
