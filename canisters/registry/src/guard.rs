@@ -29,7 +29,7 @@ impl VersionGuard {
     pub fn lock(version: Sha256) -> Option<Self> {
         UNSTABLE_BUSY
             .with_borrow_mut(|busy| busy.insert(version))
-            .then_some(Self(version))
+            .then(|| Self(version))
     }
 }
 
@@ -48,7 +48,7 @@ impl DepositGuard {
     pub fn lock(id: u64) -> Option<Self> {
         UNSTABLE_BUSY_DEPOSITS
             .with_borrow_mut(|busy| busy.insert(id))
-            .then_some(Self(id))
+            .then(|| Self(id))
     }
 }
 
@@ -67,7 +67,7 @@ impl TaskGuard {
     pub fn lock(task: Task) -> Option<Self> {
         UNSTABLE_RUNNING
             .with_borrow_mut(|running| running.insert(task))
-            .then_some(Self(task))
+            .then(|| Self(task))
     }
 }
 
