@@ -395,9 +395,12 @@ fn fail<R: Runtime>(runtime: &R, version: &Sha256, message: String) {
     });
 }
 
+/// A future, and what came of it.
+type Waiting<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
+
 /// Waits for all of them at the same time; results in their order.
 async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures
+    let mut waiting: Vec<Waiting<F>> = futures
         .into_iter()
         .map(|future| (Box::pin(future), None))
         .collect();

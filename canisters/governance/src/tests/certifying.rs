@@ -16,7 +16,7 @@ fn path(id: u64) -> [Vec<u8>; 2] {
 fn certified(id: u64) -> Vec<u8> {
     let tree = tree(id);
     assert_eq!(tree.digest(), runtime::certified_data());
-    match tree.lookup_path(&path(id)) {
+    match tree.lookup_path(path(id)) {
         LookupResult::Found(value) => value.to_vec(),
         other => panic!("{other:?}"),
     }
@@ -63,7 +63,7 @@ fn should_not_prove_another_proposal_than_the_one_asked_for() {
     let tree = tree(3);
     for id in [1, 2, 4, 5, 6] {
         assert!(!matches!(
-            tree.lookup_path(&path(id)),
+            tree.lookup_path(path(id)),
             LookupResult::Found(_)
         ));
     }

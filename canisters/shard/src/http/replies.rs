@@ -380,10 +380,9 @@ impl Replies {
     pub fn part_with(&self, form: Form, byte: u64) -> Option<&Reply> {
         self.list
             .iter()
-            .filter(|reply| {
+            .rfind(|reply| {
                 matches!(reply.purpose, Purpose::Content { form: of, first_byte } if of == form && first_byte <= byte)
             })
-            .next_back()
     }
 }
 

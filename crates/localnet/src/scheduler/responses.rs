@@ -248,6 +248,5 @@ pub fn callback_message(context: &CallContext, response: Response, refund: u128)
         cycles_refunded: refund,
         responded: context.responded,
         instructions_before: context.instructions,
-        ..Message::default()
     }
 }

@@ -146,7 +146,7 @@ fn should_pay_once_when_governance_is_upgraded_in_the_middle_of_a_disburse() {
             let agent = owner.connection.agent();
             let argument = candid::encode_args(request(id, disburse_all())).unwrap();
             // Sent, and not waited for.
-            let mut sending = agent.update(&governance, "manage_neuron");
+            let sending = agent.update(&governance, "manage_neuron");
             let sent = sending.with_arg(argument).call();
             let upgrade = async {
                 tokio::time::sleep(Duration::from_millis(delay_milliseconds)).await;

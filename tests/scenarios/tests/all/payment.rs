@@ -2,7 +2,7 @@
 
 use candid::Nat;
 use icrc_ledger_types::icrc1::account::Account;
-use stoa_inference_api::{InferError, InferRequest, InferResult, Payment, Price, TopUpState};
+use stoa_inference_api::{InferError, InferRequest, InferResult, Payment, Price};
 use stoa_scenarios::{Actor, ONE_TOKEN, Proxy, World, inputs_of, run};
 use stoa_types::Sha256;
 
