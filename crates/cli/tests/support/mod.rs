@@ -86,9 +86,9 @@ impl Stoa {
 
     /// By the only neuron there is.
     pub fn admit(&self, version: &str) {
-        self.succeed(&["stake", "1000"]);
+        self.succeed(&["neuron", "stake", "1000"]);
         self.succeed(&["propose", "admit", version]);
-        self.succeed(&["proposal", "latest", "--wait"]);
+        self.succeed(&["proposal", "show", "latest", "--wait"]);
     }
 
     /// What each command prints, and how it ends.

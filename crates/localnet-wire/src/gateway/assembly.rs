@@ -223,7 +223,7 @@ fn parse_range(text: &str) -> Option<ContentRange> {
     let (start, last) = range.split_once('-')?;
     let (start, last, total): (u64, u64, u64) =
         (start.parse().ok()?, last.parse().ok()?, total.parse().ok()?);
-    (start <= last && last < total).then_some(ContentRange {
+    (start <= last && last < total).then(|| ContentRange {
         start,
         end: last + 1,
         total,

@@ -110,7 +110,11 @@ pub(super) fn decode_piece(reply: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), G
         Ok(piece) => (piece, false),
         Err(_) => match Decode!(reply, Option<WirePiece>).map_err(not_a_response)? {
             Some(piece) => (piece, true),
-            None => return Ok((Vec::new(), None)),
+            // Candid reads every value that is no such record as an absent one: only a value that says so is.
+            None if matches!(single(reply), Some(IDLValue::None | IDLValue::Null)) => {
+                return Ok((Vec::new(), None));
+            }
+            None => return Err(not_a_response("a piece is neither a record nor absent")),
         },
     };
     if wire.token.is_none() {

@@ -204,7 +204,7 @@ fn should_keep_books_that_the_ledger_agrees_with() {
         let start = std::time::Instant::now();
         loop {
             let books = user.inference().status().await.unwrap().books.icp;
-            let held = user.icp().balance(account.clone()).await.unwrap();
+            let held = user.icp().balance(account).await.unwrap();
             let owned = books.received.clone() - books.sent.clone();
             let parts = [
                 &books.credit,

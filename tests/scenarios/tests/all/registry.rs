@@ -75,14 +75,14 @@ fn should_return_the_deposit_of_a_withdrawn_version_to_the_last_unit_but_the_led
         let held = info.deposit.expect("a deposit is asked for");
         assert!(matches!(held.state, DepositState::Held { .. }));
         assert_eq!(held.amount_e8s, DEPOSIT);
-        // One fee for the approval, one for the deposit.
-        assert_eq!(icp(publisher).await, before - DEPOSIT - 2 * FEE);
+        // The approval was paid for before.
+        assert_eq!(icp(publisher).await, before - DEPOSIT - FEE);
 
         let withdrawn = publisher.registry().withdraw(published.version).await;
         withdrawn.expect("answered").accepted().expect("withdrawn");
         let settled = wait_settled(publisher, held.id).await;
         assert!(matches!(settled, DepositState::Returned { .. }));
-        assert_eq!(icp(publisher).await, before - 3 * FEE);
+        assert_eq!(icp(publisher).await, before - 2 * FEE);
         let gone = publisher.registry().version(published.version).await;
         assert_eq!(gone.unwrap().unwrap_err(), GetVersionError::NotFound);
     });
@@ -120,7 +120,7 @@ fn should_reject_a_version_that_voters_refused_and_return_its_deposit() {
         assert!(!info.is_stored);
         let settled = wait_settled(publisher, held.id).await;
         assert!(matches!(settled, DepositState::Returned { .. }));
-        assert_eq!(icp(publisher).await, before - 3 * FEE);
+        assert_eq!(icp(publisher).await, before - 2 * FEE);
     });
 }
 
