@@ -151,11 +151,14 @@ export function inference({ IDL }) {
   });
   const payment = IDL.Variant({
     Cycles: IDL.Null,
-    Allowance: IDL.Record({ from_subaccount: IDL.Opt(blob(IDL)) }),
+    Allowance: IDL.Record({
+      token: IDL.Variant({ Icp: IDL.Null, Governance: IDL.Null }),
+      from_subaccount: IDL.Opt(blob(IDL)),
+    }),
   });
   const request = IDL.Record({
-    version: blob(IDL),
-    inputs: IDL.Vec(tensor),
+    model: IDL.Variant({ Digest: blob(IDL), Name: IDL.Text }),
+    input: IDL.Variant({ Tensors: IDL.Vec(tensor) }),
     payment,
     max_price: IDL.Opt(IDL.Nat),
   });
@@ -166,7 +169,7 @@ export function inference({ IDL }) {
     input_hash: blob(IDL),
     output_hash: blob(IDL),
     instructions: IDL.Nat64,
-    price: IDL.Variant({ IcpE8s: IDL.Nat64, Cycles: IDL.Nat }),
+    price: IDL.Variant({ IcpE8s: IDL.Nat64, TokenE8s: IDL.Nat64, Cycles: IDL.Nat }),
     payment_block: IDL.Opt(IDL.Nat64),
     timestamp_nanos: IDL.Nat64,
     engine: IDL.Text,
@@ -179,7 +182,14 @@ export function inference({ IDL }) {
     certificate: blob(IDL),
     witness: blob(IDL),
   });
-  const response = IDL.Record({ outputs: IDL.Vec(tensor), receipt });
+  const answer = IDL.Variant({
+    Tensors: IDL.Vec(tensor),
+    Embeddings: IDL.Vec(IDL.Vec(IDL.Float32)),
+    Classes: IDL.Vec(
+      IDL.Vec(IDL.Record({ index: IDL.Nat64, label: IDL.Text, score: IDL.Float32 })),
+    ),
+  });
+  const response = IDL.Record({ answer, receipt });
   const inferError = IDL.Variant({
     AnonymousCaller: IDL.Null,
     NotLoaded: version,
