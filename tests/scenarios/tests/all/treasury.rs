@@ -413,7 +413,11 @@ fn should_buy_cycles_once_whatever_ledger_and_minting_canister_do() {
             assert_eq!(of_proxy.count(), 1, "{minting:?}: {new:?}");
             let fee = world.deployer.icp().fee().await.unwrap();
             let each = Nat::from(ONE_TOKEN) + fee;
-            assert_eq!(after, before - each * new.len() as u64, "{minting:?}: {new:?}");
+            assert_eq!(
+                after,
+                before - each * new.len() as u64,
+                "{minting:?}: {new:?}"
+            );
         }
     });
 }
