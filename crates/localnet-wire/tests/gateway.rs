@@ -287,7 +287,11 @@ impl Gateway {
         tokio::spawn(async move { axum::serve(listener, router(site, keys)).await });
         Self {
             address,
-            client: reqwest::Client::new(),
+            client: reqwest::Client::builder()
+                // A refused answer breaks its connection off, so that none may be used again.
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
         }
     }
 
