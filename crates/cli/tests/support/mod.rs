@@ -55,6 +55,13 @@ impl Stoa {
     pub fn start_network_again(&self) {
         let endpoint = self.endpoint.as_deref().expect("a network");
         let (_, port) = endpoint.rsplit_once(':').expect("a port");
+        // The kernel takes a moment to let go of what the old process held.
+        let start = std::time::Instant::now();
+        let address = format!("127.0.0.1:{port}");
+        while std::net::TcpListener::bind(&address).is_err() {
+            assert!(start.elapsed().as_secs() < 60, "{address} stays taken");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         self.start_on_state(port);
     }
 
