@@ -15,6 +15,7 @@ const QUESTIONS: &[&str] = &[
     "get_neuron",
     "get_proposal",
     "get_proposal_certified",
+    "get_rollout",
     "get_treasury",
     "list_dao_canisters",
     "list_nervous_system_functions",
@@ -25,6 +26,7 @@ const QUESTIONS: &[&str] = &[
     "validate_add_dao_canister",
     "validate_remove_dao_canister",
     "validate_set_cycles_policy",
+    "validate_upgrade_canisters",
 ];
 
 pub fn is_accepted(method: &str, caller: Principal, argument_length: usize) -> bool {

@@ -61,6 +61,7 @@ mod query_treasury;
 mod refusal;
 mod register_vote;
 mod rewards;
+mod rollout;
 mod runtime;
 mod self_upgrade;
 mod settings;
@@ -238,6 +239,24 @@ fn validate_add_dao_canister(canister: Principal) -> Result<String, String> {
 #[candid_method(update)]
 async fn add_dao_canister(canister: Principal) {
     own_functions::add_dao_canister(runtime::caller(), canister).await
+}
+
+// 500 ids and 100 hashes at about 40 each, and an argument of 16 KiB.
+#[ic_cdk::query(decode_with = "decode::<200_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_upgrade_canisters(args: UpgradeCanistersArgs) -> Result<String, String> {
+    own_functions::validate_upgrade_canisters(args)
+}
+
+#[ic_cdk::update(decode_with = "decode::<200_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn upgrade_canisters(args: UpgradeCanistersArgs) {
+    own_functions::upgrade_canisters(runtime::caller(), args)
+}
+
+#[ic_cdk::query]
+fn get_rollout() -> Option<RolloutInfo> {
+    memory::with_state(|state| rollout::info(state))
 }
 
 #[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]

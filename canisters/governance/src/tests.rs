@@ -17,6 +17,7 @@ mod neurons;
 mod parameters_change;
 mod quiet;
 mod rewarding;
+mod rolling_out;
 mod treasury;
 mod upgrades;
 mod voting;
@@ -122,6 +123,7 @@ fn lose_heap() {
     crate::payment::forget_paying();
     crate::dao_canisters::forget_asking();
     crate::actions::forget_upgrading();
+    crate::rollout::forget_advancing();
     runtime::forget_traffic();
     runtime::take_sent();
     runtime::take_jobs();

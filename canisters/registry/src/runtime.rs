@@ -273,6 +273,11 @@ pub fn caller() -> Principal {
     ic_cdk::api::msg_caller()
 }
 
+/// What the call came with, as it came.
+pub fn argument_bytes() -> Vec<u8> {
+    ic_cdk::api::msg_arg_data()
+}
+
 pub fn trap(message: &str) -> ! {
     ic_cdk::api::trap(message)
 }

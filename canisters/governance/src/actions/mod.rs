@@ -34,7 +34,9 @@ pub use manage_parameters::ParameterChange;
 pub use transfer_treasury::TreasuryTransfer;
 #[cfg(test)]
 pub use upgrade_canister::forget_upgrading;
-pub use upgrade_canister::{Upgrade, forget_modules, install_call, start_remembered};
+pub use upgrade_canister::{
+    Mode, Module, NotReplaced, Upgrade, forget_modules, install_call, replace, start_remembered,
+};
 
 /// A number is never given to another variant.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]

@@ -314,15 +314,8 @@ pub async fn execute(proposal: u64, upgrade: Upgrade) -> Performed {
     if upgrade.canister == runtime::canister_self() {
         return self_upgrade::begin(proposal, &upgrade);
     }
-    let canister = upgrade.canister;
-    let Some(upgrading) = Upgrading::enter(canister) else {
-        return Performed::Finished(Err(external(format!(
-            "{canister} is being upgraded by another proposal"
-        ))));
-    };
     let call = with_state(|state| {
         let call = install_call(&upgrade, state, proposal)?;
-        state.stopped_canisters.insert((&canister).into(), ());
         execution::begin(state, proposal);
         Ok(call)
     });
@@ -330,6 +323,38 @@ pub async fn execute(proposal: u64, upgrade: Upgrade) -> Performed {
         Ok(call) => call,
         Err(refusal) => return Err::<(), Refusal>(refusal).into(),
     };
+    let outcome = replace(upgrade.canister, method, &argument).await;
+    Performed::Finished(outcome.map_err(|not_replaced| external(not_replaced.into_reason())))
+}
+
+/// Why a canister runs what it ran before.
+pub enum NotReplaced {
+    /// Another upgrade of it is under way.
+    Busy(String),
+    NotStopped(String),
+    NotInstalled(String),
+}
+
+impl NotReplaced {
+    fn into_reason(self) -> String {
+        match self {
+            Self::Busy(reason) | Self::NotStopped(reason) | Self::NotInstalled(reason) => reason,
+        }
+    }
+}
+
+/// Stops a canister, installs by this call and starts it, also where the install failed.
+pub async fn replace(
+    canister: Principal,
+    method: &'static str,
+    argument: &[u8],
+) -> Result<(), NotReplaced> {
+    let Some(upgrading) = Upgrading::enter(canister) else {
+        return Err(NotReplaced::Busy(format!(
+            "{canister} is being upgraded by another proposal"
+        )));
+    };
+    with_state(|state| state.stopped_canisters.insert((&canister).into(), ()));
     let stopped = management::tell(
         "stop_canister",
         &management::record(canister),
@@ -337,18 +362,23 @@ pub async fn execute(proposal: u64, upgrade: Upgrade) -> Performed {
     )
     .await;
     let outcome = match stopped {
-        Err(failure) => Err(format!(
+        Err(failure) => Err(NotReplaced::NotStopped(format!(
             "{canister} could not be stopped, and was left as it was: {}",
             failure.message
-        )),
-        Ok(_) => management::tell(method, &argument, INSTALL_TIMEOUT_SECONDS)
+        ))),
+        Ok(_) => management::tell(method, argument, INSTALL_TIMEOUT_SECONDS)
             .await
             .map(|_reply| ())
-            .map_err(|failure| format!("the module was not installed: {}", failure.message)),
+            .map_err(|failure| {
+                NotReplaced::NotInstalled(format!(
+                    "the module was not installed: {}",
+                    failure.message
+                ))
+            }),
     };
     start(canister).await;
     drop(upgrading);
-    Performed::Finished(outcome.map_err(external))
+    outcome
 }
 
 /// An interrupted upgrade: its canister goes on, and its module tells the outcome. One to

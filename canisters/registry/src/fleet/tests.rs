@@ -243,6 +243,8 @@ fn should_create_a_shard_that_governance_alone_controls_before_it_is_used() {
     assert_eq!(management.installed[made[0]], b"the code of a shard");
     let listed = with(|state| state.shards.get(&3).unwrap().principal);
     assert_eq!(listed, *made[0]);
+    let joined = (GOVERNANCE, "register_dao_canister".to_owned());
+    assert!(runtime.with_services(|services| services.heard.contains(&joined)));
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn find(text: &str) -> Vec<String> {
     let args = SearchArgs {
         text: Some(text.into()),
         every_version: Some(true),
+        any_status: Some(true),
         ..SearchArgs::default()
     };
     let page = with(|state| search(state, &args)).unwrap();

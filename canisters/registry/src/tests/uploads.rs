@@ -334,3 +334,27 @@ fn should_announce_once_however_often_the_same_upload_is_resumed() {
     assert_eq!(begin(&runtime, manifest()).unwrap(), plan);
     assert_eq!(calls(), before);
 }
+
+/// Statement 26: what a free call may cost is bounded by the hour, also where it asks about a draft that is never complete.
+#[test]
+fn should_not_ask_the_shards_for_ever_about_a_draft_that_is_not_complete() {
+    let runtime = prepared();
+    let plan = begin(&runtime, manifest()).unwrap();
+    with_mut(|state| state.change_parameters(|p| p.planned_chunks_per_hour_max = 400));
+    let mut asked = 0;
+    let retry_after_seconds = loop {
+        match try_seal(&runtime, plan.version) {
+            Err(SealError::ChunksMissing { .. }) => asked += 1,
+            Err(SealError::TooManyRequests {
+                retry_after_seconds,
+            }) => break retry_after_seconds,
+            other => panic!("{other:?}"),
+        }
+    };
+    // Two chunks and 64 for the call are 66; `begin_upload` was the first of six.
+    assert_eq!(asked, 5);
+    put_all(&runtime, &plan);
+    assert!(try_seal(&runtime, plan.version).is_err());
+    runtime.pass(std::time::Duration::from_secs(retry_after_seconds));
+    assert_eq!(try_seal(&runtime, plan.version), Ok(()));
+}

@@ -4,14 +4,14 @@ use candid::{CandidType, Nat, Principal};
 use icrc_ledger_types::icrc1::account::Account;
 use stoa_governance_api::{
     FunctionType, GenericNervousSystemFunction, NervousSystemFunction, Topic,
-    token_treasury_subaccount,
+    UPGRADE_CANISTERS_FUNCTION_ID, token_treasury_subaccount,
 };
 use stoa_inference_api::{
     ADD_INFERENCE_FUNCTION_ID, ASSIGN_MODEL_FUNCTION_ID, LOAD_MODEL_FUNCTION_ID,
     REMOVE_INFERENCE_FUNCTION_ID, SET_POLICY_FUNCTION_ID, SETTLE_PAYMENT_FUNCTION_ID,
     UNLOAD_MODEL_FUNCTION_ID,
 };
-use stoa_registry_api::ADMIT_VERSION_FUNCTION_ID;
+use stoa_registry_api::{ADMIT_VERSION_FUNCTION_ID, ShardModule};
 
 use super::plan::DeployPlan;
 use crate::deployment::Deployment;
@@ -25,6 +25,8 @@ pub(super) struct Arguments<'a> {
     pub plan: &'a DeployPlan,
     pub deployment: &'a Deployment,
     pub deployer: Principal,
+    /// The code of the shards that the registry makes when the fleet fills up.
+    pub shard_module: &'a ShardModule,
 }
 
 #[derive(CandidType)]
@@ -136,6 +138,7 @@ impl Arguments<'_> {
             icp_ledger: self.deployment.icp_ledger,
             parameters: None,
             inference: Some(self.deployment.inference.clone()),
+            shard_module: Some(self.shard_module.clone()),
         })
     }
 
@@ -308,6 +311,14 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
             description: "Governance keeps it alive no longer.",
             canister: governance,
             method: "remove_dao_canister",
+            topic: Topic::DappCanisterManagement,
+        },
+        Genesis {
+            id: UPGRADE_CANISTERS_FUNCTION_ID,
+            name: "Upgrade many canisters",
+            description: "Installs one module into many canisters, one after the other: all shards of the fleet.",
+            canister: governance,
+            method: "upgrade_canisters",
             topic: Topic::DappCanisterManagement,
         },
     ];
