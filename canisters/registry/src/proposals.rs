@@ -17,7 +17,7 @@ use stoa_registry_api::{
 use stoa_types::Sha256;
 
 use crate::authority::Mandate;
-use crate::guard::VersionGuard;
+use crate::guard;
 use crate::runtime::{self, Runtime, Task};
 use crate::state::records::{Status, VersionRecord};
 use crate::state::{Decision, State, with, with_mut};
@@ -271,7 +271,7 @@ pub async fn note_proposal(
         return Err(NoteProposalError::AnonymousCaller);
     }
     with(|state| check(state, version))?;
-    let guard = VersionGuard::lock(version).ok_or(NoteProposalError::Busy)?;
+    let guard = guard::lock_version(runtime, version).ok_or(NoteProposalError::Busy)?;
     let data = match look_up(runtime, proposal_id).await {
         Lookup::Found(data) => data,
         Lookup::Missing(reason) => return Err(NoteProposalError::OtherProposal { reason }),
@@ -369,7 +369,7 @@ pub async fn run(runtime: &impl Runtime) {
     });
     for (digest, proposal_id) in page {
         let version = Sha256(digest);
-        let Some(guard) = VersionGuard::lock(version) else {
+        let Some(guard) = guard::lock_version(runtime, version) else {
             continue;
         };
         let outcome = match look_up(runtime, proposal_id).await {

@@ -7,7 +7,7 @@ use stoa_types::Sha256;
 
 use crate::budget;
 use crate::fleet;
-use crate::guard::VersionGuard;
+use crate::guard;
 use crate::placement;
 use crate::runtime::Runtime;
 use crate::search;
@@ -17,7 +17,7 @@ use crate::state::{Decision, State, with, with_mut};
 
 pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) -> SealResult {
     let record = with(|state| check(state, caller, &version))?;
-    let guard = VersionGuard::lock(version).ok_or(SealError::Busy)?;
+    let guard = guard::lock_version(runtime, version).ok_or(SealError::Busy)?;
     // Before the manifest is read: asking the shards about a large draft that is not complete is dear, and free of charge.
     spend_budget(runtime, caller, &version)?;
     let targets = with(|state| Targets::of(state, version));

@@ -224,6 +224,7 @@ fn should_empty_a_shard_that_the_dao_retires_and_never_hold_fewer_than_two_copie
     assert_eq!(served, 2, "the new shard serves the files");
 }
 
+/// Statement 16.
 #[test]
 fn should_create_a_shard_that_governance_alone_controls_before_it_is_used() {
     let (runtime, _) = publish_sealed();
@@ -247,6 +248,7 @@ fn should_create_a_shard_that_governance_alone_controls_before_it_is_used() {
     assert!(runtime.with_services(|services| services.heard.contains(&joined)));
 }
 
+/// Statement 2.
 #[test]
 fn should_neither_forget_nor_repeat_a_creation_that_was_interrupted() {
     let (runtime, _) = publish_sealed();

@@ -75,6 +75,7 @@ fn seen() -> String {
     })
 }
 
+/// Statement 28.
 #[test]
 fn should_bring_up_a_memory_of_layout_1_with_everything_in_it() {
     let memory = memory_of(LAYOUT_1);

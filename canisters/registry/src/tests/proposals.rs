@@ -225,6 +225,7 @@ fn should_not_let_a_second_proposal_take_the_place_of_one_that_is_open() {
     assert_eq!(details.proposal_id, Some(9));
 }
 
+/// Statement 6.
 #[test]
 fn should_check_again_after_the_call_whether_the_vote_has_ended() {
     let runtime = prepared();
