@@ -370,6 +370,29 @@ fn should_refuse_a_policy_out_of_bounds_and_a_fleet_of_one() {
     assert!(retire(1).unwrap_err().contains("two are needed"));
 }
 
+/// Statement 23.
+#[test]
+fn should_keep_the_last_thousand_jobs_that_ended_and_every_one_that_waits() {
+    let (runtime, _) = publish_sealed();
+    run_jobs(&runtime);
+    let work = Work::Mend {
+        shard: 0,
+        chunk: Digest::new([9; 32]),
+    };
+    let stuck = with_mut(|state| jobs::enqueue(state, &runtime, work.clone()));
+    for _ in 0..1_200 {
+        with_mut(|state| {
+            let id = jobs::enqueue(state, &runtime, work.clone());
+            jobs::settle(state, &runtime, id, jobs::Step::Done);
+        });
+    }
+    with(|state| {
+        assert_eq!(state.fleet.queue.len(), 1);
+        assert!(state.fleet.jobs.contains_key(&stuck));
+        assert!(state.fleet.jobs.len() <= 1_002);
+    });
+}
+
 #[test]
 fn should_schedule_the_next_look_at_the_shards() {
     let (runtime, _) = publish_sealed();
