@@ -10,10 +10,14 @@ mod model;
 mod network;
 mod outage;
 mod proxy;
+mod slow;
 mod world;
 
 pub use command_line::CommandLine;
-pub use dao::{LedgerFault, LedgerFaultKind};
+pub use dao::{
+    LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping,
+};
+pub use slow::Slow;
 pub use model::{digits, digits_inputs, model_with_extra_file};
 pub use network::run;
 pub use outage::Line;
