@@ -123,7 +123,11 @@ fn decode_command(bytes: Vec<u8>) -> ManageNeuron {
         .unwrap_or_else(|error| panic!("not a command: {error}"))
 }
 
-#[ic_cdk::update(decode_with = "decode_command", hidden = true)]
+#[ic_cdk::update(
+    decode_with = "decode_command",
+    encode_with = "plain_command::answer",
+    hidden = true
+)]
 #[candid_method(update)]
 async fn manage_neuron(request: ManageNeuron) -> ManageNeuronResponse {
     manage_neuron::manage_neuron(request).await

@@ -20,6 +20,7 @@ mod plain;
 mod quiet;
 mod rewarding;
 mod rivals;
+mod saved;
 mod trapping;
 mod treasury;
 mod upgrades;

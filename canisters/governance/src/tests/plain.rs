@@ -140,3 +140,26 @@ fn should_leave_to_the_library_what_it_does_not_know() {
         assert_eq!(crate::decode_command(bytes), request);
     }
 }
+
+#[test]
+fn should_answer_as_the_library_does() {
+    let made = |id| {
+        CommandResponse::MakeProposal(GetProposal {
+            proposal_id: Some(ProposalId { id }),
+        })
+    };
+    for response in [
+        made(1),
+        made(u64::MAX),
+        made(258),
+        CommandResponse::RegisterVote {},
+        CommandResponse::RegisterVote {},
+        CommandResponse::Follow {},
+    ] {
+        let response = ManageNeuronResponse {
+            command: Some(response),
+        };
+        let expected = Encode!(&response).unwrap();
+        assert_eq!(crate::plain_command::answer(response), expected);
+    }
+}

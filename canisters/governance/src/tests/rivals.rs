@@ -75,6 +75,8 @@ fn prepared(is_dissolved: bool) -> (LedgerModel, NeuronKey) {
     let key = ledger.stake(user(1), 0, STAKE);
     if !is_dissolved {
         delay(user(1), key, MIN_DELAY as u32);
+        // Nothing is adopted by the first alone.
+        neuron(2, 50_000);
     }
     // Deposited and not counted.
     ledger.issue(neuron_account(key), 50);
