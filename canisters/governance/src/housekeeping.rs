@@ -65,6 +65,7 @@ pub async fn run() {
     }
     payment::wake_due();
     dao_canisters::keep_itself_alive();
+    dao_canisters::look_after_others();
     actions::start_remembered();
     rollout::go_on();
     movement::resume();

@@ -18,6 +18,7 @@
 //! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
 mod actions;
+mod busy;
 mod cascade;
 mod cbor;
 mod certification;
@@ -32,6 +33,8 @@ mod follow;
 mod following;
 mod function;
 mod housekeeping;
+#[cfg(not(target_family = "wasm"))]
+pub mod image;
 mod inspect;
 mod install;
 mod ledger;
@@ -50,6 +53,7 @@ mod parameters;
 mod payment;
 mod permission;
 mod permissions;
+mod plain_command;
 mod planes;
 mod power;
 mod proposal;
@@ -110,6 +114,9 @@ const COMMAND_SKIPPING_QUOTA: usize = 50_000;
 
 /// A byte costs one, so what is long may be decoded and what is nested may not.
 fn decode_command(bytes: Vec<u8>) -> ManageNeuron {
+    if let Some(command) = plain_command::read(&bytes) {
+        return command;
+    }
     let mut config = candid::DecoderConfig::new();
     config.set_decoding_quota(COMMAND_DECODING_QUOTA + bytes.len());
     config.set_skipping_quota(COMMAND_SKIPPING_QUOTA);
@@ -117,7 +124,11 @@ fn decode_command(bytes: Vec<u8>) -> ManageNeuron {
         .unwrap_or_else(|error| panic!("not a command: {error}"))
 }
 
-#[ic_cdk::update(decode_with = "decode_command", hidden = true)]
+#[ic_cdk::update(
+    decode_with = "decode_command",
+    encode_with = "plain_command::answer",
+    hidden = true
+)]
 #[candid_method(update)]
 async fn manage_neuron(request: ManageNeuron) -> ManageNeuronResponse {
     manage_neuron::manage_neuron(request).await

@@ -195,7 +195,7 @@ pub fn with_state<R>(f: impl FnOnce(&mut State) -> R) -> R {
 }
 
 /// A state over `memory`; over the same memory again it stands for an upgrade.
-#[cfg(test)]
+#[cfg(not(target_family = "wasm"))]
 pub fn replace(memory: DefaultMemoryImpl) {
     STATE.set(State::open(memory));
 }

@@ -11,7 +11,6 @@
 //! module is refused ends the roll-out, so that bad code takes down one canister and not all; and wherever it is
 //! interrupted it goes on, since what a canister runs tells whether its turn is over.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use minicbor::{Decode, Encode};
 use stoa_governance_api::{RolloutInfo, RolloutState, UpgradeCanistersArgs};
 
 use crate::actions::{Mode, Module, NotReplaced, Upgrade, install_call, replace};
+use crate::busy::{Place, Places};
 use crate::cbor::Cbor;
 use crate::memory::{State, with_state};
 use crate::neurons::PrincipalKey;
@@ -213,28 +213,13 @@ pub fn info(state: &State) -> Option<RolloutInfo> {
 }
 
 thread_local! {
-    static UNSTABLE_IS_ADVANCING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Held while a canister has its turn; a trap in a callback gives it back.
-#[must_use]
-struct Advancing;
-
-impl Advancing {
-    fn enter() -> Option<Self> {
-        (!UNSTABLE_IS_ADVANCING.replace(true)).then(|| Self)
-    }
-}
-
-impl Drop for Advancing {
-    fn drop(&mut self) {
-        UNSTABLE_IS_ADVANCING.set(false);
-    }
+    /// Taken while a canister has its turn.
+    static UNSTABLE_ADVANCING: Places<()> = const { Places::new() };
 }
 
 #[cfg(test)]
 pub fn forget_advancing() {
-    UNSTABLE_IS_ADVANCING.set(false);
+    UNSTABLE_ADVANCING.with(Places::free_all);
 }
 
 /// To be called when it begins and in every round of housekeeping.
@@ -248,7 +233,7 @@ pub fn go_on() {
                 .stopped_canisters
                 .contains_key(&PrincipalKey::from(&canister))
         })
-    }) && !UNSTABLE_IS_ADVANCING.get();
+    }) && !UNSTABLE_ADVANCING.with(|places| places.is_taken(&()));
     // Calls are refused meanwhile; what comes after goes on.
     if is_waiting && !self_upgrade::is_under_way() {
         runtime::run_after(Duration::ZERO, advance());
@@ -268,7 +253,7 @@ enum Turn {
 }
 
 async fn turn() {
-    let Some(advancing) = Advancing::enter() else {
+    let Ok(advancing) = Place::take(&UNSTABLE_ADVANCING, (), 1) else {
         return;
     };
     // Counted before the first call, so that one that traps is counted too.

@@ -84,6 +84,15 @@ impl Management {
         upgraded
     }
 
+    /// Returns when every call that the canister made is answered; messages to it are refused until it is started.
+    pub async fn stop(&self, canister: Principal) -> Result<()> {
+        self.of_canister(canister, "stop_canister").await
+    }
+
+    pub async fn start(&self, canister: Principal) -> Result<()> {
+        self.of_canister(canister, "start_canister").await
+    }
+
     async fn install_code(
         &self,
         canister: Principal,

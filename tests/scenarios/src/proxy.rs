@@ -113,14 +113,15 @@ impl Proxy {
     {
         let argument = candid::encode_args(args).expect("encodable arguments");
         let forwarded = self.forward_raw(callee, method, &argument, cycles).await;
-        let decode = |reply: Vec<u8>| candid::decode_one(&reply).expect("the declared type");
         Forwarded {
-            answer: forwarded.answer.map(decode),
+            answer: forwarded
+                .answer
+                .map(|reply| candid::decode_one(&reply).expect("the declared type")),
             refunded_cycles: forwarded.refunded_cycles,
         }
     }
 
-    /// With any bytes as the argument, also such as are no Candid.
+    /// With bytes that need not be Candid.
     pub async fn forward_raw(
         &self,
         callee: Principal,

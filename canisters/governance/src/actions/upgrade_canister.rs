@@ -11,8 +11,6 @@
 //! in between; one that cannot be stopped, because a call that it made is not answered, is
 //! left as it was, and governance waits for no longer than its calls' time limits.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use candid::{CandidType, Principal};
@@ -22,7 +20,8 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use stoa_governance_api as api;
 
-use super::{Action, Performed, invalid};
+use super::{Action, Performed, invalid, manage_ledger};
+use crate::busy::{Place, Places};
 use crate::execution::{self, external};
 use crate::memory::{State, with_state};
 use crate::proposal::Decision;
@@ -324,6 +323,9 @@ pub async fn execute(proposal: u64, upgrade: Upgrade) -> Performed {
         Err(refusal) => return Err::<(), Refusal>(refusal).into(),
     };
     let outcome = replace(upgrade.canister, method, &argument).await;
+    if outcome.is_ok() {
+        manage_ledger::keep_code(proposal, upgrade.canister).await;
+    }
     Performed::Finished(outcome.map_err(|not_replaced| external(not_replaced.into_reason())))
 }
 
@@ -336,7 +338,7 @@ pub enum NotReplaced {
 }
 
 impl NotReplaced {
-    fn into_reason(self) -> String {
+    pub fn into_reason(self) -> String {
         match self {
             Self::Busy(reason) | Self::NotStopped(reason) | Self::NotInstalled(reason) => reason,
         }
@@ -349,7 +351,7 @@ pub async fn replace(
     method: &'static str,
     argument: &[u8],
 ) -> Result<(), NotReplaced> {
-    let Some(upgrading) = Upgrading::enter(canister) else {
+    let Some(upgrading) = upgrading(canister) else {
         return Err(NotReplaced::Busy(format!(
             "{canister} is being upgraded by another proposal"
         )));
@@ -424,7 +426,7 @@ pub fn start_remembered() {
             .collect()
     });
     for canister in stopped {
-        if !UNSTABLE_UPGRADING.with_borrow(|upgrading| upgrading.contains(&canister)) {
+        if !UNSTABLE_UPGRADING.with(|upgrading| upgrading.is_taken(&canister)) {
             runtime::run_after(Duration::ZERO, start(canister));
         }
     }
@@ -432,30 +434,17 @@ pub fn start_remembered() {
 
 thread_local! {
     /// Canisters that a call of this very run is upgrading: they are stopped on purpose.
-    static UNSTABLE_UPGRADING: RefCell<BTreeSet<Principal>> = const { RefCell::new(BTreeSet::new()) };
+    static UNSTABLE_UPGRADING: Places<Principal> = const { Places::new() };
 }
 
 /// Held while a canister is stopped on purpose; one upgrade of a canister at a time.
-#[must_use]
-struct Upgrading(Principal);
-
-impl Upgrading {
-    fn enter(canister: Principal) -> Option<Self> {
-        UNSTABLE_UPGRADING
-            .with_borrow_mut(|upgrading| upgrading.insert(canister))
-            .then(|| Self(canister))
-    }
-}
-
-impl Drop for Upgrading {
-    fn drop(&mut self) {
-        UNSTABLE_UPGRADING.with_borrow_mut(|upgrading| upgrading.remove(&self.0));
-    }
+fn upgrading(canister: Principal) -> Option<Place<Principal>> {
+    Place::take(&UNSTABLE_UPGRADING, canister, usize::MAX).ok()
 }
 
 #[cfg(test)]
 pub fn forget_upgrading() {
-    UNSTABLE_UPGRADING.with_borrow_mut(BTreeSet::clear);
+    UNSTABLE_UPGRADING.with(Places::free_all);
 }
 
 /// Modules that no execution needs any more: of proposals that were rejected, or whose

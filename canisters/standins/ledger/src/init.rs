@@ -40,6 +40,7 @@ pub fn install(ledger: &mut Ledger, arguments: InitArgs, now: u64) {
         decimals: arguments.decimals,
         transfer_fee,
         minting_account: arguments.minting_account,
+        logo: None,
     })));
     ledger.certify_tip();
     for (account, amount) in arguments.initial_balances {

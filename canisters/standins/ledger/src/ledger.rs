@@ -45,6 +45,9 @@ pub struct Settings {
     pub transfer_fee: u64,
     #[n(4)]
     pub minting_account: Account,
+    /// A data URL.
+    #[n(5)]
+    pub logo: Option<String>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Debug, Encode, Decode)]

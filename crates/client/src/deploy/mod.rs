@@ -42,6 +42,9 @@ struct Target {
     canister: Principal,
     module: &'static str,
     arguments: Vec<u8>,
+    /// Whether its code lies in its own chunk store as well, where governance finds it when the DAO changes the token's
+    /// fee or name: a ledger takes those with an upgrade.
+    keeps_code: bool,
 }
 
 /// Creates what is missing, installs what is empty and upgrades what is out of date. Writes the deployment to `path`.
@@ -194,6 +197,7 @@ fn targets(
                 canister,
                 module,
                 arguments,
+                keeps_code: canister == deployment.token_ledger,
             })
         })
         .collect()
@@ -212,7 +216,12 @@ async fn bring_up_to_date(
     module: &Wasm,
 ) -> Result<DeployProgress> {
     let name = target.name.clone();
-    match management.module_hash(target.canister).await? {
+    let present = management.module_hash(target.canister).await?;
+    // Before the code, so that what is interrupted in between is found unfinished.
+    if target.keeps_code && present != Some(module.hash) {
+        management.store_chunks(target.canister, module).await?;
+    }
+    match present {
         Some(present) if present == module.hash => Ok(DeployProgress::Unchanged { name }),
         Some(_) => {
             // An upgrade keeps what the canister was installed with.

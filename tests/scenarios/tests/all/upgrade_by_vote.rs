@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use candid::Principal;
+use candid::{Nat, Principal};
+use icrc_ledger_types::icrc1::account::Account;
 use stoa_client::Accepted;
 use stoa_client::deploy::{DeployPlan, candid_nothing, hand_over};
 use stoa_client::fleet;
@@ -11,9 +12,21 @@ use stoa_client::management::Management;
 use stoa_client::push::push;
 use stoa_client::shard::Shard;
 use stoa_client::wasm::Wasm;
-use stoa_governance_api::{RolloutInfo, RolloutState};
-use stoa_scenarios::{PATIENCE, WHALE, World, model_with_extra_file, run, wasm_folder};
+use stoa_governance_api::{Action, ManageLedgerParameters, RolloutInfo, RolloutState};
+use stoa_scenarios::{ONE_TOKEN, PATIENCE, WHALE, World, model_with_extra_file, run, wasm_folder};
 use stoa_types::Sha256;
+
+/// The same code under another hash: compressed anew.
+fn recompressed(name: &str) -> Wasm {
+    let plain = other_build_of(name);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &plain.bytes).expect("written to memory");
+    let bytes = encoder.finish().expect("written to memory");
+    Wasm {
+        hash: Sha256::of(&bytes),
+        bytes,
+    }
+}
 
 /// The same code under another hash: without gzip around it.
 fn other_build_of(name: &str) -> Wasm {
@@ -211,6 +224,7 @@ fn should_upgrade_every_shard_by_one_vote_in_the_middle_of_an_upload_and_stop_at
     });
 }
 
+/// Statement 12.
 #[test]
 fn should_upgrade_governance_itself_once_and_record_it() {
     run(async {
@@ -255,5 +269,63 @@ fn should_upgrade_governance_itself_once_and_record_it() {
             management.module_hash(governance).await.unwrap(),
             Some(packed.hash)
         );
+    });
+}
+
+/// The ledger takes them with an upgrade to the code that it runs, which lies in its own chunk store: from the deployment,
+/// and from an upgrade by vote.
+#[test]
+fn should_change_the_tokens_fee_and_name_by_vote_also_after_the_ledger_has_other_code() {
+    run(async {
+        let (world, management) = handed_over().await;
+        let ledger = world.deployment.token_ledger;
+        let tokens = world.deployer.tokens();
+        let own = Account::from(world.deployer.principal());
+        let balance = tokens.balance(own).await.unwrap();
+        let change = |fee: u64, name: &str| {
+            Action::ManageLedgerParameters(ManageLedgerParameters {
+                transfer_fee: Some(fee),
+                token_name: Some(name.to_owned()),
+                token_symbol: None,
+                token_logo: None,
+            })
+        };
+        let seen = async || {
+            let (name,): (String,) = world
+                .deployer
+                .connection
+                .query(ledger, "icrc1_name", ())
+                .await
+                .unwrap();
+            let parameters = world.deployer.governance().parameters().await.unwrap();
+            let fee = tokens.fee().await.unwrap();
+            (name, fee, parameters.transaction_fee_e8s)
+        };
+        let code = management.module_hash(ledger).await.unwrap();
+        let adopted = world.adopt(change(20_000, "Library")).await;
+        let rendering = adopted.payload_text_rendering.unwrap();
+        assert!(rendering.contains("20000 e8s"), "{rendering}");
+        assert_eq!(
+            seen().await,
+            ("Library".to_owned(), Nat::from(20_000u32), Some(20_000))
+        );
+        assert_eq!(management.module_hash(ledger).await.unwrap(), code);
+        assert_eq!(tokens.balance(own).await.unwrap(), balance);
+
+        // Short enough for one chunk, as the official ledger is.
+        let wasm = recompressed("ledger");
+        let proposal = propose(&world, ledger, &wasm, None).await;
+        world.outcome(proposal).await.unwrap();
+        assert_eq!(
+            management.module_hash(ledger).await.unwrap(),
+            Some(wasm.hash)
+        );
+        world.adopt(change(30_000, "Commons")).await;
+        assert_eq!(
+            seen().await,
+            ("Commons".to_owned(), Nat::from(30_000u32), Some(30_000))
+        );
+        // Staking pays the new fee.
+        world.actor().await.stake(50 * ONE_TOKEN, 0).await;
     });
 }
