@@ -81,6 +81,9 @@ fn should_refuse_features_that_are_off() {
 fn should_refuse_what_is_too_large() {
     let functions = "(func)".repeat(50_001);
     should_refuse(&format!("(module {functions})"), "50000");
+    // An `i32.const` of this value and its `drop` take six bytes.
+    let body = "(drop (i32.const 134217728))".repeat(170_000);
+    should_refuse(&format!("(module (func {body}))"), "1000000");
     let globals = "(global i32 (i32.const 0))".repeat(1_001);
     should_refuse(&format!("(module {globals})"), "1000");
     // Each `i64.const` of this value takes twelve bytes with its `drop`.
