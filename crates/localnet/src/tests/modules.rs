@@ -120,3 +120,14 @@ fn should_run_a_module_without_memory_or_tables() {
         .reply();
     assert_eq!(net.call(canister, "go", &[]), Outcome::Replied(Vec::new()));
 }
+
+/// The tests under Node have no assembler.
+#[test]
+fn should_hold_the_probe_of_the_node_tests_to_its_text() {
+    let text = include_str!("../../../../tests/node/probe.wat");
+    let module: &[u8] = include_bytes!("../../../../tests/node/probe.wasm");
+    assert!(
+        wat::parse_str(text).unwrap() == module,
+        "probe.wasm is not probe.wat assembled"
+    );
+}
