@@ -1,5 +1,5 @@
 ;; A canister that shows what a network does. `probe.wasm` is this text assembled: a test in crates/localnet holds one to the other.
-;; At 0 scratch, at 16 "boom", at 32 "closed", at 64 a counter, from 1024 on arguments.
+;; At 0 scratch, at 16 "boom", at 64 a counter, from 1024 on arguments.
 (module
   (import "ic0" "msg_arg_data_size" (func $arg_size (result i32)))
   (import "ic0" "msg_arg_data_copy" (func $arg_copy (param i32 i32 i32)))
@@ -47,14 +47,14 @@
 
   (func (export "canister_init") (call $add (i64.extend_i32_u (call $arg_size))))
   (func (export "canister_inspect_message")
-    ;; Only "closed" and names as long are not let in.
-    (if (i32.ne (call $name_size) (i32.const 6)) (then (call $accept_message))))
+    ;; Only "closed_to_users" and names as long are not let in.
+    (if (i32.ne (call $name_size) (i32.const 15)) (then (call $accept_message))))
   (func (export "canister_global_timer") (call $add (i64.const 100)))
 
   (func (export "canister_query get") (call $answer (call $counter)))
   (func (export "canister_query bump_and_get") (call $add (i64.const 1)) (call $answer (call $counter)))
   (func (export "canister_update bump") (call $add (i64.const 1)) (call $answer (call $counter)))
-  (func (export "canister_update closed") (call $answer (i64.const 0)))
+  (func (export "canister_update closed_to_users") (call $answer (i64.const 0)))
   (func (export "canister_update trap")
     (call $add (i64.const 1)) (drop (call $stable_grow (i64.const 1))) (call $boom))
   (func (export "canister_query trap_in_query") (call $boom))
