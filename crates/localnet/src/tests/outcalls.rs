@@ -32,7 +32,7 @@ fn caller() -> String {
             (call $msg_reject_msg_copy (i32.const 4096) (i32.const 0) (call $msg_reject_msg_size))
             (i32.store8 (i32.const 4095) (i32.add (call $msg_reject_code) (i32.const 48)))
             (call $msg_reject (i32.const 4095) (i32.add (call $msg_reject_msg_size) (i32.const 1))))
-        (func $start (call $copy)
+        (func $start (drop (memory.grow (i32.const 40))) (call $copy)
             (call $call_new (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 12)
                 (i32.const 1) (i32.const 0) (i32.const 2) (i32.const 0))
             (call $call_data_append (i32.const 4096) (call $msg_arg_data_size)))
