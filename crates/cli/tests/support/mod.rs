@@ -217,7 +217,7 @@ impl Stoa {
 
 impl Drop for Stoa {
     fn drop(&mut self) {
-        if self.endpoint.is_some() {
+        if self.path(".stoa").join("network.pid").exists() {
             let stopped = self.run(&["network", "stop"]);
             if !stopped.status.success() {
                 eprintln!("the network of this test still runs: {stopped:?}");

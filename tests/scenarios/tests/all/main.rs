@@ -10,6 +10,7 @@ mod exports;
 mod fleet;
 mod governance;
 mod handover;
+mod icp_cli;
 mod icrc_suite;
 mod interrupted;
 mod neurons;
