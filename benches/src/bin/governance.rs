@@ -11,8 +11,8 @@ use stoa_client::Connection;
 use stoa_client::governance::Governance;
 use stoa_client::management::Management;
 use stoa_client::wasm::Wasm;
-use stoa_governance_api::code::Vote;
 use stoa_governance::image::Image;
+use stoa_governance_api::code::Vote;
 use stoa_governance_api::*;
 use stoa_scenarios::{connect, fresh_identity, run, wasm_folder};
 
@@ -59,7 +59,10 @@ async fn benchmark(sizes: Vec<u64>, proposals: u64) {
         return;
     }
     let made = format!("{proposals} proposals");
-    let mut table = Table::new("Proposals of governance", &["millions of instructions", &made]);
+    let mut table = Table::new(
+        "Proposals of governance",
+        &["millions of instructions", &made],
+    );
     table.note("`list_proposals` for the newest 20 that match, by a caller without neurons. All but the oldest 20, which changed a parameter, are motions; all were executed.");
     for (name, instructions) in list_many(proposals).await {
         table.row(&[name, millions(instructions)]);
@@ -326,10 +329,7 @@ impl Bench {
         let own = self.governance.to_text();
         let mut free = self.meter.since(mark).await;
         free.retain(|one| one.canister == own && one.method == "manage_neuron");
-        row(
-            "the dearest message of a stranger, 16 KiB",
-            largest(&free),
-        );
+        row("the dearest message of a stranger, 16 KiB", largest(&free));
         rows
     }
 

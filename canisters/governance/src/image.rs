@@ -79,9 +79,7 @@ impl Image {
             })),
         };
         let mut made = Box::pin(manage_neuron::manage_neuron(request));
-        let Poll::Ready(response) = made
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
+        let Poll::Ready(response) = made.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         else {
             panic!("the proposal waits for an answer");
         };
@@ -118,9 +116,7 @@ fn run_jobs(mut jobs: Vec<Job>) {
             return;
         }
         for mut job in jobs.drain(..) {
-            let _nobody_answers = job
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()));
+            let _nobody_answers = job.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         }
     }
 }

@@ -404,10 +404,10 @@ mod system {
     }
 }
 
-#[cfg(test)]
-pub use system::{SentCall, certified_data, set_cycle_balance, take_sent};
 #[cfg(not(target_family = "wasm"))]
 pub use system::{Job, set_caller, set_time_seconds, take_jobs};
+#[cfg(test)]
+pub use system::{SentCall, certified_data, set_cycle_balance, take_sent};
 pub use system::{
     accept_message, argument_bytes, caller, canister_self, certificate, cycle_balance,
     forget_timers, method_name, run_every, send_without_answer, set_certified_data, time_nanos,

@@ -14,14 +14,12 @@ mod slow;
 mod world;
 
 pub use command_line::CommandLine;
-pub use dao::{
-    LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping,
-};
-pub use slow::Slow;
+pub use dao::{LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping};
 pub use model::{digits, digits_inputs, model_with_extra_file};
 pub use network::run;
 pub use outage::Line;
 pub use proxy::{Forwarded, Proxy};
+pub use slow::Slow;
 pub use world::{
     AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,
     fresh_identity, inputs_of, outputs_of, wasm_folder,

@@ -78,8 +78,8 @@ impl Slow {
     pub async fn install(connection: &Connection) -> Self {
         let management = Management::new(connection).await.expect("a topology");
         let canister = management.create(CYCLES, None).await.expect("created");
-        let validated = candid::encode_one(Ok::<String, String>("Work".to_owned()))
-            .expect("a text encodes");
+        let validated =
+            candid::encode_one(Ok::<String, String>("Work".to_owned())).expect("a text encodes");
         let escaped: String = validated
             .iter()
             .map(|byte| format!("\\{byte:02x}"))

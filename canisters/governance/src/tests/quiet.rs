@@ -108,7 +108,11 @@ fn should_move_the_deadline_by_the_message_of_a_cascade_that_turns_the_outcome()
         let id = propose(1, proposer, motion());
         set_time(START + 400);
         vote(2, leader, id, Vote::No);
-        assert_eq!(deadline(id), START + PERIOD, "the leader alone turns nothing");
+        assert_eq!(
+            deadline(id),
+            START + PERIOD,
+            "the leader alone turns nothing"
+        );
         set_time(START + 400 + waited);
         // The first three hundred do not turn it, the next do, the last change nothing.
         let mut deadlines = Vec::new();

@@ -114,10 +114,7 @@ fn check_at_rest(ledger: &mut LedgerModel, responses: &[&CommandResponse], what:
         assert_eq!(maturity + ledger.minted, MATURITY, "{what}");
     });
     let made = |wanted: fn(&CommandResponse) -> bool| {
-        responses
-            .iter()
-            .filter(|response| wanted(response))
-            .count() as u64
+        responses.iter().filter(|response| wanted(response)).count() as u64
     };
     let proposals = made(|response| matches!(response, CommandResponse::MakeProposal(_)));
     assert_eq!(with_state(|state| state.newest_proposal()), proposals);
@@ -148,16 +145,16 @@ fn should_carry_out_each_of_two_rival_commands_once_in_every_order() {
                         continue;
                     }
                     let (mut ledger, key) = prepared(is_dissolved);
-                    let mut rivals = [
-                        Rival::new(key, one.clone()),
-                        Rival::new(key, other.clone()),
-                    ];
+                    let mut rivals = [Rival::new(key, one.clone()), Rival::new(key, other.clone())];
                     let mut length = 0;
                     while rivals.iter().any(|rival| !rival.is_over()) {
                         let whose = (bits >> length & 1) as usize;
                         rivals[whose].step(&mut ledger);
                         length += 1;
-                        assert!(length <= 2 * STEPS_MAX as u32, "{one:?} waits for too many answers");
+                        assert!(
+                            length <= 2 * STEPS_MAX as u32,
+                            "{one:?} waits for too many answers"
+                        );
                     }
                     seen.insert((bits & ((1 << length) - 1), length));
                     orders += 1;

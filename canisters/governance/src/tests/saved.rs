@@ -118,7 +118,10 @@ fn seen() -> String {
 #[test]
 #[ignore = "writes the file that the other test reads"]
 fn write_saved_state() {
-    assert!(!file("bin.gz").exists(), "a saved state is never written anew");
+    assert!(
+        !file("bin.gz").exists(),
+        "a saved state is never written anew"
+    );
     let stable = fill();
     std::fs::create_dir_all(file("txt").parent().unwrap()).unwrap();
     let packed = std::fs::File::create(file("bin.gz")).unwrap();

@@ -107,7 +107,9 @@ fn should_end_a_top_up_in_one_outcome_wherever_a_callback_traps() {
         with_state(|state| {
             assert!(state.open_payments.is_empty());
             let stage = state.payments.get(&0).unwrap().0.stage;
-            assert!(matches!(stage, Stage::Credited { cycles, .. } if cycles == u128::from(CYCLES)));
+            assert!(
+                matches!(stage, Stage::Credited { cycles, .. } if cycles == u128::from(CYCLES))
+            );
             assert_eq!(state.payments.len(), 1);
         });
         assert_eq!(runtime::calls_in_flight(), 0);

@@ -311,7 +311,8 @@ fn should_let_nobody_but_a_controller_order_faults() {
 fn should_take_fee_name_symbol_and_logo_with_an_upgrade_and_nothing_it_does_not_know() {
     let stable = DefaultMemoryImpl::default();
     install_in(stable.clone(), 1);
-    let decoded = |argument: &[u8]| std::panic::catch_unwind(|| crate::upgrade_argument(argument.to_vec()));
+    let decoded =
+        |argument: &[u8]| std::panic::catch_unwind(|| crate::upgrade_argument(argument.to_vec()));
     assert_eq!(decoded(&[]).unwrap(), None);
     assert_eq!(decoded(&candid::encode_args(()).unwrap()).unwrap(), None);
     assert!(decoded(&Encode!(&7u8).unwrap()).is_err());
@@ -331,7 +332,12 @@ fn should_take_fee_name_symbol_and_logo_with_an_upgrade_and_nothing_it_does_not_
     memory::replace(memory::open(stable));
     crate::upgrade::after_upgrade(None);
     let metadata = crate::metadata::icrc1_metadata();
-    let value = |key: &str| metadata.iter().find(|entry| entry.0 == key).map(|entry| entry.1.clone());
+    let value = |key: &str| {
+        metadata
+            .iter()
+            .find(|entry| entry.0 == key)
+            .map(|entry| entry.1.clone())
+    };
     assert_eq!(value("icrc1:name"), Some("Library".into()));
     assert_eq!(value("icrc1:symbol"), Some("STOA".into()));
     assert_eq!(value("icrc1:logo"), Some("data:".into()));

@@ -54,7 +54,10 @@ async fn set_policy(world: &World, low_balance_cycles: u128, canister_e8s_per_da
         total_e8s_per_day: 100 * ONE_TOKEN,
     };
     world
-        .adopt(execute_function(SET_CYCLES_POLICY, encode_one(policy).unwrap()))
+        .adopt(execute_function(
+            SET_CYCLES_POLICY,
+            encode_one(policy).unwrap(),
+        ))
         .await;
 }
 

@@ -132,7 +132,12 @@ fn should_refuse_canisters_what_it_refuses_users() {
     });
 }
 
-async fn is_refused(connection: &Connection, canister: Principal, method: &str, args: impl ArgumentEncoder) {
+async fn is_refused(
+    connection: &Connection,
+    canister: Principal,
+    method: &str,
+    args: impl ArgumentEncoder,
+) {
     let answer: stoa_client::Result<()> = connection.update(canister, method, args).await;
     assert!(answer.unwrap_err().is_reject(), "{method}");
 }
@@ -211,24 +216,27 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
             message(&[&[2, 0x6c, 1, 7, 1, 0x6d, 0x7f, 1, 0], &many]),
         ),
         // type 0 = record { 0 : 0 }, of which there is no value.
-        ("a type without values", message(&[&[1, 0x6c, 1, 0, 0, 1, 0]])),
+        (
+            "a type without values",
+            message(&[&[1, 0x6c, 1, 0, 0, 1, 0]]),
+        ),
         ("a value of the type empty", message(&[&[0, 1, 0x6f]])),
         // 10,000 arguments.
         (
             "many arguments",
             message(&[&[0], &leb128(10_000), &[0x7f; 10_000]]),
         ),
-        (
-            "2^40 arguments",
-            message(&[&[0], &many]),
-        ),
-        (
-            "2^40 types",
-            message(&[&many]),
-        ),
+        ("2^40 arguments", message(&[&[0], &many])),
+        ("2^40 types", message(&[&many])),
         (
             "types nested 2,000 deep",
-            message(&[&leb128(2_001), &nested_types, &[0x6e, 0x7f, 1, 0], &[1; 2_000], &[0]]),
+            message(&[
+                &leb128(2_001),
+                &nested_types,
+                &[0x6e, 0x7f, 1, 0],
+                &[1; 2_000],
+                &[0],
+            ]),
         ),
         // record { 0 : nat; 0 : nat }, twice the same field.
         (
