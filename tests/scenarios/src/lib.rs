@@ -6,18 +6,22 @@
 
 mod command_line;
 mod dao;
+mod layers;
 mod model;
 mod network;
 mod outage;
+mod page;
 mod proxy;
 mod slow;
 mod world;
 
 pub use command_line::CommandLine;
 pub use dao::{LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping};
+pub use layers::{image_classifier, text_classifier};
 pub use model::{digits, digits_inputs, model_with_extra_file};
 pub use network::run;
 pub use outage::Line;
+pub use page::page;
 pub use proxy::{Forwarded, Proxy};
 pub use slow::Slow;
 pub use world::{

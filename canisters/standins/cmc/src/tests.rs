@@ -3,6 +3,7 @@
 
 mod creating;
 mod faulty;
+mod mint;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,6 +40,10 @@ fn customer() -> Principal {
     Principal::from_slice(&[1, 2, 3])
 }
 
+fn cycles_ledger() -> Principal {
+    Principal::from_slice(&[6])
+}
+
 fn payer() -> [u8; 32] {
     [9; 32]
 }
@@ -53,6 +58,7 @@ fn install() -> DefaultMemoryImpl {
     memory::install(InitArgs {
         ledger: Principal::from_slice(&[2]),
         xdr_permyriad_per_icp: RATE,
+        cycles_ledger: Some(cycles_ledger()),
     });
     stable
 }

@@ -9,6 +9,7 @@ mod documented_lines;
 mod fleet;
 mod governance;
 mod handover;
+mod icp_cli;
 mod icrc_suite;
 mod interrupted;
 mod neurons;
