@@ -1,5 +1,5 @@
 //! A vote, a motion or the execution of a function, written as clients write them, is read
-//! and answered here without the Candid library. The library builds the type of all commands
+//! here without the Candid library. The library builds the type of all commands
 //! and of the message before it reads the first value, which costs more than the vote itself.
 //!
 //! What must hold: what this reads, the library reads as the same command (a test compares
@@ -14,11 +14,9 @@
 //! Numbers are LEB128, references to types signed, the negative ones primitive. Fields of
 //! records and variants are known by the hash of their name, and stand in its order.
 
-use std::cell::OnceCell;
-
 use stoa_governance_api::{
-    Action, Command, CommandResponse, ExecuteGenericNervousSystemFunction, GetProposal,
-    ManageNeuron, ManageNeuronResponse, Motion, Proposal, ProposalId, RegisterVote,
+    Action, Command, ExecuteGenericNervousSystemFunction, ManageNeuron, Motion, Proposal,
+    ProposalId, RegisterVote,
 };
 
 /// More than any client sends; the reference interface has 100.
@@ -138,33 +136,6 @@ fn make_proposal(types: &Types, values: &mut Reader, of: i64) -> Option<Command>
         action,
         summary,
     }))
-}
-
-thread_local! {
-    /// The library's answer to a vote, and to a proposal, of which only the last eight bytes
-    /// change: its number, little-endian.
-    static UNSTABLE_VOTED: OnceCell<Vec<u8>> = const { OnceCell::new() };
-    static UNSTABLE_MADE: OnceCell<Vec<u8>> = const { OnceCell::new() };
-}
-
-pub fn answer(response: ManageNeuronResponse) -> Vec<u8> {
-    let by_library = || candid::encode_one(&response).expect("BUG: an answer does not encode");
-    match &response.command {
-        Some(CommandResponse::RegisterVote {}) => {
-            UNSTABLE_VOTED.with(|voted| voted.get_or_init(by_library).clone())
-        }
-        Some(CommandResponse::MakeProposal(GetProposal {
-            proposal_id: Some(ProposalId { id }),
-        })) => {
-            let mut bytes = UNSTABLE_MADE.with(|made| made.get_or_init(by_library).clone());
-            let (_, number) = bytes
-                .split_last_chunk_mut()
-                .expect("BUG: an answer without a number");
-            *number = id.to_le_bytes();
-            bytes
-        }
-        _ => by_library(),
-    }
 }
 
 struct Reader<'a> {

@@ -143,6 +143,10 @@ fn should_leave_to_the_library_what_it_does_not_know() {
 
 #[test]
 fn should_answer_as_the_library_does() {
+    governance();
+    let key = neuron(1, 1_000);
+    let id = propose(1, key, motion());
+    crate::answer::prepare();
     let made = |id| {
         CommandResponse::MakeProposal(GetProposal {
             proposal_id: Some(ProposalId { id }),
@@ -151,8 +155,6 @@ fn should_answer_as_the_library_does() {
     for response in [
         made(1),
         made(u64::MAX),
-        made(258),
-        CommandResponse::RegisterVote {},
         CommandResponse::RegisterVote {},
         CommandResponse::Follow {},
     ] {
@@ -160,6 +162,35 @@ fn should_answer_as_the_library_does() {
             command: Some(response),
         };
         let expected = Encode!(&response).unwrap();
-        assert_eq!(crate::plain_command::answer(response), expected);
+        assert_eq!(crate::answer::command(response), expected);
     }
+    runtime::set_caller(user(1));
+    let proposal = crate::query_proposals::get_proposal(GetProposal {
+        proposal_id: Some(ProposalId { id }),
+    });
+    let expected = Encode!(&proposal).unwrap();
+    assert_eq!(crate::answer::proposal(proposal), expected);
+    let listed = crate::query_proposals::list_proposals(ListProposals {
+        include_reward_status: vec![],
+        before_proposal: None,
+        limit: 0,
+        exclude_type: vec![],
+        include_topics: None,
+        include_status: vec![],
+    });
+    assert_eq!(listed.proposals.len(), 1);
+    let expected = Encode!(&listed).unwrap();
+    assert_eq!(crate::answer::proposals(listed), expected);
+    let neuron = crate::query_neurons::get_neuron(GetNeuron {
+        neuron_id: Some(key.into()),
+    });
+    let expected = Encode!(&neuron).unwrap();
+    assert_eq!(crate::answer::neuron(neuron), expected);
+    let neurons = crate::query_neurons::list_neurons(ListNeurons {
+        of_principal: None,
+        limit: 0,
+        start_page_at: None,
+    });
+    let expected = Encode!(&neurons).unwrap();
+    assert_eq!(crate::answer::neurons(neurons), expected);
 }

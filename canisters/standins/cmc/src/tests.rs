@@ -3,7 +3,7 @@
 
 mod creating;
 mod faulty;
-mod minting;
+mod mint;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -43,8 +43,8 @@ pub fn install(ledger: &mut Ledger, arguments: InitArgs, now: u64) {
         decimals: arguments.decimals,
         transfer_fee,
         minting_account: arguments.minting_account,
-        logo: None,
         holds_cycles: arguments.holds_cycles,
+        logo: None,
     })));
     ledger.certify_tip();
     for (account, amount) in arguments.initial_balances {

@@ -16,7 +16,7 @@ use stoa_scenarios::{
 };
 
 const FEE_E8S: u64 = 10_000;
-const LATE_SECONDS: u64 = 4;
+const LATE_SECONDS: u64 = 8;
 
 async fn world() -> World {
     World::new(DeployPlan {
@@ -176,24 +176,27 @@ fn should_pay_once_when_governance_is_upgraded_before_the_ledger_answers_a_disbu
             subaccount: neuron.to_vec(),
             command: Some(disburse.clone()),
         };
-        // Sent, and not waited for: its answer is lost with the old code.
-        owner
+        // Sent, and its answer is lost with the old code.
+        let sending = owner
             .connection
             .agent()
-            .update(&world.deployment.governance, "manage_neuron")
+            .update(&world.deployment.governance, "manage_neuron");
+        let sent = sending
             .with_arg(candid::encode_one(request).unwrap())
-            .call()
-            .await
-            .unwrap();
-        until("the payment", async || {
-            (tokens.balance(own).await.unwrap() == expected).then_some(())
-        })
-        .await;
-        assert!(
-            is_there(&owner, neuron).await,
-            "governance waits for the ledger"
-        );
-        upgrade_without_stopping(&world.deployer, world.deployment.governance, "governance").await;
+            .call();
+        let upgrade = async {
+            until("the payment", async || {
+                (tokens.balance(own).await.unwrap() == expected).then_some(())
+            })
+            .await;
+            assert!(
+                is_there(&owner, neuron).await,
+                "governance waits for the ledger"
+            );
+            let governance = world.deployment.governance;
+            upgrade_without_stopping(&world.deployer, governance, "governance").await;
+        };
+        let (_answered_or_lost, ()) = tokio::join!(sent, upgrade);
         until("the end of the disburse", async || {
             (!is_there(&owner, neuron).await).then_some(())
         })
