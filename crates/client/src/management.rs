@@ -66,14 +66,6 @@ impl Management {
             .await
     }
 
-    pub async fn stop(&self, canister: Principal) -> Result<()> {
-        self.of_canister(canister, "stop_canister").await
-    }
-
-    pub async fn start(&self, canister: Principal) -> Result<()> {
-        self.of_canister(canister, "start_canister").await
-    }
-
     /// Stops, upgrades and starts; also starts where the upgrade failed, so that the old code goes on.
     pub async fn upgrade(&self, canister: Principal, wasm: &Wasm, arg: Vec<u8>) -> Result<()> {
         self.stop(canister).await?;

@@ -129,6 +129,7 @@ pub async fn put_up_standins(
             canister,
             module,
             arguments,
+            keeps_code: false,
         };
         let module = wasm.read(target.module)?;
         if management.controllers(canister).await?.is_none() {
