@@ -5,7 +5,9 @@
 //! network's record of executions, since no public interface tells them: a benchmark, unlike a scenario, knows its network.
 
 mod meter;
+mod snapshot;
 mod table;
 
 pub use meter::{Execution, Mark, Meter};
+pub use snapshot::Snapshots;
 pub use table::Table;

@@ -72,6 +72,7 @@ test('should notice a manifest that was changed anywhere', async () => {
     { ...manifest, license: `${manifest.license} ` },
     { ...manifest, files: manifest.files.slice(1) },
     { ...manifest, card: { ...manifest.card, base_model: ['another'] } },
+    { ...manifest, card: { ...manifest.card, license_link: ['https://example.org/another'] } },
     { ...manifest, signature: { ...manifest.signature, outputs: [] } },
   ];
   for (const other of changed) assert.notDeepEqual(manifestDigest(other), deployment.version);

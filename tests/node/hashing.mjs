@@ -36,7 +36,7 @@ export function hash(value) {
 
 // Candid gives an `opt` as an array of none or one, which only its name tells
 // apart from a `vec`.
-const OPTIONAL = new Set(['base_model', 'code_revision', 'subaccount', 'payment_block']);
+const OPTIONAL = new Set(['base_model', 'library_name', 'license_name', 'license_link', 'code_revision', 'subaccount', 'payment_block']);
 
 /** A decoded Candid value as the hash wants it. */
 function plain(value) {

@@ -54,6 +54,9 @@ export function manifest(IDL) {
       datasets: texts,
       metrics: texts,
       base_model: IDL.Opt(IDL.Text),
+      library_name: IDL.Opt(IDL.Text),
+      license_name: IDL.Opt(IDL.Text),
+      license_link: IDL.Opt(IDL.Text),
     }),
     lineage: IDL.Record({
       parents: IDL.Vec(IDL.Record({ version: blob(IDL), relation })),
@@ -107,6 +110,33 @@ export function registry({ IDL }) {
     get_version: IDL.Func([blob(IDL)], [result(IDL, info, error)], ['query']),
     get_version_certified: IDL.Func([blob(IDL)], [result(IDL, certified, error)], ['query']),
     resolve_certified: IDL.Func([IDL.Text], [result(IDL, resolution, error)], ['query']),
+  });
+}
+
+/** As the standard has it, but for archives, which the registry has none of. */
+export function icrc3({ IDL }) {
+  const value = IDL.Rec();
+  value.fill(
+    IDL.Variant({
+      Blob: blob(IDL),
+      Text: IDL.Text,
+      Nat: IDL.Nat,
+      Int: IDL.Int,
+      Array: IDL.Vec(value),
+      Map: IDL.Vec(IDL.Tuple(IDL.Text, value)),
+    }),
+  );
+  const range = IDL.Record({ start: IDL.Nat, length: IDL.Nat });
+  const blocks = IDL.Record({
+    log_length: IDL.Nat,
+    blocks: IDL.Vec(IDL.Record({ id: IDL.Nat, block: value })),
+  });
+  const certificate = IDL.Record({ certificate: blob(IDL), hash_tree: blob(IDL) });
+  const type = IDL.Record({ block_type: IDL.Text, url: IDL.Text });
+  return IDL.Service({
+    icrc3_get_blocks: IDL.Func([IDL.Vec(range)], [blocks], ['query']),
+    icrc3_get_tip_certificate: IDL.Func([], [IDL.Opt(certificate)], ['query']),
+    icrc3_supported_block_types: IDL.Func([], [IDL.Vec(type)], ['query']),
   });
 }
 

@@ -1,225 +1,256 @@
-//! What governance costs with 1,000, 10,000 and 100,000 neurons.
+//! What governance costs with 1,000, 10,000 and 100,000 neurons, and with 100,000 proposals.
 //!
-//! The neurons are made by a canister, the crowd, that is their controller and stands in for the token's ledger: it
-//! says that every account holds the same. So each neuron is claimed, given its dissolve delay and told whom to follow by
-//! the very commands that people send, with no path in governance that exists for this alone; from within the
-//! network they go a hundred at a time and without signatures.
+//! Neurons and proposals are made natively by the canister's own code (`stoa_governance::image`), uploaded as the stable memory
+//! of a snapshot and opened by an upgrade, so that the canister has no path that exists for this alone.
+//!
+//! `cargo run --workspace --bin governance [proposals, neurons ...]`
 
 use candid::Principal;
-use stoa_benches::{Execution, Mark, Meter, Table};
+use stoa_benches::{Execution, Mark, Meter, Snapshots, Table};
 use stoa_client::Connection;
 use stoa_client::governance::Governance;
 use stoa_client::management::Management;
 use stoa_client::wasm::Wasm;
+use stoa_governance::image::Image;
 use stoa_governance_api::code::Vote;
 use stoa_governance_api::*;
 use stoa_scenarios::{connect, fresh_identity, run, wasm_folder};
-use stoa_types::Sha256;
 
 const CYCLES: u128 = 1_000_000_000_000_000;
 const DELAY_SECONDS: u32 = 20_000_000;
-const BATCH: u64 = 2_000;
-const WIDTH: u32 = 100;
+const STAKE_E8S: u64 = 100_000_000_000;
+const FOLLOWERS_MAX: u64 = 10_000;
 const SIZES: [u64; 3] = [1_000, 10_000, 100_000];
-
-/// `seed` takes 12,288 bytes:
-///
-/// ```text
-/// | 0 length, 4 id of governance | 36 length of claim, 40 place of its memo | 44 length of configure, 48 place of its id |
-/// | 52 length of follow, 56 place of its id | 60 first memo, 68 end | 76 commands at a time |
-/// | 1024 claim | 4096 configure | 8192 follow |
-/// ```
-/// and replies when all are made. An answer to a claim ends with the neuron's id.
-const CROWD: &str = r#"
-(module
-  (import "ic0" "msg_arg_data_size" (func $arg_size (result i32)))
-  (import "ic0" "msg_arg_data_copy" (func $arg_copy (param i32 i32 i32)))
-  (import "ic0" "call_new" (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
-  (import "ic0" "call_data_append" (func $call_data_append (param i32 i32)))
-  (import "ic0" "call_perform" (func $call_perform (result i32)))
-  (import "ic0" "msg_reply_data_append" (func $reply_append (param i32 i32)))
-  (import "ic0" "msg_reply" (func $reply))
-  (memory 2)
-  (table 4 funcref)
-  (elem (i32.const 0) $on_claimed $on_configured $on_followed $on_reject)
-  (data (i32.const 16384) "manage_neuron")
-  ;; Candid of one nat: 1,000 tokens, 100,000,000,000 in LEB128.
-  (data (i32.const 16400) "DIDL\00\01\7d\80\d0\db\c3\f4\02")
-  (global $next (mut i64) (i64.const 0))
-  (global $end (mut i64) (i64.const 0))
-  (global $live (mut i32) (i32.const 0))
-
-  (func (export "canister_update icrc1_balance_of")
-    (call $reply_append (i32.const 16400) (i32.const 13))
-    (call $reply))
-
-  (func $command (param $on_reply i32) (param $data i32) (param $size i32)
-    (call $call_new
-      (i32.const 4) (i32.load (i32.const 0))
-      (i32.const 16384) (i32.const 13)
-      (local.get $on_reply) (i32.const 0)
-      (i32.const 3) (i32.const 0))
-    (call $call_data_append (local.get $data) (local.get $size))
-    (if (call $call_perform) (then unreachable)))
-
-  (func $claim_next
-    (if (i64.ge_u (global.get $next) (global.get $end))
-      (then
-        (global.set $live (i32.sub (global.get $live) (i32.const 1)))
-        (if (i32.eqz (global.get $live)) (then (call $reply)))
-        (return)))
-    (i64.store (i32.add (i32.const 1024) (i32.load (i32.const 40))) (global.get $next))
-    (global.set $next (i64.add (global.get $next) (i64.const 1)))
-    (call $command (i32.const 0) (i32.const 1024) (i32.load (i32.const 36))))
-
-  (func (export "canister_update seed")
-    (local $left i32)
-    (call $arg_copy (i32.const 0) (i32.const 0) (i32.const 12288))
-    (global.set $next (i64.load (i32.const 60)))
-    (global.set $end (i64.load (i32.const 68)))
-    (local.set $left (i32.load (i32.const 76)))
-    (global.set $live (local.get $left))
-    (loop $more
-      (call $claim_next)
-      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
-      (br_if $more (local.get $left))))
-
-  (func $on_claimed (param i32)
-    (local $at i32)
-    (local.set $at (i32.sub (call $arg_size) (i32.const 32)))
-    (call $arg_copy (i32.add (i32.const 4096) (i32.load (i32.const 48))) (local.get $at) (i32.const 32))
-    (call $arg_copy (i32.add (i32.const 8192) (i32.load (i32.const 56))) (local.get $at) (i32.const 32))
-    (call $command (i32.const 1) (i32.const 4096) (i32.load (i32.const 44)))
-    (call $command (i32.const 2) (i32.const 8192) (i32.load (i32.const 52))))
-
-  (func $on_configured (param i32))
-  (func $on_followed (param i32) (call $claim_next))
-  (func $on_reject (param i32) unreachable))
-"#;
+const PROPOSALS: u64 = 100_000;
 
 fn main() {
-    run(benchmark());
+    let given: Vec<u64> = std::env::args()
+        .skip(1)
+        .map(|argument| argument.parse().expect("a number"))
+        .collect();
+    match given.split_first() {
+        Some((proposals, sizes)) => run(benchmark(sizes.to_vec(), *proposals)),
+        None => run(benchmark(SIZES.to_vec(), PROPOSALS)),
+    }
 }
 
-async fn benchmark() {
-    let mut bench = Bench::new().await;
+async fn benchmark(sizes: Vec<u64>, proposals: u64) {
     let mut columns: Vec<Vec<(String, u64)>> = Vec::new();
-    let mut made = 0;
-    for size in SIZES {
-        bench.seed(made, size).await;
-        made = size;
+    for size in &sizes {
+        let mut bench = Bench::with_neurons(*size).await;
         let column = bench.measure().await;
-        println!("{size}: {column:?}");
+        println!("{size} neurons: {column:?}");
         columns.push(column);
     }
-    let mut table = Table::new(
-        "Governance",
-        &[
-            "millions of instructions",
-            "1,000 neurons",
-            "10,000",
-            "100,000",
-        ],
-    );
+    let mut header = vec!["millions of instructions".to_string()];
+    header.extend(sizes.iter().map(|size| format!("{size} neurons")));
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let mut table = Table::new("Governance", &header);
     table
-        .note("Of single executions, with the charge for dirty pages, as the embedded network counts them. Each neuron is claimed, given a dissolve delay and a followee by ordinary commands of a canister (`src/bin/governance.rs`). The caller of the queries has three neurons; proposals have a summary of 1,000 bytes.")
+        .note("Of single executions, with the charge for dirty pages, as the embedded network counts them. Neurons are made natively by the canister's own code (`stoa_governance::image`), loaded as a snapshot and opened by an upgrade. The caller has three neurons, as many as 10,000 follow another one; proposals have a summary of 1,000 bytes. An update may use 40,000 million, a query 5,000, an upgrade 300,000.")
         .note("SNS governance, measured on a replica at 1,000 / 10,000 / 50,000 neurons: MakeProposal 7.4 / 60.6 / 341; RegisterVote 2.8 / 3.5 / 6.7, and 32 / 345 when all follow the voter; list_proposals(20) 27 / 221 / 1,081; post-upgrade 221 / 2,460.");
     for (index, (name, _)) in columns[0].iter().enumerate() {
         let mut row = vec![name.clone()];
-        row.extend(
-            columns
-                .iter()
-                .map(|column| format!("{:.2}", column[index].1 as f64 / 1_000_000.0)),
-        );
+        row.extend(columns.iter().map(|column| millions(column[index].1)));
         table.row(&row);
     }
     table.publish("governance");
+    if proposals == 0 {
+        return;
+    }
+    let made = format!("{proposals} proposals");
+    let mut table = Table::new(
+        "Proposals of governance",
+        &["millions of instructions", &made],
+    );
+    table.note("`list_proposals` for the newest 20 that match, by a caller without neurons. All but the oldest 20, which changed a parameter, are motions; all were executed.");
+    for (name, instructions) in list_many(proposals).await {
+        table.row(&[name, millions(instructions)]);
+    }
+    table.publish("governance-proposals");
+}
+
+fn millions(instructions: u64) -> String {
+    format!("{:.2}", instructions as f64 / 1_000_000.0)
+}
+
+fn init_args(parameters: Option<NervousSystemParameters>) -> InitArgs {
+    InitArgs {
+        token_ledger: Principal::from_slice(&[3]),
+        icp_ledger: Principal::from_slice(&[1]),
+        cycles_minting: Principal::from_slice(&[2]),
+        parameters,
+        functions: vec![],
+        name: "Stoa".to_string(),
+        description: String::new(),
+        url: String::new(),
+        dao_canisters: None,
+        cycles_policy: None,
+    }
+}
+
+fn motion() -> Action {
+    Action::Motion(Motion {
+        motion_text: "Be it so.".to_string(),
+    })
+}
+
+fn now_seconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_secs()
+}
+
+async fn install(connection: &Connection, wasm: &Wasm, image: &Image) -> Principal {
+    let memory = image.stable_memory();
+    println!("{} MiB of stable memory", memory.len() >> 20);
+    let arguments = candid::encode_one(init_args(None)).expect("arguments encode");
+    Snapshots::new(connection)
+        .install_over(CYCLES, wasm, arguments, &memory)
+        .await
+}
+
+/// What listing costs where there are many proposals and few match.
+async fn list_many(proposals: u64) -> Vec<(String, u64)> {
+    let owner = Principal::from_slice(&[1, 1]);
+    let parameters = NervousSystemParameters {
+        initial_voting_period_seconds: Some(1),
+        wait_for_quiet_deadline_increase_seconds: Some(0),
+        ..Default::default()
+    };
+    const OPEN_MAX: u64 = 500;
+    let began = now_seconds() - 3 * (proposals / OPEN_MAX) - 10;
+    let mut image = Image::new(init_args(Some(parameters)), began);
+    let neuron = image.stake(owner, 0, STAKE_E8S, DELAY_SECONDS, None);
+    for number in 0..proposals {
+        let action = if number < 20 {
+            Action::ManageNervousSystemParameters(NervousSystemParameters {
+                neuron_minimum_stake_e8s: Some(20_000 + number),
+                ..Default::default()
+            })
+        } else {
+            motion()
+        };
+        image.propose(owner, neuron, &"s".repeat(200), action);
+        if number % OPEN_MAX == OPEN_MAX - 1 {
+            image.pass(2);
+        }
+    }
+    image.pass(2);
+    let connection = connect(fresh_identity()).await;
+    let wasm = wasm_folder().read("governance").expect("built");
+    let canister = install(&connection, &wasm, &image).await;
+    let meter = Meter::new(connection.endpoint());
+    let all = || ListProposals {
+        include_reward_status: vec![],
+        before_proposal: None,
+        limit: 20,
+        exclude_type: vec![],
+        include_topics: None,
+        include_status: vec![],
+    };
+    let critical = || {
+        Some(vec![TopicSelector {
+            topic: Some(Topic::DaoCommunitySettings),
+        }])
+    };
+    let mut rows = Vec::new();
+    for (name, request, expected) in [
+        ("without a filter", all(), 20),
+        (
+            "status: open, of which there are none",
+            ListProposals {
+                include_status: vec![1],
+                ..all()
+            },
+            0,
+        ),
+        (
+            "topic of the oldest 20",
+            ListProposals {
+                include_topics: critical(),
+                ..all()
+            },
+            20,
+        ),
+        (
+            "topic and status and reward status, all of the oldest 20",
+            ListProposals {
+                include_topics: critical(),
+                include_status: vec![4],
+                include_reward_status: vec![3],
+                ..all()
+            },
+            20,
+        ),
+        (
+            "without motions: looks at each",
+            ListProposals {
+                exclude_type: vec![1],
+                ..all()
+            },
+            20,
+        ),
+    ] {
+        let mark = meter.mark().await;
+        let (listed,): (ListProposalsResponse,) = connection
+            .query(canister, "list_proposals", (request,))
+            .await
+            .expect("listed");
+        assert_eq!(listed.proposals.len(), expected, "{name}");
+        let own = canister.to_text();
+        let executions = meter.since(mark).await;
+        let instructions = executions
+            .iter()
+            .filter(|one| one.canister == own && one.method == "list_proposals")
+            .map(|one| one.instructions)
+            .max()
+            .expect("recorded");
+        rows.push((name.to_string(), instructions));
+    }
+    rows
 }
 
 struct Bench {
     meter: Meter,
     management: Management,
     governance: Principal,
-    crowd: Principal,
     /// Whom the crowd follows.
     leader: Member,
     /// Whom nobody follows; has three neurons.
     voter: Member,
+    stranger: Connection,
     wasm: Wasm,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    async fn with_neurons(size: u64) -> Self {
         let connection = connect(fresh_identity()).await;
-        let management = Management::new(&connection).await.expect("a topology");
-        let governance = management.create(CYCLES, None).await.expect("created");
-        let crowd = management.create(CYCLES, None).await.expect("created");
-        let bytes = wat::parse_str(CROWD).expect("the module is a constant");
-        let module = Wasm {
-            hash: Sha256::of(&bytes),
-            bytes,
+        let people = [(); 3].map(|()| connection.with_identity(fresh_identity()));
+        let image = Image::new(init_args(None), now_seconds() - 100);
+        let [leader, voter, stranger] = people;
+        let own = |person: &Connection, memo| {
+            image.stake(person.principal(), memo, STAKE_E8S, DELAY_SECONDS, None)
         };
-        management
-            .install(crowd, &module, Vec::new())
-            .await
-            .expect("installed");
-        let arguments = InitArgs {
-            token_ledger: crowd,
-            icp_ledger: Principal::from_slice(&[1]),
-            cycles_minting: Principal::from_slice(&[2]),
-            parameters: None,
-            functions: vec![],
-            name: "Stoa".to_string(),
-            description: String::new(),
-            url: String::new(),
-            dao_canisters: None,
-            cycles_policy: None,
-        };
+        let leading = own(&leader, 0);
+        for memo in 0..3 {
+            own(&voter, memo);
+        }
+        for number in 4..size {
+            let owner = Principal::from_slice(&[&[7], &number.to_be_bytes()[..]].concat());
+            let followee = (number < FOLLOWERS_MAX).then_some(leading);
+            image.stake(owner, 0, STAKE_E8S, DELAY_SECONDS, followee);
+        }
         let wasm = wasm_folder().read("governance").expect("built");
-        let arguments = candid::encode_one(arguments).expect("arguments encode");
-        management
-            .install(governance, &wasm, arguments)
-            .await
-            .expect("installed");
+        let governance = install(&connection, &wasm, &image).await;
         Self {
             meter: Meter::new(connection.endpoint()),
-            leader: Member::join(&connection, governance, 1).await,
-            voter: Member::join(&connection, governance, 3).await,
-            management,
+            management: Management::new(&connection).await.expect("a topology"),
+            leader: Member::new(leader, governance),
+            voter: Member::new(voter, governance),
+            stranger,
             governance,
-            crowd,
             wasm,
         }
-    }
-
-    /// Neurons with memos from `from` to `end`.
-    async fn seed(&self, from: u64, end: u64) {
-        let agent = self.leader.connection.agent();
-        for start in (from..end).step_by(BATCH as usize) {
-            let stop = (start + BATCH).min(end);
-            let argument =
-                seed_argument(self.governance, self.crowd, self.leader.neuron, start, stop);
-            agent
-                .update(&self.crowd, "seed")
-                .with_arg(argument)
-                .call_and_wait()
-                .await
-                .expect("seeded");
-        }
-        let last = neuron_staking_subaccount(self.crowd, end - 1);
-        let question = GetNeuron {
-            neuron_id: Some(last.into()),
-        };
-        let (answer,): (GetNeuronResponse,) = self
-            .leader
-            .connection
-            .query(self.governance, "get_neuron", (question,))
-            .await
-            .expect("answered");
-        let Some(GetNeuronResult::Neuron(neuron)) = answer.result else {
-            panic!("the last neuron of the crowd is not there: {answer:?}");
-        };
-        assert_eq!(neuron.followees.len(), 1);
     }
 
     async fn measure(&mut self) -> Vec<(String, u64)> {
@@ -287,6 +318,18 @@ impl Bench {
             .map(|one| one.instructions)
             .sum();
         row("upgrade (start and post_upgrade)", upgrade);
+
+        let mark = self.meter.mark().await;
+        for bytes in dear_messages() {
+            let agent = self.stranger.agent();
+            let sent = agent.update(&self.governance, "manage_neuron");
+            // Refused or trapped; governance has paid for it.
+            let _refused = sent.with_arg(bytes).call_and_wait().await;
+        }
+        let own = self.governance.to_text();
+        let mut free = self.meter.since(mark).await;
+        free.retain(|one| one.canister == own && one.method == "manage_neuron");
+        row("the dearest message of a stranger, 16 KiB", largest(&free));
         rows
     }
 
@@ -318,34 +361,15 @@ impl Bench {
 }
 
 struct Member {
-    connection: Connection,
     governance: Governance,
     neuron: [u8; 32],
 }
 
 impl Member {
-    /// Claims neurons with memos from 0 on; the crowd's ledger has their stake already.
-    async fn join(connection: &Connection, canister: Principal, neurons: u64) -> Self {
-        let connection = connection.with_identity(fresh_identity());
+    fn new(connection: Connection, canister: Principal) -> Self {
         let governance = Governance::new(&connection, canister);
-        for memo in 0..neurons {
-            let id = governance.neuron_id(memo);
-            for command in [claim(connection.principal(), memo), raise_delay()] {
-                let request = ManageNeuron {
-                    subaccount: id.to_vec(),
-                    command: Some(command),
-                };
-                let (response,): (ManageNeuronResponse,) = connection
-                    .update(canister, "manage_neuron", (request,))
-                    .await
-                    .expect("answered");
-                let refused = matches!(response.command, Some(CommandResponse::Error(_)));
-                assert!(!refused, "{response:?}");
-            }
-        }
         Self {
             neuron: governance.neuron_id(0),
-            connection,
             governance,
         }
     }
@@ -355,9 +379,7 @@ impl Member {
             title: "A motion".to_string(),
             summary: "s".repeat(1_000),
             url: String::new(),
-            action: Some(Action::Motion(Motion {
-                motion_text: "Be it so.".to_string(),
-            })),
+            action: Some(motion()),
         };
         self.governance
             .propose(self.neuron, proposal)
@@ -373,73 +395,57 @@ impl Member {
     }
 }
 
-fn claim(controller: Principal, memo: u64) -> Command {
-    Command::ClaimOrRefresh(ClaimOrRefresh {
-        by: Some(By::MemoAndController(MemoAndController {
-            controller: Some(controller),
-            memo,
+/// As long as a stranger's may be, and in one way or another hard to read.
+fn dear_messages() -> Vec<Vec<u8>> {
+    const LENGTH: usize = 16 * 1024 - 200;
+    let proposal = candid::encode_one(ManageNeuron {
+        subaccount: vec![1; 32],
+        command: Some(Command::MakeProposal(Proposal {
+            title: "t".repeat(256),
+            summary: "s".repeat(LENGTH - 4_096),
+            url: String::new(),
+            action: Some(motion()),
         })),
     })
-}
-
-fn raise_delay() -> Command {
-    Command::Configure(Configure {
-        operation: Some(Operation::IncreaseDissolveDelay(IncreaseDissolveDelay {
-            additional_dissolve_delay_seconds: DELAY_SECONDS,
-        })),
-    })
-}
-
-fn seed_argument(
-    governance: Principal,
-    crowd: Principal,
-    leader: [u8; 32],
-    start: u64,
-    end: u64,
-) -> Vec<u8> {
-    /// Told apart from all else in a message.
-    const MEMO: u64 = 0x5ee0_0123_4567_89ab;
-    const ID: [u8; 32] = [0xe7; 32];
-    let encoded = |subaccount: [u8; 32], command| {
-        candid::encode_one(ManageNeuron {
-            subaccount: subaccount.to_vec(),
-            command: Some(command),
-        })
-        .expect("a command encodes")
-    };
-    let claim = encoded([0; 32], claim(crowd, MEMO));
-    let configure = encoded(ID, raise_delay());
-    let follow = encoded(
-        ID,
-        Command::Follow(Follow {
-            function_id: 0,
-            followees: vec![leader.into()],
-        }),
-    );
-    let mut argument = vec![0; 12_288];
-    let mut put = |at: usize, bytes: &[u8]| argument[at..at + bytes.len()].copy_from_slice(bytes);
-    let number = |value: usize| u32::try_from(value).expect("small").to_le_bytes();
-    put(0, &number(governance.as_slice().len()));
-    put(4, governance.as_slice());
-    for (at, message, mark) in [
-        (36, &claim, MEMO.to_le_bytes().to_vec()),
-        (44, &configure, ID.to_vec()),
-        (52, &follow, ID.to_vec()),
-    ] {
-        put(at, &number(message.len()));
-        let place = message
-            .windows(mark.len())
-            .position(|window| window == mark)
-            .expect("the mark is in the message");
-        put(at + 4, &number(place));
+    .expect("a command encodes");
+    #[derive(candid::CandidType)]
+    struct WithMore<T> {
+        subaccount: Vec<u8>,
+        command: Option<Command>,
+        more: Vec<T>,
     }
-    put(60, &start.to_le_bytes());
-    put(68, &end.to_le_bytes());
-    put(76, &WIDTH.to_le_bytes());
-    put(1_024, &claim);
-    put(4_096, &configure);
-    put(8_192, &follow);
-    argument
+    let with_more = |more: Vec<Option<u8>>| {
+        candid::encode_one(WithMore {
+            subaccount: vec![1; 32],
+            command: None,
+            more,
+        })
+        .expect("a message encodes")
+    };
+    let begin = |types: &[u8], length: usize| {
+        let mut bytes = b"DIDL".to_vec();
+        bytes.extend(types);
+        bytes.resize(length, 1);
+        bytes
+    };
+    // 5,000 types, each the option of the one before.
+    let mut many_types = b"DIDL".to_vec();
+    many_types.extend([0x88, 0x27]);
+    many_types.extend([0x6e, 0x7d]);
+    for before in 0..4_999u32 {
+        many_types.push(0x6e);
+        many_types.extend([(before & 0x7f) as u8 | 0x80, (before >> 7) as u8]);
+    }
+    many_types.extend([1, 0x87, 0x27]);
+    many_types.resize(LENGTH, 1);
+    vec![
+        proposal,
+        with_more(vec![Some(1); LENGTH / 2 - 3_000]),
+        with_more(vec![None; 10_000]),
+        // An option of itself, nested as deep as there are bytes.
+        begin(&[1, 0x6e, 0, 1, 0], LENGTH),
+        many_types,
+    ]
 }
 
 fn largest(executions: &[Execution]) -> u64 {

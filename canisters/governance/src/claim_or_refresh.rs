@@ -64,7 +64,11 @@ fn check_before_asking(key: &NeuronKey, may_claim: bool) -> Result<(), Refusal> 
 }
 
 /// Reads everything anew: other commands have run while the ledger was asked.
-fn settle(key: NeuronKey, controller: Option<Principal>, balance_e8s: u64) -> Result<(), Refusal> {
+pub fn settle(
+    key: NeuronKey,
+    controller: Option<Principal>,
+    balance_e8s: u64,
+) -> Result<(), Refusal> {
     check_before_asking(&key, controller.is_some())?;
     with_state(|state| {
         let now = runtime::now_seconds();

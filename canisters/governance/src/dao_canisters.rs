@@ -1,14 +1,16 @@
 //! The canisters of the DAO and the cycles they live on. One that runs low asks, and
 //! governance pays: ICP from the treasury to the minting canister's account for it, then
-//! `notify_top_up` (`payment`). Governance keeps itself alive the same way.
+//! `notify_top_up` (`payment`). Governance keeps itself alive the same way, and looks
+//! after those that cannot ask: a shard knows nobody but its registry, and a frozen
+//! canister calls nobody.
 //!
 //! What must hold: only canisters of the DAO are paid for; governance itself reads the
 //! balance, since who asks may be wrong; a canister and all together stay under a limit a
 //! day, counted before the payment goes out and given back only if nothing was paid; one
 //! top-up of a canister at a time.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::ops::Bound;
 use std::time::Duration;
 
 use candid::{Nat, Principal};
@@ -23,6 +25,7 @@ use stoa_governance_api::{
     RequestCyclesResult, TopUpBegun,
 };
 
+use crate::busy::{Place, Places};
 use crate::cbor::Cbor;
 use crate::memory::{State, with_state};
 use crate::neurons::PrincipalKey;
@@ -258,38 +261,35 @@ pub fn give_back(canister: Principal, e8s: u64, created_at_nanos: u64) {
 
 thread_local! {
     /// Canisters whose request is being looked at.
-    static UNSTABLE_ASKING: RefCell<BTreeSet<Principal>> = const { RefCell::new(BTreeSet::new()) };
+    static UNSTABLE_ASKING: Places<Principal> = const { Places::new() };
 }
 
-#[must_use]
-struct Asking(Principal);
-
-impl Asking {
-    fn enter(canister: Principal) -> Option<Self> {
-        UNSTABLE_ASKING.with_borrow_mut(|asking| {
-            (asking.len() < REQUESTS_IN_FLIGHT_MAX && asking.insert(canister))
-                .then(|| Self(canister))
-        })
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        UNSTABLE_ASKING.with_borrow_mut(|asking| asking.remove(&self.0));
-    }
+fn asking(canister: Principal) -> Result<Place<Principal>, RequestCyclesError> {
+    Place::take(&UNSTABLE_ASKING, canister, REQUESTS_IN_FLIGHT_MAX)
+        .map_err(|_taken_or_full| RequestCyclesError::Busy)
 }
 
 #[cfg(test)]
 pub fn forget_asking() {
-    UNSTABLE_ASKING.with_borrow_mut(BTreeSet::clear);
+    UNSTABLE_ASKING.with(Places::free_all);
 }
 
 pub async fn request_cycles(caller: Principal) -> RequestCyclesResult {
     // All that is free comes first, so that nobody else can make governance call.
     with_state(|state| state.check_top_up(caller))?;
-    let asking = Asking::enter(caller).ok_or(RequestCyclesError::Busy)?;
-    with_state(|state| note_request(state, caller))?;
-    let balance = balance_of(caller).await?;
+    let asking = asking(caller)?;
+    with_state(|state| {
+        check_interval(state, caller)?;
+        note_request(state, caller);
+        Ok::<_, RequestCyclesError>(())
+    })?;
+    let answer = top_up_if_low(caller).await;
+    drop(asking);
+    answer
+}
+
+async fn top_up_if_low(canister: Principal) -> RequestCyclesResult {
+    let balance = balance_of(canister).await?;
     // Limits and policy may have changed meanwhile, and the canister may have left.
     let begun = with_state(|state| {
         let below = state.cycles_keeping.get().0.policy.low_balance_cycles;
@@ -299,18 +299,17 @@ pub async fn request_cycles(caller: Principal) -> RequestCyclesResult {
                 below: Nat::from(below),
             });
         }
-        state.check_top_up(caller)?;
-        Ok(state.begin_top_up(caller))
+        state.check_top_up(canister)?;
+        Ok(state.begin_top_up(canister))
     })?;
-    drop(asking);
     // A message of its own, so that no failure of it undoes the answer.
     runtime::run_after(Duration::ZERO, payment::advance(begun.payment));
     Ok(begun)
 }
 
-fn note_request(state: &mut State, caller: Principal) -> Result<(), RequestCyclesError> {
-    let mut known = state
-        .dao_canister(caller)
+fn check_interval(state: &State, canister: Principal) -> Result<(), RequestCyclesError> {
+    let known = state
+        .dao_canister(canister)
         .ok_or(RequestCyclesError::NotOfTheDao)?;
     let now = runtime::now_seconds();
     let again = known
@@ -321,9 +320,15 @@ fn note_request(state: &mut State, caller: Principal) -> Result<(), RequestCycle
             retry_after_seconds: again - now,
         });
     }
-    known.asked_at_seconds = now;
-    state.dao_canisters.insert((&caller).into(), Cbor(known));
     Ok(())
+}
+
+fn note_request(state: &mut State, caller: Principal) {
+    let mut known = state
+        .dao_canister(caller)
+        .expect("BUG: a request of a canister that was not checked");
+    known.asked_at_seconds = runtime::now_seconds();
+    state.dao_canisters.insert((&caller).into(), Cbor(known));
 }
 
 async fn balance_of(canister: Principal) -> Result<u128, RequestCyclesError> {
@@ -335,6 +340,83 @@ async fn balance_of(canister: Principal) -> Result<u128, RequestCyclesError> {
         .await
         .map_err(|failure| unknown(failure.message))?;
     u128::try_from(status.cycles.0).map_err(|_| unknown("it does not fit 128 bits".to_string()))
+}
+
+const LOOK_EVERY_SECONDS: u64 = 60 * 60;
+/// In a round of housekeeping, which comes every minute: all that can be in an hour and a
+/// half.
+const LOOKED_AT_ONCE_MAX: usize = 10;
+
+#[derive(Clone, Copy)]
+struct Sweep {
+    due_seconds: u64,
+    after: Option<PrincipalKey>,
+}
+
+thread_local! {
+    /// After an upgrade all are looked at again.
+    static UNSTABLE_SWEEP: Cell<Sweep> = const {
+        Cell::new(Sweep {
+            due_seconds: 0,
+            after: None,
+        })
+    };
+}
+
+/// To be called in every round. Asks in the canisters' place, by the same rules.
+pub fn look_after_others() {
+    let now = runtime::now_seconds();
+    let sweep = UNSTABLE_SWEEP.get();
+    if now < sweep.due_seconds {
+        return;
+    }
+    let start = sweep.after.map_or(Bound::Unbounded, Bound::Excluded);
+    let page: Vec<PrincipalKey> = with_state(|state| {
+        state
+            .dao_canisters
+            .keys_range((start, Bound::Unbounded))
+            .take(LOOKED_AT_ONCE_MAX)
+            .collect()
+    });
+    for key in &page {
+        let canister = key.principal();
+        if canister != runtime::canister_self() {
+            runtime::run_after(Duration::ZERO, async move {
+                // What is not needed or not possible now, the next sweep finds again.
+                let _begun_or_refused = look_after(canister).await;
+            });
+        }
+    }
+    UNSTABLE_SWEEP.set(match page.last() {
+        Some(last) if page.len() == LOOKED_AT_ONCE_MAX => Sweep {
+            after: Some(*last),
+            ..sweep
+        },
+        _ => Sweep {
+            due_seconds: now.saturating_add(LOOK_EVERY_SECONDS),
+            after: None,
+        },
+    });
+}
+
+async fn look_after(canister: Principal) -> RequestCyclesResult {
+    with_state(|state| {
+        state.check_top_up(canister)?;
+        // It has just asked itself.
+        check_interval(state, canister)
+    })?;
+    let asking = asking(canister)?;
+    let answer = top_up_if_low(canister).await;
+    drop(asking);
+    answer
+}
+
+#[cfg(test)]
+pub fn next_sweep_at(due_seconds: u64) {
+    UNSTABLE_SWEEP.set(Sweep {
+        due_seconds,
+        after: None,
+    });
 }
 
 /// Governance's own balance, which it sees for free.

@@ -14,13 +14,11 @@
 //! learnt, and where it cannot, the execution is recorded as failed with an unknown
 //! outcome.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-
 use minicbor::{Decode, Encode};
 use stoa_governance_api::code::ErrorType;
 
 use crate::actions::Performed;
+use crate::busy::{Place, Places};
 use crate::cbor::Cbor;
 use crate::memory::{State, with_state};
 use crate::proposal::Failure;
@@ -44,31 +42,17 @@ pub enum Stage {
 
 thread_local! {
     /// Proposals that a call of this very run of the canister waits for.
-    static UNSTABLE_EXECUTING: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
+    static UNSTABLE_EXECUTING: Places<u64> = const { Places::new() };
 }
 
-/// Held from before the call until its outcome is recorded; a trap in the callback
-/// gives it back, since the future is dropped then.
-#[must_use]
-struct Executing(u64);
-
-impl Executing {
-    fn enter(proposal: u64) -> Option<Self> {
-        UNSTABLE_EXECUTING
-            .with_borrow_mut(|executing| executing.insert(proposal))
-            .then(|| Self(proposal))
-    }
-}
-
-impl Drop for Executing {
-    fn drop(&mut self) {
-        UNSTABLE_EXECUTING.with_borrow_mut(|executing| executing.remove(&self.0));
-    }
+/// Held from before the call until its outcome is recorded.
+fn executing(proposal: u64) -> Option<Place<u64>> {
+    Place::take(&UNSTABLE_EXECUTING, proposal, usize::MAX).ok()
 }
 
 #[cfg(test)]
 pub fn forget_executing() {
-    UNSTABLE_EXECUTING.with_borrow_mut(BTreeSet::clear);
+    UNSTABLE_EXECUTING.with(Places::free_all);
 }
 
 fn stage(state: &State, proposal: u64) -> Option<Stage> {
@@ -77,7 +61,7 @@ fn stage(state: &State, proposal: u64) -> Option<Stage> {
 
 /// Executes the proposal if it waits for that, and does nothing else.
 pub async fn execute(proposal: u64) {
-    let Some(executing) = Executing::enter(proposal) else {
+    let Some(executing) = executing(proposal) else {
         return;
     };
     if with_state(|state| stage(state, proposal)) != Some(Stage::Queued) {
@@ -171,7 +155,7 @@ pub fn strays(at_most: usize) -> Vec<Stray> {
             .iter()
             .map(|entry| (*entry.key(), entry.value().0))
             .filter(|(proposal, _)| {
-                UNSTABLE_EXECUTING.with_borrow(|executing| !executing.contains(proposal))
+                UNSTABLE_EXECUTING.with(|executing| !executing.is_taken(proposal))
             })
             .filter_map(|(proposal, stage)| match stage {
                 Stage::Queued => Some(Stray::Queued(proposal)),
@@ -185,7 +169,7 @@ pub fn strays(at_most: usize) -> Vec<Stray> {
 
 /// Learns the outcome of an execution whose answer is lost, or gives it up.
 pub async fn recover(proposal: u64) {
-    let Some(executing) = Executing::enter(proposal) else {
+    let Some(executing) = executing(proposal) else {
         return;
     };
     let content = with_state(|state| state.content_of(proposal))

@@ -268,6 +268,12 @@ const NATIVE: &[(u64, &str, &str, Topic)] = &[
         "Pays from the treasury, in ICP or in the governance token.",
         Topic::TreasuryAssetManagement,
     ),
+    (
+        action_id::MANAGE_LEDGER_PARAMETERS,
+        "Manage ledger parameters",
+        "Changes fee, name, symbol or logo of the governance token's ledger.",
+        Topic::DaoCommunitySettings,
+    ),
 ];
 
 pub fn native_functions() -> impl Iterator<Item = (api::NervousSystemFunction, Topic)> {

@@ -9,7 +9,7 @@ use crate::decide::decide_if_due;
 use crate::execution::{self, Stray};
 use crate::memory::{State, with_state};
 use crate::neurons::Slicing;
-use crate::{actions, dao_canisters, movement, payment, rewards, runtime};
+use crate::{actions, dao_canisters, movement, payment, rewards, rollout, runtime};
 
 pub const INTERVAL: Duration = Duration::from_secs(60);
 const CLOSED_AT_ONCE_MAX: usize = 50;
@@ -65,7 +65,9 @@ pub async fn run() {
     }
     payment::wake_due();
     dao_canisters::keep_itself_alive();
+    dao_canisters::look_after_others();
     actions::start_remembered();
+    rollout::go_on();
     movement::resume();
     let slicing = with_state(|state| {
         actions::forget_modules(state);

@@ -18,6 +18,8 @@
 //! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
 mod actions;
+mod answer;
+mod busy;
 mod cascade;
 mod cbor;
 mod certification;
@@ -32,6 +34,8 @@ mod follow;
 mod following;
 mod function;
 mod housekeeping;
+#[cfg(not(target_family = "wasm"))]
+pub mod image;
 mod inspect;
 mod install;
 mod ledger;
@@ -50,6 +54,7 @@ mod parameters;
 mod payment;
 mod permission;
 mod permissions;
+mod plain_command;
 mod planes;
 mod power;
 mod proposal;
@@ -61,6 +66,7 @@ mod query_treasury;
 mod refusal;
 mod register_vote;
 mod rewards;
+mod rollout;
 mod runtime;
 mod self_upgrade;
 mod settings;
@@ -82,12 +88,14 @@ use stoa_governance_api::*;
 #[candid_method(init)]
 fn init(arguments: InitArgs) {
     install::install(arguments);
+    answer::prepare();
     housekeeping::start();
 }
 
 #[ic_cdk::post_upgrade]
 fn post_upgrade() {
     install::open_after_upgrade();
+    answer::prepare();
     housekeeping::start();
     self_upgrade::go_on_after_upgrade();
 }
@@ -106,42 +114,68 @@ fn inspect_message() {
 /// A command without the bytes that it carries.
 const COMMAND_DECODING_QUOTA: usize = 1_000_000;
 const COMMAND_SKIPPING_QUOTA: usize = 50_000;
+/// The reference interface has a hundred for a command.
+const COMMAND_TYPES_MAX: usize = 500;
 
 /// A byte costs one, so what is long may be decoded and what is nested may not.
 fn decode_command(bytes: Vec<u8>) -> ManageNeuron {
+    if let Some(command) = plain_command::read(&bytes) {
+        return command;
+    }
     let mut config = candid::DecoderConfig::new();
     config.set_decoding_quota(COMMAND_DECODING_QUOTA + bytes.len());
     config.set_skipping_quota(COMMAND_SKIPPING_QUOTA);
+    config.set_max_type_len(COMMAND_TYPES_MAX);
     candid::utils::decode_one_with_config(&bytes, &config)
         .unwrap_or_else(|error| panic!("not a command: {error}"))
 }
 
-#[ic_cdk::update(decode_with = "decode_command", hidden = true)]
+#[ic_cdk::update(
+    decode_with = "decode_command",
+    encode_with = "answer::command",
+    hidden = true
+)]
 #[candid_method(update)]
 async fn manage_neuron(request: ManageNeuron) -> ManageNeuronResponse {
     manage_neuron::manage_neuron(request).await
 }
 
-#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[ic_cdk::query(
+    decode_with = "decode::<10_000, 10_000, _>",
+    encode_with = "answer::neuron",
+    hidden = true
+)]
 #[candid_method(query)]
 fn get_neuron(request: GetNeuron) -> GetNeuronResponse {
     query_neurons::get_neuron(request)
 }
 
-#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[ic_cdk::query(
+    decode_with = "decode::<10_000, 10_000, _>",
+    encode_with = "answer::neurons",
+    hidden = true
+)]
 #[candid_method(query)]
 fn list_neurons(request: ListNeurons) -> ListNeuronsResponse {
     query_neurons::list_neurons(request)
 }
 
-#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[ic_cdk::query(
+    decode_with = "decode::<10_000, 10_000, _>",
+    encode_with = "answer::proposal",
+    hidden = true
+)]
 #[candid_method(query)]
 fn get_proposal(request: GetProposal) -> GetProposalResponse {
     query_proposals::get_proposal(request)
 }
 
 // Filters are lists: a thousand entries each and more.
-#[ic_cdk::query(decode_with = "decode::<50_000, 10_000, _>", hidden = true)]
+#[ic_cdk::query(
+    decode_with = "decode::<50_000, 10_000, _>",
+    encode_with = "answer::proposals",
+    hidden = true
+)]
 #[candid_method(query)]
 fn list_proposals(request: ListProposals) -> ListProposalsResponse {
     query_proposals::list_proposals(request)
@@ -238,6 +272,24 @@ fn validate_add_dao_canister(canister: Principal) -> Result<String, String> {
 #[candid_method(update)]
 async fn add_dao_canister(canister: Principal) {
     own_functions::add_dao_canister(runtime::caller(), canister).await
+}
+
+// 500 ids and 100 hashes at about 40 each, and an argument of 16 KiB.
+#[ic_cdk::query(decode_with = "decode::<200_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_upgrade_canisters(args: UpgradeCanistersArgs) -> Result<String, String> {
+    own_functions::validate_upgrade_canisters(args)
+}
+
+#[ic_cdk::update(decode_with = "decode::<200_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn upgrade_canisters(args: UpgradeCanistersArgs) {
+    own_functions::upgrade_canisters(runtime::caller(), args)
+}
+
+#[ic_cdk::query]
+fn get_rollout() -> Option<RolloutInfo> {
+    memory::with_state(|state| rollout::info(state))
 }
 
 #[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]

@@ -1,10 +1,6 @@
-//! One command in flight a neuron, and a limit on how many in all. A lock is on the
-//! heap: it lives as long as the call that holds it, is given back when that call's
-//! callback traps (its future is dropped then), and an upgrade leaves none behind.
+//! One command in flight a neuron, and a limit on how many in all.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-
+use crate::busy::{Place, Places, Refused};
 use crate::neuron::NeuronKey;
 use crate::refusal::Refusal;
 
@@ -13,35 +9,25 @@ use crate::refusal::Refusal;
 pub const IN_FLIGHT_MAX: usize = 250;
 
 thread_local! {
-    static UNSTABLE_LOCKED: RefCell<BTreeSet<NeuronKey>> = const { RefCell::new(BTreeSet::new()) };
+    static UNSTABLE_LOCKED: Places<NeuronKey> = const { Places::new() };
 }
 
 #[must_use]
-#[derive(Debug)]
-pub struct NeuronLock(NeuronKey);
+pub struct NeuronLock {
+    _place: Place<NeuronKey>,
+}
 
 impl NeuronLock {
     pub fn acquire(key: NeuronKey) -> Result<Self, Refusal> {
-        UNSTABLE_LOCKED.with_borrow_mut(|locked| {
-            if locked.contains(&key) {
-                return Err(Refusal::NeuronLocked);
-            }
-            if locked.len() >= IN_FLIGHT_MAX {
-                return Err(Refusal::TooManyInFlight { max: IN_FLIGHT_MAX });
-            }
-            locked.insert(key);
-            Ok(Self(key))
-        })
-    }
-}
-
-impl Drop for NeuronLock {
-    fn drop(&mut self) {
-        UNSTABLE_LOCKED.with_borrow_mut(|locked| locked.remove(&self.0));
+        match Place::take(&UNSTABLE_LOCKED, key, IN_FLIGHT_MAX) {
+            Ok(_place) => Ok(Self { _place }),
+            Err(Refused::Taken) => Err(Refusal::NeuronLocked),
+            Err(Refused::Full) => Err(Refusal::TooManyInFlight { max: IN_FLIGHT_MAX }),
+        }
     }
 }
 
 #[cfg(test)]
 pub fn forget_all() {
-    UNSTABLE_LOCKED.with_borrow_mut(BTreeSet::clear);
+    UNSTABLE_LOCKED.with(Places::free_all);
 }

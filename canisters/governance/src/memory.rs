@@ -40,6 +40,7 @@
 //! | 35 | Wasm modules of upgrade proposals that are not decided or not executed |
 //! | 36 | governance's upgrade of itself, while it is under way |
 //! | 37 | canisters that were stopped for an upgrade and have to be started |
+//! | 45 | the roll-out of a module to many canisters, the latest |
 
 use std::cell::RefCell;
 
@@ -61,6 +62,7 @@ use crate::planes::Planes;
 use crate::power::Sums;
 use crate::proposal::{Cast, Content, Failure, Progress, Terms};
 use crate::rewards::Rewards;
+use crate::rollout::Rollout;
 use crate::self_upgrade::SelfUpgrade;
 use crate::settings::Settings;
 
@@ -116,6 +118,7 @@ pub struct State {
     pub wasm_modules: StableBTreeMap<u64, Vec<u8>, Memory>,
     pub self_upgrade: StableCell<Cbor<Option<SelfUpgrade>>, Memory>,
     pub stopped_canisters: StableBTreeMap<PrincipalKey, (), Memory>,
+    pub rollout: StableCell<Cbor<Option<Rollout>>, Memory>,
 }
 
 impl State {
@@ -160,6 +163,7 @@ impl State {
             wasm_modules: StableBTreeMap::init(at(35)),
             self_upgrade: StableCell::init(at(36), Cbor::default()),
             stopped_canisters: StableBTreeMap::init(at(37)),
+            rollout: StableCell::init(at(45), Cbor::default()),
         }
     }
 
@@ -191,7 +195,7 @@ pub fn with_state<R>(f: impl FnOnce(&mut State) -> R) -> R {
 }
 
 /// A state over `memory`; over the same memory again it stands for an upgrade.
-#[cfg(test)]
+#[cfg(not(target_family = "wasm"))]
 pub fn replace(memory: DefaultMemoryImpl) {
     STATE.set(State::open(memory));
 }

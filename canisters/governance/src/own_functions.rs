@@ -1,20 +1,21 @@
 //! What the DAO tells its own governance by generic functions: the rules by which cycles are
-//! bought, and which canisters are its own. Each has a validator; the targets accept
+//! bought, which canisters are its own, and new code for many of them. Each has a validator; the targets accept
 //! governance alone, and check again.
 
 use candid::Principal;
-use stoa_governance_api::CyclesPolicy;
+use stoa_governance_api::{CyclesPolicy, UpgradeCanistersArgs};
 
 use crate::dao_canisters::{self, Policy};
 use crate::memory::with_state;
 use crate::neurons::PrincipalKey;
-use crate::runtime;
+use crate::{rollout, runtime};
 
 /// Methods of governance that a generic function may name: (target, validator).
-pub const METHODS: [(&str, &str); 3] = [
+pub const METHODS: [(&str, &str); 4] = [
     ("set_cycles_policy", "validate_set_cycles_policy"),
     ("add_dao_canister", "validate_add_dao_canister"),
     ("remove_dao_canister", "validate_remove_dao_canister"),
+    ("upgrade_canisters", "validate_upgrade_canisters"),
 ];
 
 /// A refusal is a reject: to whoever executes a proposal every reply is a success.
@@ -69,6 +70,21 @@ pub fn remove_dao_canister(caller: Principal, canister: Principal) {
     require_governance(caller);
     check_removable(canister).unwrap_or_else(|reason| panic!("{reason}"));
     with_state(|state| state.dao_canisters.remove(&PrincipalKey::from(&canister)));
+}
+
+pub fn validate_upgrade_canisters(args: UpgradeCanistersArgs) -> Result<String, String> {
+    with_state(|state| rollout::check(&args, state))?;
+    Ok(rollout::render(&args))
+}
+
+/// Executed as soon as it has begun; `get_rollout` tells how it goes on.
+pub fn upgrade_canisters(caller: Principal, args: UpgradeCanistersArgs) {
+    require_governance(caller);
+    with_state(|state| {
+        rollout::check(&args, state).unwrap_or_else(|reason| panic!("{reason}"));
+        rollout::begin(args, state);
+    });
+    rollout::go_on();
 }
 
 fn check_removable(canister: Principal) -> Result<(), String> {

@@ -15,8 +15,6 @@
 //! transfers of one time would be one to the ledger. Whoever waits for the outcome learns
 //! it in the message that writes it down.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use candid::{Nat, Principal};
@@ -25,6 +23,7 @@ use minicbor::{Decode, Encode};
 use stoa_cmc_api::{NotifyError, NotifyTopUpArg, NotifyTopUpResult};
 use stoa_governance_api as api;
 
+use crate::busy::{Place, Places};
 use crate::cbor::Cbor;
 use crate::execution::{self, external};
 use crate::ledger::{self, Outcome, Transfer, WINDOW_NANOS};
@@ -241,30 +240,17 @@ impl State {
 
 thread_local! {
     /// Payments that a call of this very run of the canister works on.
-    static UNSTABLE_PAYING: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
+    static UNSTABLE_PAYING: Places<u64> = const { Places::new() };
 }
 
-/// Held while a call works on a payment; a trap in a callback gives it back.
-#[must_use]
-struct Paying(u64);
-
-impl Paying {
-    fn enter(id: u64) -> Option<Self> {
-        UNSTABLE_PAYING
-            .with_borrow_mut(|paying| paying.insert(id))
-            .then(|| Self(id))
-    }
-}
-
-impl Drop for Paying {
-    fn drop(&mut self) {
-        UNSTABLE_PAYING.with_borrow_mut(|paying| paying.remove(&self.0));
-    }
+/// Held while a call works on a payment.
+fn paying(id: u64) -> Option<Place<u64>> {
+    Place::take(&UNSTABLE_PAYING, id, usize::MAX).ok()
 }
 
 #[cfg(test)]
 pub fn forget_paying() {
-    UNSTABLE_PAYING.with_borrow_mut(BTreeSet::clear);
+    UNSTABLE_PAYING.with(Places::free_all);
 }
 
 /// Takes a payment as far as it goes now, and comes again where something is left.
@@ -274,7 +260,7 @@ pub async fn advance(id: u64) {
     if !payment.stage.is_open() || payment.next_attempt_seconds > now {
         return;
     }
-    let Some(paying) = Paying::enter(id) else {
+    let Some(paying) = paying(id) else {
         return;
     };
     if payment.stage == Stage::Transferring {
@@ -310,7 +296,7 @@ pub fn wake_due() {
             .collect()
     });
     for id in due {
-        if UNSTABLE_PAYING.with_borrow(|paying| !paying.contains(&id)) {
+        if UNSTABLE_PAYING.with(|paying| !paying.is_taken(&id)) {
             // Each in its own message: a trap of one must not keep the others back.
             runtime::run_after(Duration::ZERO, again(id));
         }

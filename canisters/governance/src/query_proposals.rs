@@ -24,7 +24,7 @@ const PROPOSALS_IN_ANSWER_MAX: usize = 100;
 /// A listing stops after this much text, so that the worst answer fits 2 MiB with
 /// room for one more proposal (30 + 30 + 10 kB) and the ballots.
 const ANSWER_TEXT_BYTES_MAX: usize = 1_500_000;
-/// As in the SNS, longer payloads are left out of listings.
+/// As in the SNS, longer payloads are left out of listings; so are logos.
 const PAYLOAD_IN_LISTING_BYTES_MAX: usize = 1_000;
 /// Looking at one costs some 5,000 instructions, of 5 billion that a query has. Only
 /// what has no bits (`planes`) is found by looking: action ids.
@@ -247,13 +247,18 @@ fn wire(state: &State, id: u64, own: &[(NeuronKey, Neuron)]) -> Result<ProposalD
 }
 
 fn shorten(proposal: &mut ProposalData) {
-    if let Some(Proposal {
-        action: Some(WireAction::ExecuteGenericNervousSystemFunction(execute)),
-        ..
-    }) = &mut proposal.proposal
-        && execute.payload.len() > PAYLOAD_IN_LISTING_BYTES_MAX
-    {
-        execute.payload.clear();
+    let action = proposal
+        .proposal
+        .as_mut()
+        .and_then(|inner| inner.action.as_mut());
+    match action {
+        Some(WireAction::ExecuteGenericNervousSystemFunction(execute))
+            if execute.payload.len() > PAYLOAD_IN_LISTING_BYTES_MAX =>
+        {
+            execute.payload.clear()
+        }
+        Some(WireAction::ManageLedgerParameters(change)) => change.token_logo = None,
+        _ => {}
     }
 }
 

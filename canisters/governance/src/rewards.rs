@@ -11,12 +11,11 @@
 //! credits; what is shared out is at most the purse; ballots are kept until they are
 //! rewarded. A round in which no proposal closed leaves its time to the next.
 
-use std::cell::Cell;
-
 use minicbor::{Decode, Encode};
 use stoa_governance_api::code::ProposalRewardStatus;
 use stoa_governance_api::{self as api, ProposalId};
 
+use crate::busy::{Place, Places};
 use crate::cbor::Cbor;
 use crate::ledger;
 use crate::memory::{State, with_state};
@@ -116,33 +115,18 @@ impl RewardRules {
 }
 
 thread_local! {
-    static UNSTABLE_ASKING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// One round's end at a time asks for the supply.
-#[must_use]
-struct Asking;
-
-impl Asking {
-    fn enter() -> Option<Self> {
-        (!UNSTABLE_ASKING.replace(true)).then(|| Self)
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        UNSTABLE_ASKING.set(false);
-    }
+    /// One round's end at a time asks for the supply.
+    static UNSTABLE_ASKING: Places<()> = const { Places::new() };
 }
 
 #[cfg(test)]
 pub fn forget_asking() {
-    UNSTABLE_ASKING.set(false);
+    UNSTABLE_ASKING.with(Places::free_all);
 }
 
 /// Ends a round where one is due. What is left to share out says `Paused`.
 pub async fn run() -> Slicing {
-    let Some(asking) = Asking::enter() else {
+    let Ok(asking) = Place::take(&UNSTABLE_ASKING, (), 1) else {
         return Slicing::Done;
     };
     let slicing = run_alone().await;

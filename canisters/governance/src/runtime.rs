@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use candid::Principal;
 
+use crate::busy::{Place, Places};
+
 /// A call without an answer. Where `refused` is false it may have had its effect.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallFailure {
     pub refused: bool,
     pub message: String,
 }
+
+/// No call of governance waits longer: the system's longest for a best-effort call.
+pub const CALL_SECONDS_MAX: u64 = 300;
 
 /// What governance lets itself do; less while it upgrades itself (`self_upgrade`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +30,8 @@ pub enum Traffic {
 
 thread_local! {
     static UNSTABLE_TRAFFIC: Cell<Traffic> = const { Cell::new(Traffic::Open) };
-    static UNSTABLE_CALLS_IN_FLIGHT: Cell<u64> = const { Cell::new(0) };
+    static UNSTABLE_CALLS_IN_FLIGHT: Places<u64> = const { Places::new() };
+    static UNSTABLE_CALLS_MADE: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Answers what was before.
@@ -34,25 +40,15 @@ pub fn set_traffic(traffic: Traffic) -> Traffic {
 }
 
 /// Calls whose callback has not run.
-pub fn calls_in_flight() -> u64 {
-    UNSTABLE_CALLS_IN_FLIGHT.get()
+pub fn calls_in_flight() -> usize {
+    UNSTABLE_CALLS_IN_FLIGHT.with(Places::count)
 }
 
 /// Counts a call while it waits; a trap in its callback drops it too.
-#[must_use]
-struct InFlight;
-
-impl InFlight {
-    fn enter() -> Self {
-        UNSTABLE_CALLS_IN_FLIGHT.set(UNSTABLE_CALLS_IN_FLIGHT.get() + 1);
-        Self
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        UNSTABLE_CALLS_IN_FLIGHT.set(UNSTABLE_CALLS_IN_FLIGHT.get() - 1);
-    }
+fn count_call() -> Option<Place<u64>> {
+    let number = UNSTABLE_CALLS_MADE.get() + 1;
+    UNSTABLE_CALLS_MADE.set(number);
+    Place::take(&UNSTABLE_CALLS_IN_FLIGHT, number, usize::MAX).ok()
 }
 
 /// Best-effort: after `timeout_seconds` the system answers in the callee's place, so
@@ -69,7 +65,8 @@ pub async fn call(
             message: "governance is about to be upgraded; try again in a few minutes".to_string(),
         });
     }
-    let in_flight = InFlight::enter();
+    debug_assert!(u64::from(timeout_seconds) <= CALL_SECONDS_MAX);
+    let in_flight = count_call();
     let answer = system::call(canister, method, arguments, timeout_seconds).await;
     drop(in_flight);
     answer
@@ -95,7 +92,7 @@ pub fn traffic() -> Traffic {
 #[cfg(test)]
 pub fn forget_traffic() {
     UNSTABLE_TRAFFIC.set(Traffic::Open);
-    UNSTABLE_CALLS_IN_FLIGHT.set(0);
+    UNSTABLE_CALLS_IN_FLIGHT.with(Places::free_all);
 }
 
 pub fn now_seconds() -> u64 {
@@ -119,6 +116,7 @@ mod tests {
     use super::*;
     use ic_cdk::call::RejectCode;
 
+    /// Statement 7: each reject code.
     #[test]
     fn should_take_only_undelivered_calls_for_certainly_without_effect() {
         for (code, expected) in [
@@ -406,11 +404,10 @@ mod system {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
+pub use system::{Job, set_caller, set_time_seconds, take_jobs};
 #[cfg(test)]
-pub use system::{
-    Job, SentCall, certified_data, set_caller, set_cycle_balance, set_time_seconds, take_jobs,
-    take_sent,
-};
+pub use system::{SentCall, certified_data, set_cycle_balance, take_sent};
 pub use system::{
     accept_message, argument_bytes, caller, canister_self, certificate, cycle_balance,
     forget_timers, method_name, run_every, send_without_answer, set_certified_data, time_nanos,

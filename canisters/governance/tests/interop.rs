@@ -16,6 +16,7 @@ const OWN: &[&str] = &[
     "add_dao_canister",
     "c2c_upgrade_itself",
     "get_proposal_certified",
+    "get_rollout",
     "get_treasury",
     "list_dao_canisters",
     "list_payments",
@@ -23,9 +24,11 @@ const OWN: &[&str] = &[
     "remove_dao_canister",
     "request_cycles",
     "set_cycles_policy",
+    "upgrade_canisters",
     "validate_add_dao_canister",
     "validate_remove_dao_canister",
     "validate_set_cycles_policy",
+    "validate_upgrade_canisters",
 ];
 
 struct Both {

@@ -1,11 +1,10 @@
 //! `validate_admit_version` and `admit_version`: the two halves of the generic function. The
 //! first shows voters what they vote on; the second runs on adoption and checks everything again.
 
-use candid::Principal;
 use stoa_registry_api::{AdmitVersionArgs, ValidationResult, VersionStatus};
 use stoa_types::Sha256;
 
-use crate::authority::{NotGovernance, check_governance};
+use crate::authority::{Mandate, NotGovernance, check_governance};
 use crate::rendering;
 use crate::runtime::Runtime;
 use crate::state::records::{Status, VersionRecord};
@@ -60,10 +59,11 @@ fn check(state: &State, version: &Sha256) -> Result<VersionRecord, AdmitError> {
 pub fn admit_version(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     args: &AdmitVersionArgs,
 ) -> Result<(), AdmitError> {
-    check_governance(state, caller).map_err(AdmitError::NotGovernance)?;
+    let by = by.into();
+    check_governance(state, by.caller).map_err(AdmitError::NotGovernance)?;
     let version = args.version;
     let admitted = state
         .version(&version)
@@ -73,6 +73,6 @@ pub fn admit_version(
     }
     let record = check(state, &version)?;
     let decision = Decision::default();
-    state.set_status(runtime, caller, version, record, Status::Admitted, decision);
+    state.set_status(runtime, by, version, record, Status::Admitted, decision);
     Ok(())
 }

@@ -17,7 +17,12 @@ pub fn audit_log(state: &State, args: &AuditLogArgs) -> AuditLogPage {
 }
 
 fn entry(index: u64, record: AuditRecord) -> AuditEntry {
+    let of_status = match &record.action {
+        Action::ChangedStatus { proposal_id, .. } => *proposal_id,
+        _ => None,
+    };
     AuditEntry {
+        proposal_id: record.proposal_id.or(of_status),
         index,
         timestamp_nanos: record.timestamp_nanos,
         actor: record.actor,
@@ -92,5 +97,10 @@ fn action(action: Action) -> AuditAction {
             from_layout,
             to_layout,
         },
+        Action::AddedInference { canister } => AuditAction::AddedInference { canister },
+        Action::RemovedInference { canister } => AuditAction::RemovedInference { canister },
+        Action::AssignedModel { version, canisters } => {
+            AuditAction::AssignedModel { version, canisters }
+        }
     }
 }

@@ -4,6 +4,22 @@ use candid::Principal;
 
 use crate::state::State;
 
+/// On whose word something happens, and by which vote, where that is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mandate {
+    pub caller: Principal,
+    pub proposal_id: Option<u64>,
+}
+
+impl From<Principal> for Mandate {
+    fn from(caller: Principal) -> Self {
+        Self {
+            caller,
+            proposal_id: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotGovernance {
     pub governance: Principal,

@@ -16,7 +16,7 @@ use stoa_types::{Problem, Sha256, ValidManifest};
 use crate::budget;
 use crate::deposits::{self, Charge};
 use crate::fleet::{self, rooms};
-use crate::guard::VersionGuard;
+use crate::guard;
 use crate::limits::{COPIES, VERSIONS_MAX, VERSIONS_PER_MODEL_MAX};
 use crate::placement;
 use crate::runtime::{CallFailed, Runtime};
@@ -38,7 +38,7 @@ pub async fn begin_upload(
     spend_budget(runtime, caller, &manifest)?;
     let valid = check_manifest(manifest)?;
     let version = valid.digest();
-    let guard = VersionGuard::lock(version).ok_or(BeginUploadError::Busy)?;
+    let guard = guard::lock_version(runtime, version).ok_or(BeginUploadError::Busy)?;
 
     if with(|state| check_request(state, caller, &valid))? == Request::New {
         take_deposit(runtime, caller, &valid).await?;

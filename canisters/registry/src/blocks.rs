@@ -33,6 +33,7 @@ pub fn hash(record: &AuditRecord, parent: Option<[u8; 32]>) -> [u8; 32] {
 fn block(record: &AuditRecord, parent: Option<[u8; 32]>) -> Value {
     let (block_type, mut fields) = transaction(&record.action);
     fields.push(("actor", principal(&record.actor)));
+    push_some(&mut fields, "proposal_id", record.proposal_id.map(nat));
     let mut block = vec![
         ("btype", text(block_type)),
         ("ts", nat(record.timestamp_nanos)),
@@ -44,7 +45,7 @@ fn block(record: &AuditRecord, parent: Option<[u8; 32]>) -> Value {
     map(block)
 }
 
-const TYPES: [&str; 15] = [
+const TYPES: [&str; 18] = [
     "stoa_installed",
     "stoa_claimed_publisher",
     "stoa_changed_status",
@@ -60,6 +61,9 @@ const TYPES: [&str; 15] = [
     "stoa_retired_shard",
     "stoa_set_fleet_policy",
     "stoa_set_shard_module",
+    "stoa_added_inference",
+    "stoa_removed_inference",
+    "stoa_assigned_model",
 ];
 
 fn transaction(action: &Action) -> (&'static str, Fields) {
@@ -152,6 +156,17 @@ fn transaction(action: &Action) -> (&'static str, Fields) {
             vec![
                 ("from_layout", nat(u64::from(*from_layout))),
                 ("to_layout", nat(u64::from(*to_layout))),
+            ],
+        ),
+        Action::AddedInference { canister } => (TYPES[15], vec![("canister", principal(canister))]),
+        Action::RemovedInference { canister } => {
+            (TYPES[16], vec![("canister", principal(canister))])
+        }
+        Action::AssignedModel { version, canisters } => (
+            TYPES[17],
+            vec![
+                ("version", digest(version)),
+                ("canisters", principals(canisters)),
             ],
         ),
     }

@@ -1,5 +1,5 @@
-//! What `begin_upload` may cost a principal that pays nothing: chunks listed within an hour, over all its calls, the refused
-//! ones included. A call with the largest manifest takes about 5 billion instructions over all its messages and lists 16,384.
+//! What `begin_upload` and `seal` may cost a principal that pays nothing: chunks asked about within an hour, over all its calls,
+//! the refused ones included. A call with the largest manifest takes about 5 billion instructions over all its messages and lists 16,384.
 //! The counts are in the heap: an upgrade forgives them.
 
 use std::cell::RefCell;

@@ -24,7 +24,7 @@ use icrc_ledger_types::icrc1::account::Account;
 use stoa_registry_api::{DepositInfo, DepositQuote, DepositRefusal, ListDepositsArgs};
 use stoa_types::Sha256;
 
-use crate::guard::DepositGuard;
+use crate::guard;
 use crate::ledger::{self, Refusal, Transfer};
 use crate::limits::{DEPOSITS_SETTLED_MAX, LIST_MAX};
 use crate::runtime::{Runtime, Task};
@@ -193,7 +193,7 @@ pub async fn charge(
             Some(id) => id,
             None => open(state, runtime, payer, version, amount_e8s),
         });
-        let Some(guard) = DepositGuard::lock(id) else {
+        let Some(guard) = guard::lock_deposit(runtime, id) else {
             return unknown("an earlier request is still under way");
         };
         let before = with(|state| get(state, id));
@@ -301,7 +301,7 @@ fn next_ids() -> Vec<u64> {
 /// What the timer does: one step for each deposit that is on its way.
 pub async fn run(runtime: &impl Runtime) {
     for id in next_ids() {
-        let Some(guard) = DepositGuard::lock(id) else {
+        let Some(guard) = guard::lock_deposit(runtime, id) else {
             continue;
         };
         if with(|state| state.open_deposits.contains(&id)) {
@@ -368,7 +368,7 @@ fn since(runtime: &impl Runtime, then_nanos: u64) -> Duration {
 
 fn return_unclaimed(runtime: &impl Runtime, id: u64, record: &DepositRecord) {
     if since(runtime, record.created_at_nanos) <= CLAIM_WINDOW
-        || crate::guard::is_locked(record.version)
+        || guard::is_locked(runtime, record.version)
     {
         return;
     }

@@ -37,7 +37,7 @@ use crate::memory::{self, RawMemory, Stable};
 use crate::placement::ShardRoom;
 use crate::runtime::Runtime;
 use crate::state::State;
-use records::{Digest, FleetSettings, Job, Member, Role, Work};
+use records::{CreateStage, Digest, FleetSettings, Job, Member, Role, Work};
 
 /// The fleet's part of the state.
 pub struct Fleet {
@@ -110,8 +110,12 @@ pub fn consider_growth(state: &mut State, runtime: &impl Runtime) {
 
 /// Begins to create a shard, where the policy allows one more and none is on its way.
 pub fn grow(state: &mut State, runtime: &impl Runtime) {
-    let is_creating =
-        |state: &State| jobs::waiting(state).any(|job| matches!(job.work, Work::Create { .. }));
+    let is_creating = |state: &State| {
+        jobs::waiting(state).any(|job| match job.work {
+            Work::Create { stage } => !matches!(stage, CreateStage::Registered(_)),
+            _ => false,
+        })
+    };
     let settings = state.fleet.settings.get();
     let shards_max = settings.shards_max.min(crate::limits::SHARDS_MAX);
     if !module::is_complete(state) || state.shards.len() >= shards_max || is_creating(state) {
@@ -121,7 +125,7 @@ pub fn grow(state: &mut State, runtime: &impl Runtime) {
         state,
         runtime,
         Work::Create {
-            stage: records::CreateStage::Wanted,
+            stage: CreateStage::Wanted,
         },
     );
 }

@@ -41,6 +41,7 @@ impl Library {
             shards,
             inference: &[],
             parameters: parameters::DEFAULT,
+            shard_module: None,
         };
         let state = State::create(memory.clone(), Still.now_nanos(), &installation);
         Self {
@@ -163,7 +164,8 @@ pub fn manifest(publisher: &str, number: u32, parent: Option<Sha256>) -> Manifes
             ],
             datasets: vec!["public/data".to_owned()],
             metrics: vec!["accuracy".to_owned()],
-            base_model: None,
+            library_name: Some("transformers".to_owned()),
+            ..Card::default()
         },
         lineage: Lineage {
             parents: parent

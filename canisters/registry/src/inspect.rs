@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::testing::principal;
 
+    /// Statement 18.
     #[test]
     fn should_refuse_anonymous_oversized_and_unknown_ingress() {
         let (someone, governance) = (principal(1), principal(9));

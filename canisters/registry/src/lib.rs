@@ -50,6 +50,7 @@ mod set_co_publishers;
 mod set_price;
 mod shards;
 mod state;
+mod stored;
 mod submit;
 mod summary;
 mod sweep;
@@ -74,6 +75,7 @@ use stoa_registry_api::*;
 use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
 
+use authority::Mandate;
 use runtime::{Ic, caller};
 
 #[init]
@@ -136,8 +138,9 @@ fn validate_add_inference(canister: Principal) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn add_inference(canister: Principal) {
-    let added = state::with_mut(|state| route::add_inference(state, &Ic, caller(), canister));
+async fn add_inference(canister: Principal) {
+    let by = mandate(route::ADD_INFERENCE_FUNCTION_ID).await;
+    let added = state::with_mut(|state| route::add_inference(state, &Ic, by, canister));
     added.unwrap_or_else(|reason| runtime::trap(&reason));
 }
 
@@ -149,8 +152,9 @@ fn validate_remove_inference(canister: Principal) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn remove_inference(canister: Principal) {
-    let removed = state::with_mut(|state| route::remove_inference(state, caller(), canister));
+async fn remove_inference(canister: Principal) {
+    let by = mandate(route::REMOVE_INFERENCE_FUNCTION_ID).await;
+    let removed = state::with_mut(|state| route::remove_inference(state, &Ic, by, canister));
     removed.unwrap_or_else(|reason| runtime::trap(&reason));
 }
 
@@ -162,8 +166,9 @@ fn validate_assign_model(args: AssignModelArgs) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn assign_model(args: AssignModelArgs) {
-    let assigned = state::with_mut(|state| route::assign_model(state, &Ic, caller(), &args));
+async fn assign_model(args: AssignModelArgs) {
+    let by = mandate(route::ASSIGN_MODEL_FUNCTION_ID).await;
+    let assigned = state::with_mut(|state| route::assign_model(state, &Ic, by, &args));
     assigned.unwrap_or_else(|reason| runtime::trap(&reason));
 }
 
@@ -181,9 +186,9 @@ fn validate_admit_version(args: AdmitVersionArgs) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn admit_version(args: AdmitVersionArgs) {
-    let admitted =
-        state::with_mut(|state| admit_version::admit_version(state, &Ic, caller(), &args));
+async fn admit_version(args: AdmitVersionArgs) {
+    let by = mandate(ADMIT_VERSION_FUNCTION_ID).await;
+    let admitted = state::with_mut(|state| admit_version::admit_version(state, &Ic, by, &args));
     if let Err(error) = admitted {
         runtime::trap(&error.to_string());
     }
@@ -358,9 +363,9 @@ fn validate_deprecate_version(args: DeprecateVersionArgs) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn deprecate_version(args: DeprecateVersionArgs) {
-    let done =
-        state::with_mut(|state| retire_version::deprecate_version(state, &Ic, caller(), args));
+async fn deprecate_version(args: DeprecateVersionArgs) {
+    let by = mandate(DEPRECATE_VERSION_FUNCTION_ID).await;
+    let done = state::with_mut(|state| retire_version::deprecate_version(state, &Ic, by, args));
     if let Err(error) = done {
         runtime::trap(&error.to_string());
     }
@@ -374,8 +379,9 @@ fn validate_revoke_version(args: RevokeVersionArgs) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn revoke_version(args: RevokeVersionArgs) {
-    let done = state::with_mut(|state| retire_version::revoke_version(state, &Ic, caller(), args));
+async fn revoke_version(args: RevokeVersionArgs) {
+    let by = mandate(REVOKE_VERSION_FUNCTION_ID).await;
+    let done = state::with_mut(|state| retire_version::revoke_version(state, &Ic, by, args));
     if let Err(error) = done {
         runtime::trap(&error.to_string());
     }
@@ -389,8 +395,9 @@ fn validate_set_parameters(args: RegistryParameters) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn set_parameters(args: RegistryParameters) {
-    let done = state::with_mut(|state| parameters::set_parameters(state, &Ic, caller(), args));
+async fn set_parameters(args: RegistryParameters) {
+    let by = mandate(SET_REGISTRY_PARAMETERS_FUNCTION_ID).await;
+    let done = state::with_mut(|state| parameters::set_parameters(state, &Ic, by, args));
     if let Err(error) = done {
         runtime::trap(&error.to_string());
     }
@@ -459,7 +466,8 @@ fn validate_add_shard(args: ShardArgs) -> ValidationResult {
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 async fn add_shard(args: ShardArgs) {
-    trap_on_refusal(fleet::functions::add_shard(&Ic, caller(), args).await);
+    let by = mandate(ADD_SHARD_FUNCTION_ID).await;
+    trap_on_refusal(fleet::functions::add_shard(&Ic, by, args).await);
 }
 
 #[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
@@ -470,9 +478,10 @@ fn validate_retire_shard(args: ShardArgs) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn retire_shard(args: ShardArgs) {
+async fn retire_shard(args: ShardArgs) {
+    let by = mandate(RETIRE_SHARD_FUNCTION_ID).await;
     trap_on_refusal(state::with_mut(|state| {
-        fleet::functions::retire_shard(state, &Ic, caller(), &args)
+        fleet::functions::retire_shard(state, &Ic, by, &args)
     }));
 }
 
@@ -484,9 +493,10 @@ fn validate_set_fleet_policy(policy: FleetPolicy) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn set_fleet_policy(policy: FleetPolicy) {
+async fn set_fleet_policy(policy: FleetPolicy) {
+    let by = mandate(SET_FLEET_POLICY_FUNCTION_ID).await;
     trap_on_refusal(state::with_mut(|state| {
-        fleet::functions::set_fleet_policy(state, &Ic, caller(), &policy)
+        fleet::functions::set_fleet_policy(state, &Ic, by, &policy)
     }));
 }
 
@@ -498,9 +508,10 @@ fn validate_set_shard_module(module: ShardModule) -> ValidationResult {
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
-fn set_shard_module(module: ShardModule) {
+async fn set_shard_module(module: ShardModule) {
+    let by = mandate(SET_SHARD_MODULE_FUNCTION_ID).await;
     trap_on_refusal(state::with_mut(|state| {
-        fleet::functions::set_shard_module(state, &Ic, caller(), &module)
+        fleet::functions::set_shard_module(state, &Ic, by, &module)
     }));
 }
 
@@ -530,6 +541,11 @@ fn grow_fleet() {
     }));
 }
 
+/// Asked in the first message of a call: later ones have no argument.
+async fn mandate(function_id: u64) -> Mandate {
+    proposals::mandate(&Ic, caller(), function_id, runtime::argument_bytes()).await
+}
+
 fn trap_on_refusal(outcome: Result<(), String>) {
     if let Err(refusal) = outcome {
         runtime::trap(&refusal);
@@ -538,16 +554,49 @@ fn trap_on_refusal(outcome: Result<(), String>) {
 
 #[cfg(test)]
 mod interface {
+    use candid_parser::utils::{CandidSource, service_compatible, service_equal};
+
     use super::*;
 
     candid::export_service!();
 
     #[test]
     fn should_have_the_interface_that_its_did_file_says() {
-        use candid_parser::utils::{CandidSource, service_equal};
         let declared = CandidSource::File(std::path::Path::new("registry.did"));
         let code = __export_service();
         service_equal(CandidSource::Text(&code), declared)
             .unwrap_or_else(|error| panic!("{error}\nthe code has:\n{code}"));
+    }
+
+    /// ICRC-3 as the standard has it.
+    const ICRC3: &str = "
+        type Value = variant {
+            Blob : blob; Text : text; Nat : nat; Int : int;
+            Array : vec Value; Map : vec record { text; Value };
+        };
+        type GetBlocksArgs = vec record { start : nat; length : nat };
+        type GetBlocksResult = record {
+            log_length : nat;
+            blocks : vec record { id : nat; block : Value };
+            archived_blocks : vec record {
+                args : GetBlocksArgs;
+                callback : func (GetBlocksArgs) -> (GetBlocksResult) query;
+            };
+        };
+        type GetArchivesArgs = record { from : opt principal };
+        type GetArchivesResult = vec record { canister_id : principal; start : nat; end : nat };
+        type DataCertificate = record { certificate : blob; hash_tree : blob };
+        service : {
+            icrc3_get_archives : (GetArchivesArgs) -> (GetArchivesResult) query;
+            icrc3_get_blocks : (GetBlocksArgs) -> (GetBlocksResult) query;
+            icrc3_get_tip_certificate : () -> (opt DataCertificate) query;
+            icrc3_supported_block_types : () -> (vec record { block_type : text; url : text }) query;
+        }";
+
+    #[test]
+    fn should_serve_whoever_speaks_icrc_3() {
+        let ours = __export_service();
+        service_compatible(CandidSource::Text(&ours), CandidSource::Text(ICRC3))
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -12,12 +12,17 @@ use crate::memory::RawMemory;
 use crate::runtime::{self, Ic, Runtime};
 use crate::state::records::Parameters;
 use crate::state::{self, Installation, State};
-use crate::{certification, models, parameters};
+use crate::{certification, fleet, models, parameters};
 
 pub fn init(args: &InitArgs, installer: Principal) {
     let parameters =
         check(args).unwrap_or_else(|reason| runtime::trap(&format!("cannot install: {reason}")));
+    let shard_module = args.shard_module.as_ref().map(|module| {
+        fleet::functions::checked_module(module)
+            .unwrap_or_else(|reason| runtime::trap(&format!("cannot install: {reason}")))
+    });
     let installation = Installation {
+        shard_module,
         installer,
         governance: args.governance,
         icp_ledger: args.icp_ledger,

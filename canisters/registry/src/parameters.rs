@@ -1,10 +1,9 @@
 //! `get_parameters`, `validate_set_parameters` and `set_parameters`: what the DAO may change without changing code. Each has
 //! bounds within which the rest of the registry holds what it promises.
 
-use candid::Principal;
 use stoa_registry_api::{RegistryParameters, ValidationResult};
 
-use crate::authority::{NotGovernance, check_governance};
+use crate::authority::{Mandate, NotGovernance, check_governance};
 use crate::limits::{OPEN_VERSIONS_CEILING, OPEN_VERSIONS_PER_CALLER_CEILING};
 use crate::runtime::Runtime;
 use crate::state::State;
@@ -21,7 +20,7 @@ pub const DEFAULT: Parameters = Parameters {
     proposal_lifetime_seconds: 60 * DAY_SECONDS,
     open_versions_per_caller_max: 32,
     open_versions_max: 2_000,
-    // Twelve calls with the largest manifest.
+    // Six uploads with the largest manifest: each is asked about when it begins and when it is sealed.
     planned_chunks_per_hour_max: 200_000,
     // 2 T
     cycles_min: 2_000_000_000_000,
@@ -95,11 +94,11 @@ pub fn check(parameters: &Parameters, ledger_fee_e8s: u64) -> Result<(), Invalid
         1,
         OPEN_VERSIONS_CEILING,
     )?;
-    // At least one call with the largest manifest.
+    // At least one upload with the largest manifest.
     within(
         "planned_chunks_per_hour_max",
         p.planned_chunks_per_hour_max,
-        20_000,
+        40_000,
         100_000_000,
     )?;
     within("cycles_min", p.cycles_min, 0, 1_000_000_000_000_000)
@@ -183,16 +182,17 @@ impl std::fmt::Display for SetParametersError {
 pub fn set_parameters(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     wire: RegistryParameters,
 ) -> Result<(), SetParametersError> {
-    check_governance(state, caller).map_err(SetParametersError::NotGovernance)?;
+    let by = by.into();
+    check_governance(state, by.caller).map_err(SetParametersError::NotGovernance)?;
     let parameters = Parameters::from(wire);
     check(&parameters, state.settings.get().ledger_fee_e8s).map_err(SetParametersError::Invalid)?;
     if *state.parameters.get() != parameters {
         state.parameters.set(parameters.clone());
         let action = Action::SetParameters { parameters };
-        state.record(runtime, caller, action);
+        state.record(runtime, by, action);
     }
     Ok(())
 }
@@ -260,7 +260,7 @@ mod tests {
             }),
             ("open_versions_max", |p| p.open_versions_max = 10_001),
             ("planned_chunks_per_hour_max", |p| {
-                p.planned_chunks_per_hour_max = 19_999
+                p.planned_chunks_per_hour_max = 39_999
             }),
             ("cycles_min", |p| p.cycles_min = u64::MAX),
         ];

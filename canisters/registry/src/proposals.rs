@@ -1,6 +1,9 @@
 //! What becomes of an admission proposal. An adopted one calls `admit_version`; a rejected one calls nobody, so the registry
 //! asks: whoever proposed says the proposal's id (`note_proposal`), the registry sees for itself that governance has it and
 //! that it is about this version, and looks again until it is decided. The interface is that of the SNS: `get_proposal`.
+//!
+//! Nor does an adopted one say its number to what it calls. So the registry asks which proposal is being executed with just
+//! this payload (`mandate`), for the log to say by which vote something changed.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -13,10 +16,16 @@ use stoa_registry_api::{
 };
 use stoa_types::Sha256;
 
-use crate::guard::VersionGuard;
+use crate::authority::Mandate;
+use crate::guard;
 use crate::runtime::{self, Runtime, Task};
 use crate::state::records::{Status, VersionRecord};
 use crate::state::{Decision, State, with, with_mut};
+
+/// `ProposalDecisionStatus`: adopted, and neither executed nor failed.
+const ADOPTED: i32 = 3;
+/// Adopted proposals are executed as they are adopted, so that few are under way at a time.
+const ADOPTED_MAX: u32 = 20;
 
 /// Proposals that one run looks at, each with one call.
 const PER_RUN: usize = 20;
@@ -27,9 +36,23 @@ struct GetProposal {
     proposal_id: Option<ProposalId>,
 }
 
-#[derive(CandidType, Deserialize, Clone, Copy)]
-struct ProposalId {
-    id: u64,
+#[derive(CandidType, Deserialize, Clone, Copy, Debug)]
+pub struct ProposalId {
+    pub id: u64,
+}
+
+#[derive(CandidType)]
+struct ListProposals {
+    include_reward_status: Vec<i32>,
+    before_proposal: Option<ProposalId>,
+    limit: u32,
+    exclude_type: Vec<u64>,
+    include_status: Vec<i32>,
+}
+
+#[derive(CandidType, Deserialize)]
+struct ListProposalsResponse {
+    proposals: Vec<ProposalData>,
 }
 
 #[derive(CandidType, Deserialize)]
@@ -51,6 +74,7 @@ struct GovernanceError {
 /// The part of the SNS's record that tells what it is about and how it ended.
 #[derive(CandidType, Deserialize, Clone, Debug)]
 pub struct ProposalData {
+    pub id: Option<ProposalId>,
     pub proposal: Option<Proposal>,
     pub decided_timestamp_seconds: u64,
     pub executed_timestamp_seconds: u64,
@@ -101,12 +125,14 @@ enum Outcome {
 }
 
 impl ProposalData {
+    fn call(&self) -> Option<&ExecuteFunction> {
+        let Action::ExecuteGenericNervousSystemFunction(call) =
+            self.proposal.as_ref()?.action.as_ref()?;
+        Some(call)
+    }
+
     fn is_about(&self, version: Sha256) -> Result<(), String> {
-        let action = self
-            .proposal
-            .as_ref()
-            .and_then(|proposal| proposal.action.as_ref());
-        let Some(Action::ExecuteGenericNervousSystemFunction(call)) = action else {
+        let Some(call) = self.call() else {
             return Err("it calls no function of a canister".to_owned());
         };
         if call.function_id != ADMIT_VERSION_FUNCTION_ID {
@@ -176,6 +202,62 @@ async fn look_up(runtime: &impl Runtime, id: u64) -> Lookup {
     }
 }
 
+/// The mandate of a caller who wants a decision carried out. Where it is governance, that is asked which proposal it executes;
+/// without an answer the decision stands all the same, and the log lacks the number. Of two adopted at once with equal
+/// payloads the older is named.
+pub async fn mandate(
+    runtime: &impl Runtime,
+    caller: Principal,
+    function_id: u64,
+    payload: Vec<u8>,
+) -> Mandate {
+    let proposal_id = if with(State::governance) == caller {
+        executing(runtime, function_id, &payload).await
+    } else {
+        None
+    };
+    Mandate {
+        caller,
+        proposal_id,
+    }
+}
+
+async fn executing(runtime: &impl Runtime, function_id: u64, payload: &[u8]) -> Option<u64> {
+    let governance = with(State::governance);
+    let args = ListProposals {
+        include_reward_status: vec![],
+        before_proposal: None,
+        limit: ADOPTED_MAX,
+        exclude_type: vec![],
+        include_status: vec![ADOPTED],
+    };
+    let answer: Result<ListProposalsResponse, _> =
+        runtime::call(runtime, governance, "list_proposals", (args,)).await;
+    let adopted = answer.ok()?.proposals;
+    // Newest first.
+    for data in adopted.into_iter().rev() {
+        let (Some(ProposalId { id }), Some(call)) = (data.id, data.call()) else {
+            continue;
+        };
+        if call.function_id != function_id {
+            continue;
+        }
+        // Listings leave long payloads out.
+        let is_left_out = call.payload.is_empty() && !payload.is_empty();
+        if call.payload == payload || (is_left_out && has_payload(runtime, id, payload).await) {
+            return Some(id);
+        }
+    }
+    None
+}
+
+async fn has_payload(runtime: &impl Runtime, id: u64, payload: &[u8]) -> bool {
+    match look_up(runtime, id).await {
+        Lookup::Found(data) => data.call().is_some_and(|call| call.payload == payload),
+        Lookup::Missing(_) | Lookup::Failed(_) => false,
+    }
+}
+
 pub async fn note_proposal(
     runtime: &impl Runtime,
     caller: Principal,
@@ -189,7 +271,7 @@ pub async fn note_proposal(
         return Err(NoteProposalError::AnonymousCaller);
     }
     with(|state| check(state, version))?;
-    let guard = VersionGuard::lock(version).ok_or(NoteProposalError::Busy)?;
+    let guard = guard::lock_version(runtime, version).ok_or(NoteProposalError::Busy)?;
     let data = match look_up(runtime, proposal_id).await {
         Lookup::Found(data) => data,
         Lookup::Missing(reason) => return Err(NoteProposalError::OtherProposal { reason }),
@@ -287,7 +369,7 @@ pub async fn run(runtime: &impl Runtime) {
     });
     for (digest, proposal_id) in page {
         let version = Sha256(digest);
-        let Some(guard) = VersionGuard::lock(version) else {
+        let Some(guard) = guard::lock_version(runtime, version) else {
             continue;
         };
         let outcome = match look_up(runtime, proposal_id).await {

@@ -24,7 +24,7 @@ pub fn admission(state: &State, version: &Sha256) -> String {
         "# Admit {publisher}/{name}@{semver}\n\n\
          - Version (SHA-256 of the manifest): `{version}`\n\
          - Publisher: `{publisher}`, principal `{owner}`\n\
-         - Licence: {license}\n\
+         - Licence: {license}{named}\n\
          - Task: `{task}`\n\
          - Size: {size_bytes} bytes\n\
          - Files: {count}\n\
@@ -34,6 +34,7 @@ pub fn admission(state: &State, version: &Sha256) -> String {
         name = manifest.name,
         semver = manifest.version,
         license = code(&manifest.license),
+        named = license_of_its_own(&manifest),
         task = manifest.task,
         count = manifest.files.len(),
         model = code(&manifest.pipeline.model),
@@ -50,6 +51,17 @@ pub fn admission(state: &State, version: &Sha256) -> String {
     push_list(&mut text, "Claims of the publisher", claim_lines(&manifest));
     push_list(&mut text, "Royalties", royalty_lines(&manifest));
     text
+}
+
+/// What the licence calls itself and where its text is, where SPDX does not say.
+fn license_of_its_own(manifest: &Manifest) -> String {
+    let card = &manifest.card;
+    let name = card.license_name.iter().map(|name| code(name));
+    let link = card
+        .license_link
+        .iter()
+        .map(|link| format!("text at {}", code(link)));
+    name.chain(link).map(|part| format!(", {part}")).collect()
 }
 
 /// Of a version that may be deprecated.

@@ -1,12 +1,11 @@
 //! Deprecation and revocation, each with its validator: what was admitted stays on record, but a deprecated version is no
 //! longer what a name means first, and a revoked one is not run any more. Inference canisters hear of both.
 
-use candid::Principal;
 use stoa_registry_api::{DeprecateVersionArgs, RevokeVersionArgs, ValidationResult, VersionStatus};
 use stoa_types::Sha256;
 use stoa_types::names::check_line;
 
-use crate::authority::{NotGovernance, check_governance};
+use crate::authority::{Mandate, NotGovernance, check_governance};
 use crate::limits::REASON_BYTES_MAX;
 use crate::runtime::Runtime;
 use crate::state::records::{Status, VersionRecord};
@@ -118,10 +117,11 @@ pub fn validate_revoke_version(state: &State, args: &RevokeVersionArgs) -> Valid
 pub fn deprecate_version(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     args: DeprecateVersionArgs,
 ) -> Result<(), RetireError> {
-    check_governance(state, caller).map_err(RetireError::NotGovernance)?;
+    let by = by.into();
+    check_governance(state, by.caller).map_err(RetireError::NotGovernance)?;
     let version = args.version;
     if found(state, version)?.status == Status::Deprecated {
         return Ok(());
@@ -131,14 +131,7 @@ pub fn deprecate_version(
         reason: Some(args.reason),
         successor: args.successor,
     };
-    state.set_status(
-        runtime,
-        caller,
-        version,
-        record,
-        Status::Deprecated,
-        decision,
-    );
+    state.set_status(runtime, by, version, record, Status::Deprecated, decision);
     notices::announce(state, runtime, version, Status::Deprecated);
     Ok(())
 }
@@ -146,10 +139,11 @@ pub fn deprecate_version(
 pub fn revoke_version(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     args: RevokeVersionArgs,
 ) -> Result<(), RetireError> {
-    check_governance(state, caller).map_err(RetireError::NotGovernance)?;
+    let by = by.into();
+    check_governance(state, by.caller).map_err(RetireError::NotGovernance)?;
     let version = args.version;
     let delete_bytes = args.delete_bytes;
     if found(state, version)?.status != Status::Revoked {
@@ -158,7 +152,7 @@ pub fn revoke_version(
             reason: Some(args.reason),
             successor: None,
         };
-        state.set_status(runtime, caller, version, record, Status::Revoked, decision);
+        state.set_status(runtime, by, version, record, Status::Revoked, decision);
         notices::announce(state, runtime, version, Status::Revoked);
     }
     // A second vote may also decide about bytes that the first one left.

@@ -12,11 +12,16 @@ use ic_stable_structures::{StableBTreeMap, StableBTreeSet};
 use stoa_registry_api::{AssignModelArgs, ValidationResult};
 use stoa_types::Sha256;
 
-use crate::authority::check_governance;
+use crate::authority::{Mandate, check_governance};
 use crate::memory::{self, RawMemory, Stable};
 use crate::runtime::{self, Runtime, Task};
-use crate::state::records::Status;
+use crate::state::records::{Action, Status};
 use crate::state::{State, with, with_mut};
+
+/// The generic functions about routes; `stoa_inference_api` has the same.
+pub const ADD_INFERENCE_FUNCTION_ID: u64 = 1_100;
+pub const ASSIGN_MODEL_FUNCTION_ID: u64 = 1_101;
+pub const REMOVE_INFERENCE_FUNCTION_ID: u64 = 1_102;
 
 /// Listed in one answer, and told of every revocation.
 const INFERENCE_MAX: u64 = 100;
@@ -95,12 +100,14 @@ fn check_add(state: &State, canister: Principal) -> Result<(), String> {
 pub fn add_inference(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     canister: Principal,
 ) -> Result<(), String> {
-    check_governance(state, caller).map_err(|error| error.to_string())?;
+    let by = by.into();
+    check_governance(state, by.caller).map_err(|error| error.to_string())?;
     check_add(state, canister)?;
     state.routes.canisters.insert(canister, runtime.now_nanos());
+    state.record(runtime, by, Action::AddedInference { canister });
     Ok(())
 }
 
@@ -121,10 +128,12 @@ fn check_registered(state: &State, canister: Principal) -> Result<(), String> {
 
 pub fn remove_inference(
     state: &mut State,
-    caller: Principal,
+    runtime: &impl Runtime,
+    by: impl Into<Mandate>,
     canister: Principal,
 ) -> Result<(), String> {
-    check_governance(state, caller).map_err(|error| error.to_string())?;
+    let by = by.into();
+    check_governance(state, by.caller).map_err(|error| error.to_string())?;
     check_registered(state, canister)?;
     let routes = &mut state.routes;
     routes.canisters.remove(&canister);
@@ -145,6 +154,7 @@ pub fn remove_inference(
     for entry in loads {
         routes.loads.remove(&entry);
     }
+    state.record(runtime, by, Action::RemovedInference { canister });
     Ok(())
 }
 
@@ -182,10 +192,11 @@ fn check_assign(state: &State, args: &AssignModelArgs) -> Result<(), String> {
 pub fn assign_model(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     args: &AssignModelArgs,
 ) -> Result<(), String> {
-    check_governance(state, caller).map_err(|error| error.to_string())?;
+    let by = by.into();
+    check_governance(state, by.caller).map_err(|error| error.to_string())?;
     check_assign(state, args)?;
     let before = state.routes.assigned_to(&args.version);
     let routes = &mut state.routes;
@@ -197,6 +208,11 @@ pub fn assign_model(
         routes.assigned.insert((args.version.0, *canister));
         routes.loads.insert((*canister, args.version.0));
     }
+    let action = Action::AssignedModel {
+        version: args.version,
+        canisters: args.canisters.clone(),
+    };
+    state.record(runtime, by, action);
     runtime.schedule(Duration::ZERO, Task::Routes);
     Ok(())
 }

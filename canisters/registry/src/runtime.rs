@@ -161,7 +161,7 @@ impl Runtime for Ic {
         method: &'static str,
         argument: Vec<u8>,
     ) -> Result<Vec<u8>, CallFailure> {
-        use ic_cdk::call::{Call, CallFailed, RejectCode};
+        use ic_cdk::call::{Call, CallFailed};
         let answer = Call::bounded_wait(callee, method)
             .take_raw_args(argument)
             .await;
@@ -171,12 +171,9 @@ impl Runtime for Ic {
                 is_unknown: match &failed {
                     CallFailed::InsufficientLiquidCycleBalance(_)
                     | CallFailed::CallPerformFailed(_) => false,
-                    CallFailed::CallRejected(rejected) => !matches!(
-                        rejected.reject_code(),
-                        Ok(RejectCode::SysFatal
-                            | RejectCode::SysTransient
-                            | RejectCode::DestinationInvalid)
-                    ),
+                    CallFailed::CallRejected(rejected) => {
+                        !rejected.reject_code().is_ok_and(was_not_delivered)
+                    }
                 },
                 message: failed.to_string(),
             })
@@ -230,6 +227,16 @@ impl Runtime for Ic {
     }
 }
 
+/// Whether a rejected call certainly had no effect: the system refused to deliver it. A callee that rejects or traps undoes only
+/// its last step, and silence says nothing.
+fn was_not_delivered(code: ic_cdk::call::RejectCode) -> bool {
+    use ic_cdk::call::RejectCode;
+    match code {
+        RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid => true,
+        RejectCode::CanisterReject | RejectCode::CanisterError | RejectCode::SysUnknown => false,
+    }
+}
+
 /// Bounded wait: a shard that never answers must not keep the registry from being stopped and upgraded.
 async fn call_shard<A, R>(shard: Principal, method: &str, argument: &A) -> Result<R, CallFailed>
 where
@@ -273,6 +280,32 @@ pub fn caller() -> Principal {
     ic_cdk::api::msg_caller()
 }
 
+/// What the call came with, as it came.
+pub fn argument_bytes() -> Vec<u8> {
+    ic_cdk::api::msg_arg_data()
+}
+
 pub fn trap(message: &str) -> ! {
     ic_cdk::api::trap(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Statement 7.
+    #[test]
+    fn should_take_only_undelivered_calls_for_certainly_without_effect() {
+        use ic_cdk::call::RejectCode;
+        for (code, expected) in [
+            (RejectCode::SysFatal, true),
+            (RejectCode::SysTransient, true),
+            (RejectCode::DestinationInvalid, true),
+            (RejectCode::CanisterReject, false),
+            (RejectCode::CanisterError, false),
+            (RejectCode::SysUnknown, false),
+        ] {
+            assert_eq!(was_not_delivered(code), expected, "{code:?}");
+        }
+    }
 }

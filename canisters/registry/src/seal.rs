@@ -5,8 +5,9 @@ use candid::Principal;
 use stoa_registry_api::{SealError, SealResult};
 use stoa_types::Sha256;
 
+use crate::budget;
 use crate::fleet;
-use crate::guard::VersionGuard;
+use crate::guard;
 use crate::placement;
 use crate::runtime::Runtime;
 use crate::search;
@@ -16,7 +17,9 @@ use crate::state::{Decision, State, with, with_mut};
 
 pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) -> SealResult {
     let record = with(|state| check(state, caller, &version))?;
-    let guard = VersionGuard::lock(version).ok_or(SealError::Busy)?;
+    let guard = guard::lock_version(runtime, version).ok_or(SealError::Busy)?;
+    // Before the manifest is read: asking the shards about a large draft that is not complete is dear, and free of charge.
+    spend_budget(runtime, caller, &version)?;
     let targets = with(|state| Targets::of(state, version));
     if record.announced_for.is_none() {
         // A chunk that a shard holds for another version only could go with that one: claim it first.
@@ -42,6 +45,24 @@ pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) ->
     })?;
     drop(guard);
     Ok(())
+}
+
+fn spend_budget(
+    runtime: &impl Runtime,
+    caller: Principal,
+    version: &Sha256,
+) -> Result<(), SealError> {
+    let (chunks, max) = with(|state| {
+        let segments = state.placement(version).segments;
+        let chunks = segments.iter().map(|segment| u64::from(segment.chunks));
+        let max = state.parameters.get().planned_chunks_per_hour_max;
+        (chunks.sum(), max)
+    });
+    budget::spend(runtime.now_nanos(), caller, chunks, max).map_err(|exhausted| {
+        SealError::TooManyRequests {
+            retry_after_seconds: exhausted.retry_after_seconds,
+        }
+    })
 }
 
 fn check(state: &State, caller: Principal, version: &Sha256) -> Result<VersionRecord, SealError> {

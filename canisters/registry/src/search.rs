@@ -7,7 +7,7 @@
 //! value | 0 | offsets in ascending order, u16 big-endian each            |   up to 255 of them
 //!       | 1 | bitmap of 512 bytes                                        |
 //! ```
-//! At 1,000,000 versions a term has at most 245 blocks, and a query has at most 14 terms (8 words and 6 more). Numbers are
+//! At 1,000,000 versions a term has at most 245 blocks, and a query has at most 15 terms (8 words and 7 more). Numbers are
 //! never used again, and each page is below the one before, so that pages stay apart whatever is published in between.
 //!
 //! The beginnings of a word are terms as well, so that a search finds what somebody is still typing.
@@ -50,6 +50,9 @@ enum Kind {
 }
 
 type Term = [u8; 16];
+
+/// What can be run: what was voted in and not out again.
+const IN_THE_LIBRARY: [Status; 2] = [Status::Admitted, Status::Deprecated];
 
 fn term(kind: Kind, text: &str) -> Term {
     let mut bytes = vec![kind as u8];
@@ -118,6 +121,12 @@ impl Members {
     fn and(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(other.0) {
             *word &= other;
+        }
+    }
+
+    fn or(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word |= other;
         }
     }
 
@@ -300,17 +309,34 @@ pub fn search(state: &State, args: &SearchArgs) -> SearchResult {
     })
 }
 
-fn intersect(state: &State, terms: &[Term], block: u32) -> Option<Members> {
+/// What must hold of each answer.
+struct Wanted {
+    /// Each of these. The first is the one that hides what was removed.
+    all: Vec<Term>,
+    /// One of these, if there are any.
+    any: Vec<Term>,
+}
+
+fn intersect(state: &State, wanted: &Wanted, block: u32) -> Option<Members> {
+    let read = |term: &Term| {
+        let bytes = state.postings.get(&key(term, block));
+        bytes.map(|bytes| Members::read(&bytes))
+    };
     let mut members = Members::ALL;
-    for term in terms {
-        let bytes = state.postings.get(&key(term, block))?;
-        members.and(&Members::read(&bytes));
+    for term in &wanted.all {
+        members.and(&read(term)?);
+    }
+    if !wanted.any.is_empty() {
+        let mut either = Members::NONE;
+        for found in wanted.any.iter().filter_map(read) {
+            either.or(&found);
+        }
+        members.and(&either);
     }
     (members != Members::NONE).then_some(members)
 }
 
-/// What must hold of each answer. The first term is the one that hides what was removed.
-fn wanted_terms(args: &SearchArgs) -> Result<Vec<Term>, SearchError> {
+fn wanted_terms(args: &SearchArgs) -> Result<Wanted, SearchError> {
     let scope = if args.every_version == Some(true) {
         Kind::Every
     } else {
@@ -337,9 +363,12 @@ fn wanted_terms(args: &SearchArgs) -> Result<Vec<Term>, SearchError> {
             wanted.push(term(kind, value));
         }
     }
-    if let Some(status) = args.status {
-        wanted.push(term(Kind::Status, status.name()));
-    }
+    let any = match (args.status, args.any_status) {
+        (Some(status), _) => vec![term(Kind::Status, status.name())],
+        (None, Some(true)) => vec![],
+        // Nobody who looks for a model wants what anybody could put there without a vote.
+        (None, _) => IN_THE_LIBRARY.map(status_term).to_vec(),
+    };
     let words: BTreeSet<String> = words(args.text.as_deref().unwrap_or_default())
         .into_iter()
         .collect();
@@ -351,7 +380,7 @@ fn wanted_terms(args: &SearchArgs) -> Result<Vec<Term>, SearchError> {
         });
     }
     wanted.extend(words.iter().map(|word| term(Kind::Word, word)));
-    Ok(wanted)
+    Ok(Wanted { all: wanted, any })
 }
 
 #[cfg(test)]

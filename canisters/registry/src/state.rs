@@ -19,13 +19,13 @@ use ic_stable_structures::{
 use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
 
-use crate::blocks;
-use crate::certification;
-use crate::fleet::Fleet;
+use crate::authority::Mandate;
+use crate::fleet::{self, Fleet};
 use crate::memory::{self, RawMemory, Stable};
 use crate::parameters;
 use crate::route::Routes;
 use crate::runtime::Runtime;
+use crate::{blocks, certification};
 use records::{
     AccountRecord, Action, AuditRecord, ChunkPlace, DepositRecord, ManifestRecord, ModelRecord,
     NoticeRecord, Parameters, PlacementRecord, PublisherRecord, Settings, ShardRecord,
@@ -109,6 +109,8 @@ pub struct Installation<'a> {
     pub shards: &'a [Principal],
     pub inference: &'a [Principal],
     pub parameters: Parameters,
+    /// The code of the shards that the fleet makes itself.
+    pub shard_module: Option<fleet::records::Module>,
 }
 
 impl State {
@@ -136,7 +138,17 @@ impl State {
             governance,
             shards: installation.shards.to_vec(),
         };
-        state.append(now_nanos, installation.installer, action);
+        let installer = Mandate::from(installation.installer);
+        state.append(now_nanos, installer, action);
+        if let Some(module) = &installation.shard_module {
+            let hash = Sha256(module.hash.into_array());
+            fleet::module::choose(&mut state, module.clone());
+            state.append(
+                now_nanos,
+                installer,
+                Action::SetShardModule { module: hash },
+            );
+        }
         state
     }
 
@@ -268,17 +280,18 @@ impl State {
     }
 
     /// Appends to the audit log and certifies its new tip.
-    pub fn record(&mut self, runtime: &impl Runtime, actor: Principal, action: Action) {
-        self.append(runtime.now_nanos(), actor, action);
+    pub fn record(&mut self, runtime: &impl Runtime, by: impl Into<Mandate>, action: Action) {
+        self.append(runtime.now_nanos(), by.into(), action);
         let (index, hash) = self.audit_tip().expect("BUG: the log is empty");
         certification::set_tip(runtime, index, hash);
     }
 
     /// It cannot fail but for lack of stable memory, and then nothing else may happen either.
-    fn append(&mut self, timestamp_nanos: u64, actor: Principal, action: Action) {
+    fn append(&mut self, timestamp_nanos: u64, by: Mandate, action: Action) {
         let record = AuditRecord {
             timestamp_nanos,
-            actor,
+            actor: by.caller,
+            proposal_id: by.proposal_id,
             action,
         };
         self.audit

@@ -30,7 +30,7 @@ fn sweep(state: &mut State, runtime: &impl Runtime) -> bool {
             panic!("BUG: a deadline of a version that is gone");
         };
         // Whoever works on it right now shows interest; and a proposal that is known will be decided.
-        if guard::is_locked(version) || state.watched.contains_key(digest) {
+        if guard::is_locked(runtime, version) || state.watched.contains_key(digest) {
             state.touch(runtime, version);
         } else if record.status == Status::Proposed {
             let decision = Decision {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::guard::TaskGuard;
+use crate::guard;
 use crate::runtime::{Runtime, Task};
 use crate::state::{self, with_mut};
 use crate::{cycles, deposits, fleet, notices, proposals, release, route, sweep};
@@ -37,7 +37,7 @@ pub fn note_due(now_nanos: u64, delay: Duration, task: Task) -> bool {
 pub async fn run(runtime: &impl Runtime, task: Task) {
     UNSTABLE_DUE_NANOS.with_borrow_mut(|pending| pending.remove(&task));
     // A run that waits for an answer goes on by itself and looks again.
-    let Some(guard) = TaskGuard::lock(task) else {
+    let Some(guard) = guard::lock_task(runtime, task) else {
         return;
     };
     match task {

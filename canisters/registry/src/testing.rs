@@ -46,6 +46,7 @@ pub fn install() -> RawMemory {
         governance: GOVERNANCE,
         icp_ledger: LEDGER,
         shards: &[shard(0), shard(1), shard(2)],
+        shard_module: None,
         parameters: Parameters {
             deposit_e8s_per_mib: 0,
             deposit_e8s_min: 0,

@@ -6,7 +6,7 @@ use stoa_registry_api::{WithdrawError, WithdrawResult, Withdrawn};
 use stoa_types::Sha256;
 
 use crate::deposits;
-use crate::guard::VersionGuard;
+use crate::guard;
 use crate::runtime::Runtime;
 use crate::state::State;
 use crate::state::records::Cause;
@@ -32,7 +32,7 @@ pub fn withdraw(
         return Err(WithdrawError::WrongStatus { status });
     }
     // Whoever waits for an answer about this version counts on finding it.
-    let guard = VersionGuard::lock(version).ok_or(WithdrawError::Busy)?;
+    let guard = guard::lock_version(runtime, version).ok_or(WithdrawError::Busy)?;
     state.remove_version(runtime, caller, version, Cause::Withdrawn);
     drop(guard);
     let deposit = record

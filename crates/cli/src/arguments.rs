@@ -1,5 +1,6 @@
 //! The grammar of the command line.
 
+pub mod fleet;
 mod governance;
 mod inference;
 
@@ -89,6 +90,9 @@ pub enum Command {
     Proposal(ProposalCommand),
     /// Show what the DAO owns, pays and keeps alive
     Treasury(Treasury),
+    /// Watch the shards that hold the bytes, and propose what becomes of them
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
     /// Load an admitted version into an inference canister and wait until it can be called
     Load(Load),
     /// What a call costs
@@ -144,6 +148,10 @@ pub struct NetworkStart {
     /// Folder in which everything is kept: started on it again, the network goes on where it ended
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
+    /// Put up the ICP ledger, the cycles minting canister and the cycles ledger at their mainnet ids, for icp-cli and
+    /// dfx; `stoa deploy` brings its own
+    #[arg(long, conflicts_with = "foreground")]
+    pub standins: bool,
 }
 
 #[derive(Args)]
@@ -255,18 +263,30 @@ mod tests {
         insta::assert_snapshot!(Arguments::command().render_help().to_string());
     }
 
-    #[test]
-    fn should_show_every_command_about_models_in_the_help() {
+    /// Of the group and of each command in it.
+    fn help_of(group: &str) -> String {
         let mut command = Arguments::command();
         command.build();
-        let model = command
-            .find_subcommand_mut("model")
-            .expect("BUG: there is `stoa model`");
-        let mut text = model.render_help().to_string();
-        for command in model.get_subcommands_mut() {
+        let group = command
+            .find_subcommand_mut(group)
+            .expect("BUG: there is such a group");
+        let mut text = group.render_help().to_string();
+        for command in group.get_subcommands_mut() {
             let help = command.render_help();
             text += &format!("\n---- {}\n{help}", command.get_name());
         }
+        text
+    }
+
+    #[test]
+    fn should_show_every_command_about_models_in_the_help() {
+        let text = help_of("model");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn should_show_every_command_about_the_fleet_in_the_help() {
+        let text = help_of("fleet");
         insta::assert_snapshot!(text);
     }
 }

@@ -37,6 +37,7 @@ fn should_lead_a_publisher_from_a_folder_into_the_library_and_a_reader_out_of_it
         "before_admission",
         stoa.transcript(&[
             &["model", "list"],
+            &["model", "list", "--status", "any"],
             &["model", "list", "--mine"],
             &["model", "show", "example/digits"],
             &["model", "show", "example/digits@1.0.0"],

@@ -34,6 +34,9 @@ pub struct Deployment {
     pub token_ledger: Principal,
     pub icp_ledger: Principal,
     pub cycles_minting: Principal,
+    /// On networks where the others have their mainnet ids as well.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cycles_ledger: Option<Principal>,
     /// Of the model that was pushed last, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub version_digest: Option<String>,
@@ -97,6 +100,10 @@ impl Deployment {
                 ("governance".to_owned(), self.governance),
                 ("registry".to_owned(), self.registry),
             ],
+            self.cycles_ledger
+                .map(|canister| ("cycles ledger".to_owned(), canister))
+                .into_iter()
+                .collect(),
             numbered("shard", &self.shards),
             numbered("inference", &self.inference),
         ]
@@ -134,6 +141,7 @@ mod tests {
             token_ledger: id(6),
             icp_ledger: id(7),
             cycles_minting: id(8),
+            cycles_ledger: None,
             version_digest: None,
         };
         let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,8 @@
 use candid::Principal;
 use serde_bytes::Bytes;
 use stoa_governance_api::{
-    FunctionType, GenericNervousSystemFunction, NervousSystemFunction, Topic,
+    ChunkedCanisterWasm, FunctionType, GenericNervousSystemFunction, NervousSystemFunction, Topic,
+    UPGRADE_CANISTERS_FUNCTION_ID, UpgradeCanistersArgs,
 };
 use stoa_registry_api::{
     ADD_SHARD_FUNCTION_ID, FleetJob, FleetPolicy, FleetStatus, GROW_FLEET_FUNCTION_ID,
@@ -86,6 +87,62 @@ pub fn module_of(bytes: &[u8]) -> ShardModule {
     }
 }
 
+/// Names and values of a policy, as `changed_policy` takes them.
+pub fn policy_fields(policy: &FleetPolicy) -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "shard_capacity_bytes",
+            policy.shard_capacity_bytes.to_string(),
+        ),
+        (
+            "shard_initial_cycles",
+            policy.shard_initial_cycles.0.to_string(),
+        ),
+        ("shard_cycles_min", policy.shard_cycles_min.0.to_string()),
+        (
+            "growth_free_percent",
+            policy.growth_free_percent.to_string(),
+        ),
+        ("shards_max", policy.shards_max.to_string()),
+        ("watch_seconds", policy.watch_seconds.to_string()),
+    ]
+}
+
+/// Each change as `name=value`.
+pub fn changed_policy(mut policy: FleetPolicy, changes: &[String]) -> Result<FleetPolicy> {
+    for change in changes {
+        let invalid =
+            |reason: String| ClientError::InvalidArgument(format!("\"{change}\" {reason}"));
+        let (name, value) = change
+            .split_once('=')
+            .ok_or_else(|| invalid("changes nothing: write name=value".to_owned()))?;
+        let number: u64 = value
+            .replace('_', "")
+            .parse()
+            .map_err(|_| invalid("gives no number".to_owned()))?;
+        match name {
+            "shard_capacity_bytes" => policy.shard_capacity_bytes = number,
+            "shard_initial_cycles" => policy.shard_initial_cycles = number.into(),
+            "shard_cycles_min" => policy.shard_cycles_min = number.into(),
+            "growth_free_percent" => {
+                policy.growth_free_percent =
+                    u8::try_from(number).map_err(|_| invalid("is no percentage".to_owned()))?;
+            }
+            "shards_max" => policy.shards_max = number,
+            "watch_seconds" => policy.watch_seconds = number,
+            _ => {
+                let known = policy_fields(&policy);
+                let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+                return Err(invalid(format!(
+                    "is no rule; there are {}",
+                    known.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(policy)
+}
+
 pub fn set_module(module: &ShardModule) -> Result<Decision> {
     let title = format!("Code of new shards: {}", module.hash);
     decision(SET_SHARD_MODULE_FUNCTION_ID, title, (module,))
@@ -116,6 +173,26 @@ pub fn add(shard: Principal) -> Result<Decision> {
 pub fn retire(shard: Principal) -> Result<Decision> {
     let title = format!("Retire the shard {shard}");
     decision(RETIRE_SHARD_FUNCTION_ID, title, (ShardArgs { shard },))
+}
+
+/// The module for these canisters, one after the other; it lies in chunks in a canister's store.
+pub fn upgrade(
+    canisters: Vec<Principal>,
+    module: &ChunkedCanisterWasm,
+    argument: Vec<u8>,
+) -> Result<Decision> {
+    let store = module.store_canister_id.ok_or_else(|| {
+        ClientError::InvalidArgument("no canister is named whose store has the chunks".to_owned())
+    })?;
+    let args = UpgradeCanistersArgs {
+        canisters,
+        wasm_module_hash: module.wasm_module_hash.clone().into(),
+        store_canister_id: store,
+        chunk_hashes_list: module.chunk_hashes_list.clone(),
+        upgrade_argument: argument.into(),
+    };
+    let title = format!("Upgrade {} shards", args.canisters.len());
+    decision(UPGRADE_CANISTERS_FUNCTION_ID, title, (args,))
 }
 
 fn decision(
@@ -170,4 +247,46 @@ pub fn functions(registry: Principal) -> Vec<NervousSystemFunction> {
         ),
         function(GROW_FLEET_FUNCTION_ID, "Create a shard", "grow_fleet"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn should_change_the_rules_that_are_named_and_say_which_there_are() {
+        let policy = FleetPolicy {
+            shard_capacity_bytes: 1,
+            shard_initial_cycles: 2_u8.into(),
+            shard_cycles_min: 3_u8.into(),
+            growth_free_percent: 4,
+            shards_max: 5,
+            watch_seconds: 6,
+        };
+        let changes = |list: &[&str]| {
+            let list: Vec<String> = list.iter().map(|text| (*text).to_owned()).collect();
+            changed_policy(policy.clone(), &list)
+        };
+        let changed = changes(&["shards_max=50", "shard_initial_cycles=4_000_000"]).unwrap();
+        assert_eq!(changed.shards_max, 50);
+        assert_eq!(
+            changed.shard_initial_cycles,
+            candid::Nat::from(4_000_000_u32)
+        );
+        assert_eq!(changed.watch_seconds, 6);
+        let fields: Vec<String> = policy_fields(&policy)
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(changed_policy(changed, &fields).unwrap(), policy);
+        for (wrong, part) in [
+            ("shards=5", "there are shard_capacity_bytes,"),
+            ("shards_max", "name=value"),
+            ("shards_max=many", "no number"),
+            ("growth_free_percent=300", "no percentage"),
+        ] {
+            let error = changes(&[wrong]).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
 }

@@ -25,6 +25,9 @@ pub fn parse_card(text: &str) -> Result<Card, String> {
             "tags" => card.tags = values,
             "datasets" => card.datasets = values,
             "metrics" => card.metrics = values,
+            "library_name" => card.library_name = one(key, values)?,
+            "license_name" => card.license_name = one(key, values)?,
+            "license_link" => card.license_link = one(key, values)?,
             "base_model" => match <[String; 1]>::try_from(values) {
                 Ok([base_model]) => card.base_model = Some(base_model),
                 Err(values) if values.is_empty() => {}
@@ -39,6 +42,16 @@ pub fn parse_card(text: &str) -> Result<Card, String> {
         }
     }
     Ok(card)
+}
+
+/// Of a field that has one value or none.
+fn one(key: &str, values: Vec<String>) -> Result<Option<String>, String> {
+    let count = values.len();
+    let mut values = values.into_iter();
+    match (values.next(), count) {
+        (value, 0 | 1) => Ok(value),
+        _ => Err(format!("{key} has {count} values, and one is the most")),
+    }
 }
 
 /// One value of a card's front matter, whatever the field; `None` for lists and what cannot be read.
@@ -88,7 +101,14 @@ fn fields(matter: &str) -> Result<Vec<(&str, Vec<String>)>, String> {
 fn is_known(key: &str) -> bool {
     matches!(
         key,
-        "language" | "tags" | "datasets" | "metrics" | "base_model"
+        "language"
+            | "tags"
+            | "datasets"
+            | "metrics"
+            | "base_model"
+            | "library_name"
+            | "license_name"
+            | "license_link"
     )
 }
 
@@ -123,7 +143,7 @@ mod tests {
     #[test]
     fn should_read_the_fields_and_leave_the_markdown() {
         let card = parse_card(
-            "---\nlanguage: en\nlicense: mit\ntags:\n  - digits\n  - 'small model'\ndatasets: [mnist, \"other\"]\nmetrics: []\nmodel-index:\n  - name: x\n    results: 1\nbase_model: stoa/digits\n---\n\n# Title\n",
+            "---\nlanguage: en\nlicense: mit\ntags:\n  - digits\n  - 'small model'\ndatasets: [mnist, \"other\"]\nmetrics: []\nmodel-index:\n  - name: x\n    results: 1\nbase_model: stoa/digits\nlibrary_name: transformers\nlicense_name: \"digits-1.0\"\nlicense_link: LICENSE\n---\n\n# Title\n",
         )
         .unwrap();
         assert_eq!(card.markdown, "# Title\n");
@@ -132,6 +152,9 @@ mod tests {
         assert_eq!(card.datasets, ["mnist", "other"]);
         assert!(card.metrics.is_empty());
         assert_eq!(card.base_model.as_deref(), Some("stoa/digits"));
+        assert_eq!(card.library_name.as_deref(), Some("transformers"));
+        assert_eq!(card.license_name.as_deref(), Some("digits-1.0"));
+        assert_eq!(card.license_link.as_deref(), Some("LICENSE"));
     }
 
     #[test]
@@ -163,5 +186,6 @@ mod tests {
         assert!(parse_card("---\n- a\n---\n").is_err());
         assert!(parse_card("---\nno field\n---\n").is_err());
         assert!(parse_card("---\nbase_model: [a, b]\n---\n").is_err());
+        assert!(parse_card("---\nlicense_name: [a, b]\n---\n").is_err());
     }
 }

@@ -15,7 +15,7 @@ use stoa_governance_api::{
     GetProposal, GetProposalResponse, GetProposalResult, GovernanceError, ListNeurons,
     ListNeuronsResponse, ListProposals, ListProposalsResponse, ManageNeuron, ManageNeuronResponse,
     MemoAndController, NervousSystemParameters, Neuron, NeuronId, Proposal, ProposalData,
-    ProposalId, RegisterVote, Topic, TopicSelector, neuron_staking_subaccount,
+    ProposalId, RegisterVote, RolloutInfo, Topic, TopicSelector, neuron_staking_subaccount,
 };
 use stoa_registry_api::AdmissionProposal;
 
@@ -202,6 +202,15 @@ impl Governance {
             .query(self.canister, "list_proposals", (argument,))
             .await?;
         Ok(answer.proposals)
+    }
+
+    /// The roll-out of a module to many canisters that is under way, else the last.
+    pub async fn rollout(&self) -> Result<Option<RolloutInfo>> {
+        let (rollout,) = self
+            .connection
+            .query(self.canister, "get_rollout", ())
+            .await?;
+        Ok(rollout)
     }
 
     /// Asks until the proposal has run; one that was rejected or whose execution failed is an error.

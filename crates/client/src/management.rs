@@ -68,12 +68,21 @@ impl Management {
 
     /// Stops, upgrades and starts; also starts where the upgrade failed, so that the old code goes on.
     pub async fn upgrade(&self, canister: Principal, wasm: &Wasm, arg: Vec<u8>) -> Result<()> {
-        self.of_canister(canister, "stop_canister").await?;
+        self.stop(canister).await?;
         let upgraded = self
             .install_code(canister, wasm, arg, CanisterInstallMode::Upgrade(None))
             .await;
-        self.of_canister(canister, "start_canister").await?;
+        self.start(canister).await?;
         upgraded
+    }
+
+    /// Returns when every call that the canister made is answered; messages to it are refused until it is started.
+    pub async fn stop(&self, canister: Principal) -> Result<()> {
+        self.of_canister(canister, "stop_canister").await
+    }
+
+    pub async fn start(&self, canister: Principal) -> Result<()> {
+        self.of_canister(canister, "start_canister").await
     }
 
     async fn install_code(

@@ -187,7 +187,7 @@ impl Registry {
                     "{model} has no alias \"{alias}\": `stoa model show {model}` shows what there is"
                 ),
                 None => format!(
-                    "no version of \"{model}\" is admitted: name one that is not as {model}@1.0.0; `stoa model list` shows what there is"
+                    "no version of \"{model}\" is admitted: name one that is not as {model}@1.0.0; `stoa model list {model}` shows what there is"
                 ),
             })
         })

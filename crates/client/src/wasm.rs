@@ -1,6 +1,6 @@
 //! The Wasm files that the canisters are installed from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use stoa_types::Sha256;
 
@@ -13,6 +13,17 @@ const DEFAULT_FOLDER: &str = "target/canisters";
 pub struct Wasm {
     pub bytes: Vec<u8>,
     pub hash: Sha256,
+}
+
+impl Wasm {
+    /// From a file, whatever is in it: the network refuses what is no module.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(ClientError::file(path))?;
+        Ok(Self {
+            hash: Sha256::of(&bytes),
+            bytes,
+        })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -37,10 +48,6 @@ impl WasmFolder {
         if !path.exists() {
             return Err(ClientError::WasmMissing { path });
         }
-        let bytes = std::fs::read(&path).map_err(ClientError::file(&path))?;
-        Ok(Wasm {
-            hash: Sha256::of(&bytes),
-            bytes,
-        })
+        Wasm::read(&path)
     }
 }

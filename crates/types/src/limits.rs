@@ -52,6 +52,7 @@ pub const TAG_BYTES_MAX: u64 = 64;
 pub const DATASET_BYTES_MAX: u64 = 256;
 pub const METRIC_BYTES_MAX: u64 = 64;
 pub const BASE_MODEL_BYTES_MAX: u64 = 256;
+pub const LIBRARY_NAME_BYTES_MAX: u64 = 64;
 
 pub const PARENTS_MAX: u64 = 64;
 pub const SERVICE_ENDPOINTS_MAX: u64 = 16;

@@ -86,6 +86,11 @@ pub struct Card {
     pub datasets: Vec<String>,
     pub metrics: Vec<String>,
     pub base_model: Option<String>,
+    /// The library that the weights were made with, such as `transformers`.
+    pub library_name: Option<String>,
+    /// What a licence calls itself that SPDX has no identifier for, and where its text is.
+    pub license_name: Option<String>,
+    pub license_link: Option<String>,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug, Default)]

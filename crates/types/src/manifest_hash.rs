@@ -15,7 +15,7 @@
 //! | tensor | `name` text, `datatype` text (`FP32`), `shape` array of dimension |
 //! | dimension | `{Fixed: nat}` or `{Dynamic: {name: text, max: nat}}` |
 //! | pipeline | `model` text, `kind` `Tensors` or `{Text: map}`, `{Image: map}`, `{Tabular: map}` (see `pipeline_hash.rs`), `labels` array of text |
-//! | card | `markdown` text, `language`, `tags`, `datasets`, `metrics` arrays of text, `base_model` text if present |
+//! | card | `markdown` text, `language`, `tags`, `datasets`, `metrics` arrays of text, `base_model`, `library_name`, `license_name`, `license_link` text if present |
 //! | lineage | `parents` array of parent, `datasets` array of text, `code_revision` text if present, `service_endpoints` array of text |
 //! | parent | `version` blob, `relation` text (`Finetune`) |
 //! | royalty | `owner` blob, `subaccount` blob if present, `basis_points` nat |
@@ -149,6 +149,9 @@ fn card(c: &Card) -> Value<'_> {
         datasets,
         metrics,
         base_model,
+        library_name,
+        license_name,
+        license_link,
     } = c;
     let mut map = vec![
         ("markdown", markdown.into()),
@@ -157,7 +160,14 @@ fn card(c: &Card) -> Value<'_> {
         ("datasets", Value::texts(datasets)),
         ("metrics", Value::texts(metrics)),
     ];
-    push_text(&mut map, "base_model", base_model);
+    for (key, text) in [
+        ("base_model", base_model),
+        ("library_name", library_name),
+        ("license_name", license_name),
+        ("license_link", license_link),
+    ] {
+        push_text(&mut map, key, text);
+    }
     Value::Map(map)
 }
 

@@ -82,6 +82,15 @@ const CHANGES: &[(&str, Change)] = &[
     ("base_model empty", |m| {
         m.card.base_model = Some(String::new())
     }),
+    ("library_name", |m| {
+        m.card.library_name = Some("x".to_owned())
+    }),
+    ("license_name", |m| {
+        m.card.license_name = Some("x".to_owned())
+    }),
+    ("license_link", |m| {
+        m.card.license_link = Some("x".to_owned())
+    }),
     ("a parent less", |m| m.lineage.parents.clear()),
     ("parent", |m| m.lineage.parents[0].version.0[0] ^= 1),
     ("relation", |m| {

@@ -293,6 +293,29 @@ fn should_refuse_each_broken_rule_with_its_field() {
             |m| m.card.base_model = Some(String::new()),
         ),
         (
+            "card.library_name",
+            |p| matches!(p, Problem::TooLong { given: 65, max: 64 }),
+            |m| m.card.library_name = Some("x".repeat(65)),
+        ),
+        (
+            "card.license_name",
+            |p| matches!(p, Problem::TooShort { .. }),
+            |m| m.card.license_name = Some(String::new()),
+        ),
+        (
+            "card.license_link",
+            |p| {
+                matches!(
+                    p,
+                    Problem::TooLong {
+                        given: 513,
+                        max: 512
+                    }
+                )
+            },
+            |m| m.card.license_link = Some("x".repeat(513)),
+        ),
+        (
             "lineage.parents",
             |p| matches!(p, Problem::TooMany { given: 65, max: 64 }),
             |m| m.lineage.parents = vec![m.lineage.parents[0].clone(); 65],

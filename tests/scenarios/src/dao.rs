@@ -1,14 +1,20 @@
 //! What a majority does: proposing and having it executed at once; and a stand-in's faults, which only its controller
 //! can order.
 
+use std::time::{Duration, Instant};
+
 use candid::{CandidType, Nat, Principal};
+use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use icrc_ledger_types::icrc1::account::Account;
 use stoa_client::Result;
+use stoa_client::deploy::candid_nothing;
 use stoa_client::governance::Texts;
 use stoa_cmc_api::Fault as MintingFault;
-use stoa_governance_api::{Action, PaymentInfo, PaymentPurpose, ProposalData};
+use stoa_governance_api::{
+    Action, ExecuteGenericNervousSystemFunction, PaymentInfo, PaymentPurpose, ProposalData,
+};
 
-use crate::world::{Actor, PATIENCE, WHALE, World};
+use crate::world::{Actor, PATIENCE, WHALE, World, wasm_folder};
 
 /// As the ledger's stand-in has it in its interface.
 #[derive(CandidType, Clone, Copy, Debug)]
@@ -37,6 +43,14 @@ impl LedgerFault {
             calls: 1,
         }
     }
+}
+
+/// A call of the generic function by a proposal.
+pub fn execute_function(function_id: u64, payload: Vec<u8>) -> Action {
+    Action::ExecuteGenericNervousSystemFunction(ExecuteGenericNervousSystemFunction {
+        function_id,
+        payload,
+    })
 }
 
 impl World {
@@ -103,6 +117,39 @@ impl World {
     pub async fn treasury_icp(&self) -> Nat {
         let account = Account::from(self.deployment.governance);
         self.deployer.icp().balance(account).await.expect("balance")
+    }
+}
+
+/// An upgrade that does not wait for calls in flight, as a network makes one where nobody stops the canister: what these
+/// calls would have come back to is gone.
+pub async fn upgrade_without_stopping(controller: &Actor, canister: Principal, module: &str) {
+    let argument = InstallCodeArgs {
+        mode: CanisterInstallMode::Upgrade(None),
+        canister_id: canister,
+        wasm_module: wasm_folder().read(module).expect("built").bytes,
+        arg: candid_nothing(),
+        sender_canister_version: None,
+    };
+    controller
+        .connection
+        .agent()
+        .update(&Principal::management_canister(), "install_code")
+        .with_effective_canister_id(canister)
+        .with_arg(candid::encode_one(argument).expect("arguments encode"))
+        .call_and_wait()
+        .await
+        .expect("upgraded");
+}
+
+/// Asks until there is an answer.
+pub async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = found().await {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

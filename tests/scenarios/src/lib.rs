@@ -12,16 +12,18 @@ mod network;
 mod outage;
 mod page;
 mod proxy;
+mod slow;
 mod world;
 
 pub use command_line::CommandLine;
-pub use dao::{LedgerFault, LedgerFaultKind};
+pub use dao::{LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping};
 pub use layers::{image_classifier, text_classifier};
 pub use model::{digits, digits_inputs, model_with_extra_file};
 pub use network::run;
 pub use outage::Line;
 pub use page::page;
 pub use proxy::{Forwarded, Proxy};
+pub use slow::Slow;
 pub use world::{
     AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,
     fresh_identity, inputs_of, outputs_of, wasm_folder,

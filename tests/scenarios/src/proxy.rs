@@ -111,13 +111,31 @@ impl Proxy {
         A: ArgumentEncoder,
         R: CandidType + DeserializeOwned,
     {
+        let argument = candid::encode_args(args).expect("encodable arguments");
+        let forwarded = self.forward_raw(callee, method, &argument, cycles).await;
+        Forwarded {
+            answer: forwarded
+                .answer
+                .map(|reply| candid::decode_one(&reply).expect("the declared type")),
+            refunded_cycles: forwarded.refunded_cycles,
+        }
+    }
+
+    /// With bytes that need not be Candid.
+    pub async fn forward_raw(
+        &self,
+        callee: Principal,
+        method: &str,
+        argument: &[u8],
+        cycles: u128,
+    ) -> Forwarded<Vec<u8>> {
         let size = |bytes: &[u8]| u8::try_from(bytes.len()).expect("a short name");
         let mut message = vec![size(callee.as_slice())];
         message.extend(callee.as_slice());
         message.push(size(method.as_bytes()));
         message.extend(method.as_bytes());
         message.extend(cycles.to_le_bytes());
-        message.extend(candid::encode_args(args).expect("encodable arguments"));
+        message.extend(argument);
         let reply = self
             .connection
             .agent()
@@ -130,7 +148,7 @@ impl Proxy {
         let (refunded, payload) = rest.split_first_chunk::<16>().expect("a refund");
         Forwarded {
             answer: match kind {
-                0 => Ok(candid::decode_one(payload).expect("the declared type")),
+                0 => Ok(payload.to_vec()),
                 _ => Err(String::from_utf8_lossy(payload).into_owned()),
             },
             refunded_cycles: u128::from_le_bytes(*refunded),

@@ -16,6 +16,7 @@ mod listing;
 mod neuron;
 mod parameters;
 mod proposal;
+mod rollout;
 mod subaccount;
 mod treasury;
 
@@ -26,5 +27,6 @@ pub use listing::*;
 pub use neuron::*;
 pub use parameters::*;
 pub use proposal::*;
+pub use rollout::*;
 pub use subaccount::neuron_staking_subaccount;
 pub use treasury::*;

@@ -14,6 +14,7 @@
 
 mod add_function;
 mod execute_function;
+mod manage_ledger;
 mod manage_parameters;
 mod motion;
 mod remove_function;
@@ -30,11 +31,14 @@ use crate::proposal::Failure;
 use crate::refusal::Refusal;
 use crate::topic::Topic;
 
+pub use manage_ledger::LedgerChange;
 pub use manage_parameters::ParameterChange;
 pub use transfer_treasury::TreasuryTransfer;
 #[cfg(test)]
 pub use upgrade_canister::forget_upgrading;
-pub use upgrade_canister::{Upgrade, forget_modules, install_call, start_remembered};
+pub use upgrade_canister::{
+    Mode, Module, NotReplaced, Upgrade, forget_modules, install_call, replace, start_remembered,
+};
 
 /// A number is never given to another variant.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -76,6 +80,11 @@ pub enum Action {
         #[n(0)]
         upgrade: Upgrade,
     },
+    #[n(7)]
+    ManageLedger {
+        #[n(0)]
+        change: LedgerChange,
+    },
 }
 
 /// How an execution stands when its message is over.
@@ -114,11 +123,7 @@ impl TryFrom<api::Action> for Action {
             api::Action::UpgradeSnsControlledCanister(upgrade) => upgrade_canister::parse(upgrade),
             api::Action::ManageSnsMetadata(_) => unsupported("the action ManageSnsMetadata"),
             api::Action::TransferSnsTreasuryFunds(transfer) => transfer_treasury::parse(transfer),
-            // The ledger takes its parameters with an upgrade, whose Wasm an SNS has from
-            // its blessed versions; here `UpgradeSnsControlledCanister` names Wasm and argument.
-            api::Action::ManageLedgerParameters(_) => unsupported(
-                "the action ManageLedgerParameters (upgrade the ledger with an argument instead)",
-            ),
+            api::Action::ManageLedgerParameters(change) => manage_ledger::parse(change),
         }
     }
 }
@@ -146,6 +151,7 @@ impl From<Action> for api::Action {
             Action::UpgradeCanister { upgrade } => {
                 Self::UpgradeSnsControlledCanister(upgrade.into())
             }
+            Action::ManageLedger { change } => Self::ManageLedgerParameters(change.into()),
         }
     }
 }
@@ -161,6 +167,7 @@ impl Action {
             Self::ManageParameters { .. } => action_id::MANAGE_NERVOUS_SYSTEM_PARAMETERS,
             Self::TransferTreasury { .. } => action_id::TRANSFER_SNS_TREASURY_FUNDS,
             Self::UpgradeCanister { .. } => action_id::UPGRADE_SNS_CONTROLLED_CANISTER,
+            Self::ManageLedger { .. } => action_id::MANAGE_LEDGER_PARAMETERS,
         }
     }
 
@@ -189,6 +196,7 @@ impl Action {
             Self::ManageParameters { change } => manage_parameters::check(change, state),
             Self::TransferTreasury { .. } => Ok(()),
             Self::UpgradeCanister { upgrade } => upgrade_canister::check(upgrade, state),
+            Self::ManageLedger { change } => manage_ledger::check(change, state),
         }
     }
 
@@ -204,6 +212,7 @@ impl Action {
             }
             Self::TransferTreasury { transfer } => Ok(transfer_treasury::render(transfer)),
             Self::UpgradeCanister { upgrade } => Ok(upgrade_canister::render(upgrade)),
+            Self::ManageLedger { change } => manage_ledger::render(change).await,
         }
     }
 
@@ -230,6 +239,7 @@ impl Action {
             Self::ManageParameters { change } => manage_parameters::execute(&change),
             Self::TransferTreasury { transfer } => transfer_treasury::execute(proposal, transfer),
             Self::UpgradeCanister { upgrade } => upgrade_canister::execute(proposal, upgrade).await,
+            Self::ManageLedger { change } => manage_ledger::execute(proposal, change).await,
         }
     }
 
@@ -245,6 +255,7 @@ impl Action {
             | Self::ManageParameters { .. }
             | Self::TransferTreasury { .. } => None,
             Self::UpgradeCanister { upgrade } => upgrade_canister::recover(upgrade).await,
+            Self::ManageLedger { change } => manage_ledger::recover(change).await,
         }
     }
 }

@@ -11,8 +11,6 @@
 //! in between; one that cannot be stopped, because a call that it made is not answered, is
 //! left as it was, and governance waits for no longer than its calls' time limits.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use candid::{CandidType, Principal};
@@ -22,7 +20,8 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use stoa_governance_api as api;
 
-use super::{Action, Performed, invalid};
+use super::{Action, Performed, invalid, manage_ledger};
+use crate::busy::{Place, Places};
 use crate::execution::{self, external};
 use crate::memory::{State, with_state};
 use crate::proposal::Decision;
@@ -314,15 +313,8 @@ pub async fn execute(proposal: u64, upgrade: Upgrade) -> Performed {
     if upgrade.canister == runtime::canister_self() {
         return self_upgrade::begin(proposal, &upgrade);
     }
-    let canister = upgrade.canister;
-    let Some(upgrading) = Upgrading::enter(canister) else {
-        return Performed::Finished(Err(external(format!(
-            "{canister} is being upgraded by another proposal"
-        ))));
-    };
     let call = with_state(|state| {
         let call = install_call(&upgrade, state, proposal)?;
-        state.stopped_canisters.insert((&canister).into(), ());
         execution::begin(state, proposal);
         Ok(call)
     });
@@ -330,6 +322,41 @@ pub async fn execute(proposal: u64, upgrade: Upgrade) -> Performed {
         Ok(call) => call,
         Err(refusal) => return Err::<(), Refusal>(refusal).into(),
     };
+    let outcome = replace(upgrade.canister, method, &argument).await;
+    if outcome.is_ok() {
+        manage_ledger::keep_code(proposal, upgrade.canister).await;
+    }
+    Performed::Finished(outcome.map_err(|not_replaced| external(not_replaced.into_reason())))
+}
+
+/// Why a canister runs what it ran before.
+pub enum NotReplaced {
+    /// Another upgrade of it is under way.
+    Busy(String),
+    NotStopped(String),
+    NotInstalled(String),
+}
+
+impl NotReplaced {
+    pub fn into_reason(self) -> String {
+        match self {
+            Self::Busy(reason) | Self::NotStopped(reason) | Self::NotInstalled(reason) => reason,
+        }
+    }
+}
+
+/// Stops a canister, installs by this call and starts it, also where the install failed.
+pub async fn replace(
+    canister: Principal,
+    method: &'static str,
+    argument: &[u8],
+) -> Result<(), NotReplaced> {
+    let Some(upgrading) = upgrading(canister) else {
+        return Err(NotReplaced::Busy(format!(
+            "{canister} is being upgraded by another proposal"
+        )));
+    };
+    with_state(|state| state.stopped_canisters.insert((&canister).into(), ()));
     let stopped = management::tell(
         "stop_canister",
         &management::record(canister),
@@ -337,18 +364,23 @@ pub async fn execute(proposal: u64, upgrade: Upgrade) -> Performed {
     )
     .await;
     let outcome = match stopped {
-        Err(failure) => Err(format!(
+        Err(failure) => Err(NotReplaced::NotStopped(format!(
             "{canister} could not be stopped, and was left as it was: {}",
             failure.message
-        )),
-        Ok(_) => management::tell(method, &argument, INSTALL_TIMEOUT_SECONDS)
+        ))),
+        Ok(_) => management::tell(method, argument, INSTALL_TIMEOUT_SECONDS)
             .await
             .map(|_reply| ())
-            .map_err(|failure| format!("the module was not installed: {}", failure.message)),
+            .map_err(|failure| {
+                NotReplaced::NotInstalled(format!(
+                    "the module was not installed: {}",
+                    failure.message
+                ))
+            }),
     };
     start(canister).await;
     drop(upgrading);
-    Performed::Finished(outcome.map_err(external))
+    outcome
 }
 
 /// An interrupted upgrade: its canister goes on, and its module tells the outcome. One to
@@ -394,7 +426,7 @@ pub fn start_remembered() {
             .collect()
     });
     for canister in stopped {
-        if !UNSTABLE_UPGRADING.with_borrow(|upgrading| upgrading.contains(&canister)) {
+        if !UNSTABLE_UPGRADING.with(|upgrading| upgrading.is_taken(&canister)) {
             runtime::run_after(Duration::ZERO, start(canister));
         }
     }
@@ -402,30 +434,17 @@ pub fn start_remembered() {
 
 thread_local! {
     /// Canisters that a call of this very run is upgrading: they are stopped on purpose.
-    static UNSTABLE_UPGRADING: RefCell<BTreeSet<Principal>> = const { RefCell::new(BTreeSet::new()) };
+    static UNSTABLE_UPGRADING: Places<Principal> = const { Places::new() };
 }
 
 /// Held while a canister is stopped on purpose; one upgrade of a canister at a time.
-#[must_use]
-struct Upgrading(Principal);
-
-impl Upgrading {
-    fn enter(canister: Principal) -> Option<Self> {
-        UNSTABLE_UPGRADING
-            .with_borrow_mut(|upgrading| upgrading.insert(canister))
-            .then(|| Self(canister))
-    }
-}
-
-impl Drop for Upgrading {
-    fn drop(&mut self) {
-        UNSTABLE_UPGRADING.with_borrow_mut(|upgrading| upgrading.remove(&self.0));
-    }
+fn upgrading(canister: Principal) -> Option<Place<Principal>> {
+    Place::take(&UNSTABLE_UPGRADING, canister, usize::MAX).ok()
 }
 
 #[cfg(test)]
 pub fn forget_upgrading() {
-    UNSTABLE_UPGRADING.with_borrow_mut(BTreeSet::clear);
+    UNSTABLE_UPGRADING.with(Places::free_all);
 }
 
 /// Modules that no execution needs any more: of proposals that were rejected, or whose

@@ -80,6 +80,7 @@ fn should_refuse_the_anonymous_principal_as_caller_and_as_controller() {
     );
 }
 
+/// Statement 5.
 #[test]
 fn should_have_one_command_of_a_neuron_in_flight() {
     governance();
@@ -97,6 +98,7 @@ fn should_have_one_command_of_a_neuron_in_flight() {
     ));
 }
 
+/// Statement 3; that a guard is never bound to `_` is the lint `let_underscore_must_use`.
 #[test]
 fn should_release_the_lock_when_the_call_dies_in_its_callback() {
     governance();
@@ -129,6 +131,7 @@ fn should_bound_the_commands_in_flight() {
     assert!(poll(&mut claiming).is_none());
 }
 
+/// Statement 6.
 #[test]
 fn should_keep_the_limit_on_neurons_when_claims_race() {
     governance_with(NervousSystemParameters {

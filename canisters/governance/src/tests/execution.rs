@@ -56,6 +56,7 @@ fn should_record_why_the_target_refused_and_not_call_again() {
     assert!(housekeep().is_empty() && runtime::take_sent().is_empty());
 }
 
+/// Statement 11.
 #[test]
 fn should_not_execute_twice_while_the_target_is_silent() {
     let (_, id, _job, _call) = adopted();
@@ -69,6 +70,7 @@ fn should_not_execute_twice_while_the_target_is_silent() {
     assert!(unresolved(id));
 }
 
+/// Statement 11.
 #[test]
 fn should_record_an_unknown_outcome_when_governance_was_upgraded_in_the_middle() {
     let (stable, id, job, call) = adopted();
@@ -88,6 +90,7 @@ fn should_record_an_unknown_outcome_when_governance_was_upgraded_in_the_middle()
     assert!(run_jobs().is_empty() && runtime::take_sent().is_empty());
 }
 
+/// Statements 1 and 11: recovery ends in one outcome.
 #[test]
 fn should_record_an_unknown_outcome_when_the_callback_trapped() {
     let (_, id, job, call) = adopted();
@@ -140,6 +143,7 @@ fn should_refuse_a_proposal_whose_validator_refuses_or_is_silent_or_nonsensical(
     assert_eq!(read_neuron(key).neuron_fees_e8s, 0);
 }
 
+/// Statement 6.
 #[test]
 fn should_check_the_proposer_again_after_the_validator_answered() {
     governance();
@@ -189,7 +193,7 @@ fn should_add_a_function_use_it_and_remove_it_for_good() {
             .collect();
         (ids, listed.reserved_ids)
     };
-    assert_eq!(ids(), (vec![1, 2, 3, 4, 5, 9, 1_000, 1_001], vec![]));
+    assert_eq!(ids(), (vec![1, 2, 3, 4, 5, 9, 13, 1_000, 1_001], vec![]));
     assert_eq!(
         error_of(command(user(1), key, add())),
         ErrorType::InvalidProposal
@@ -201,7 +205,7 @@ fn should_add_a_function_use_it_and_remove_it_for_good() {
     );
     assert!(run_jobs().is_empty());
     assert_eq!(read(removed).executed_timestamp_seconds, START);
-    assert_eq!(ids(), (vec![1, 2, 3, 4, 5, 9, 1_000], vec![1_001]));
+    assert_eq!(ids(), (vec![1, 2, 3, 4, 5, 9, 13, 1_000], vec![1_001]));
     assert_eq!(
         error_of(command(user(1), key, add())),
         ErrorType::InvalidProposal

@@ -2,7 +2,12 @@
 
 use super::*;
 
-fn follow(id: u8, key: NeuronKey, function_id: u64, followees: &[NeuronKey]) -> CommandResponse {
+pub fn follow(
+    id: u8,
+    key: NeuronKey,
+    function_id: u64,
+    followees: &[NeuronKey],
+) -> CommandResponse {
     command(
         user(id),
         key,

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Statement 23.
 #[test]
 fn should_bound_open_proposals_and_make_room_at_their_deadline() {
     governance_with(NervousSystemParameters {
@@ -103,6 +104,8 @@ fn should_decode_the_largest_command_within_its_quota() {
         })),
     };
     let bytes = Encode!(&largest).unwrap();
+    governance();
+    neuron(1, 1_000);
     assert!(crate::inspect::is_accepted(
         "manage_neuron",
         user(1),
@@ -111,6 +114,37 @@ fn should_decode_the_largest_command_within_its_quota() {
     assert_eq!(decoded(&bytes).unwrap(), largest);
 }
 
+/// Statements 18 and 26.
+#[test]
+fn should_refuse_ingress_of_anonymous_strangers_at_length_and_to_unknown_methods() {
+    governance();
+    neuron(1, 1_000);
+    let accepts = crate::inspect::is_accepted;
+    let (holder, stranger, anonymous) = (user(1), user(2), Principal::anonymous());
+    const KIB: usize = 1024;
+    assert!(!accepts("manage_neuron", anonymous, 100));
+    // Who has something at stake may propose; others may claim.
+    assert!(accepts("manage_neuron", stranger, 16 * KIB));
+    assert!(!accepts("manage_neuron", stranger, 16 * KIB + 1));
+    assert!(accepts("manage_neuron", holder, 2 * KIB * KIB));
+    assert!(!accepts("manage_neuron", holder, 2 * KIB * KIB + 1));
+    assert!(accepts("get_neuron", anonymous, 100));
+    assert!(!accepts("get_neuron", holder, 16 * KIB + 1));
+    // Nobody but canisters calls these.
+    for method in [
+        "set_mode",
+        "request_cycles",
+        "register_dao_canister",
+        "set_cycles_policy",
+        "add_dao_canister",
+        "remove_dao_canister",
+        "c2c_upgrade_itself",
+    ] {
+        assert!(!accepts(method, holder, 0), "{method}");
+    }
+}
+
+/// Statement 25; on every method of the real canister: `refusals.rs` of the scenarios.
 #[test]
 fn should_refuse_a_candid_bomb_before_it_costs_anything() {
     #[derive(CandidType)]
@@ -158,6 +192,7 @@ fn should_write_no_past_state_while_no_proposal_is_open() {
     with_state(|state| assert!(state.history.is_empty()));
 }
 
+/// Statement 28.
 #[test]
 fn should_keep_everything_across_upgrades() {
     let stable = governance();
@@ -174,12 +209,14 @@ fn should_keep_everything_across_upgrades() {
     check_invariants();
 }
 
+/// Statement 27.
 #[test]
 #[should_panic(expected = "stable memory has layout 0")]
 fn should_refuse_an_upgrade_over_an_unknown_layout() {
     upgrade(DefaultMemoryImpl::default());
 }
 
+/// Statement 24.
 #[test]
 fn should_work_off_due_recounts_in_bounded_rounds() {
     governance_with(NervousSystemParameters {
@@ -201,4 +238,45 @@ fn should_work_off_due_recounts_in_bounded_rounds() {
     );
     propose(1, key, motion());
     check_invariants();
+}
+
+/// Statement 27: an older canister refuses what a newer one has written, and the upgrade to
+/// it is undone.
+#[test]
+#[should_panic(expected = "this code knows up to")]
+fn should_refuse_a_downgrade_over_a_newer_layout() {
+    let stable = governance();
+    with_state(|state| state.layout_version.set(memory::LAYOUT_VERSION + 1));
+    upgrade(stable);
+}
+
+/// Statements 27 and 31.
+#[test]
+fn should_have_no_floats_and_no_pre_upgrade_in_its_code() {
+    fn sources(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    sources(&root.join("src"), &mut found);
+    sources(&root.join("api/src"), &mut found);
+    assert!(found.len() > 50);
+    // Put together here, or this file would have them.
+    let words = [["f", "32"], ["f", "64"], ["pre", "_upgrade"]].map(|parts| parts.concat());
+    for path in found {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in &words {
+            let has = text
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|token| token == word);
+            assert!(!has, "{word} in {}", path.display());
+        }
+    }
 }

@@ -115,6 +115,7 @@ fn should_show_the_ballots_of_the_callers_neurons_only() {
     assert!(seen_by(Principal::anonymous()).is_empty());
 }
 
+/// Statement 23.
 #[test]
 fn should_stop_a_listing_before_the_answer_outgrows_a_message() {
     governance_with(NervousSystemParameters {
@@ -141,6 +142,7 @@ fn should_stop_a_listing_before_the_answer_outgrows_a_message() {
     assert_eq!(next[0], last.unwrap().id - 1);
 }
 
+/// Statement 23.
 #[test]
 fn should_page_neurons_of_all_and_of_a_principal() {
     governance();

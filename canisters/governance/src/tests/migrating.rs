@@ -168,6 +168,7 @@ fn as_version_1(state: &State) -> DefaultMemoryImpl {
     memory
 }
 
+/// Statement 28.
 #[test]
 fn should_take_over_everything_that_version_1_left() {
     governance();

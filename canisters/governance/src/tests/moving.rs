@@ -138,6 +138,7 @@ fn should_refuse_to_disburse_what_is_not_dissolved_or_not_more_than_the_fee() {
     assert_eq!(stake_of(key), 1_000);
 }
 
+/// Statements 2 and 9.
 #[test]
 fn should_write_the_journal_and_lower_the_balance_before_the_ledger_is_asked() {
     let (_, key) = dissolved();
@@ -152,6 +153,7 @@ fn should_write_the_journal_and_lower_the_balance_before_the_ledger_is_asked() {
     });
 }
 
+/// Statements 7 and 9.
 #[test]
 fn should_give_back_only_on_a_definite_refusal() {
     let (mut ledger, key) = dissolved();
@@ -169,6 +171,7 @@ fn should_give_back_only_on_a_definite_refusal() {
     check_invariants();
 }
 
+/// Statement 7: a retry repeats `created_at_time` and memo, and `Duplicate` is success.
 #[test]
 fn should_repeat_the_same_transfer_after_a_lost_answer_and_pay_once() {
     let (mut ledger, key) = dissolved();
@@ -207,6 +210,7 @@ fn should_lose_and_repeat_nothing_when_upgraded_in_the_middle_of_a_disburse() {
     }
 }
 
+/// Statements 1 and 2.
 #[test]
 fn should_settle_a_movement_whose_callback_trapped() {
     let (mut ledger, key) = dissolved();
@@ -220,6 +224,7 @@ fn should_settle_a_movement_whose_callback_trapped() {
     assert_eq!(neurons(), 0);
 }
 
+/// Statement 8.
 #[test]
 fn should_not_repeat_past_the_ledgers_window_without_its_blocks() {
     let (mut ledger, key) = dissolved();
@@ -240,6 +245,7 @@ fn should_not_repeat_past_the_ledgers_window_without_its_blocks() {
     assert_eq!(stake_of(key), 600);
 }
 
+/// Statement 8.
 #[test]
 fn should_learn_from_the_ledgers_blocks_what_became_of_an_old_transfer() {
     for (fate, others) in [

@@ -157,23 +157,79 @@ fn should_move_the_end_only_to_a_later_time() {
     );
 }
 
+/// All of them but the claim, with which anybody may come.
+fn commands_on_a_neuron(proposal: u64) -> Vec<Command> {
+    let list = || {
+        Some(NeuronPermissionList {
+            permissions: vec![4],
+        })
+    };
+    vec![
+        Command::Configure(Configure {
+            operation: Some(Operation::StartDissolving {}),
+        }),
+        motion(),
+        Command::RegisterVote(RegisterVote {
+            vote: Vote::No.number(),
+            proposal: Some(ProposalId { id: proposal }),
+        }),
+        Command::Split(Split {
+            memo: 9,
+            amount_e8s: 150,
+        }),
+        Command::Follow(Follow {
+            function_id: 0,
+            followees: vec![],
+        }),
+        Command::SetFollowing(SetFollowing {
+            topic_following: vec![FolloweesForTopic {
+                topic: Some(Topic::Governance),
+                followees: vec![],
+            }],
+        }),
+        Command::Disburse(Disburse {
+            to_account: None,
+            amount: None,
+        }),
+        Command::DisburseMaturity(DisburseMaturity {
+            to_account: None,
+            percentage_to_disburse: 100,
+        }),
+        Command::StakeMaturity(StakeMaturity {
+            percentage_to_stake: None,
+        }),
+        Command::AddNeuronPermissions(AddNeuronPermissions {
+            permissions_to_add: list(),
+            principal_id: Some(user(2)),
+        }),
+        Command::RemoveNeuronPermissions(RemoveNeuronPermissions {
+            permissions_to_remove: list(),
+            principal_id: Some(user(1)),
+        }),
+    ]
+}
+
+/// Statement 19 too: the method itself refuses the anonymous principal, without
+/// `inspect_message`.
 #[test]
-fn should_refuse_a_stranger_every_command_on_a_neuron() {
+fn should_refuse_strangers_and_the_anonymous_principal_every_command_on_a_neuron() {
     governance();
     let key = neuron(1, 300);
     let id = propose(1, key, motion());
-    assert_eq!(
-        error_of(configure(user(2), key, Operation::StartDissolving {})),
-        ErrorType::NotAuthorized
-    );
-    assert_eq!(
-        error_of(command(user(2), key, motion())),
-        ErrorType::NotAuthorized
-    );
-    assert_eq!(
-        error_of(vote(2, key, id, Vote::No)),
-        ErrorType::NotAuthorized
-    );
+    let before = (read_neuron(key), read(id));
+    for wanted in commands_on_a_neuron(id) {
+        for caller in [user(2), Principal::anonymous()] {
+            let response = command(caller, key, wanted.clone());
+            let kind = error_of(response);
+            assert!(
+                matches!(kind, ErrorType::NotAuthorized | ErrorType::InvalidPrincipal),
+                "{wanted:?} of {caller}: {kind:?}"
+            );
+        }
+    }
+    runtime::set_caller(user(1));
+    assert_eq!((read_neuron(key), read(id)), before);
+    assert!(runtime::take_sent().is_empty());
 }
 
 #[test]

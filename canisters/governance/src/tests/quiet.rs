@@ -81,3 +81,50 @@ fn should_not_move_it_once_decided() {
     }
     assert_eq!(deadline(id), START + PERIOD);
 }
+
+/// A cascade that turns the outcome turns it in one of its messages. That message's time
+/// counts; after the deadline, the last moment before it, as the vote was in time.
+#[test]
+fn should_move_the_deadline_by_the_message_of_a_cascade_that_turns_the_outcome() {
+    for (waited, expected) in [
+        // W + (I - elapsed) / 2 from then.
+        (10, START + 410 + 145),
+        (PERIOD, START + PERIOD - 1 + 101),
+    ] {
+        governance_with(NervousSystemParameters {
+            wait_for_quiet_deadline_increase_seconds: Some(INCREASE),
+            ..parameters()
+        });
+        // Nobody decides early.
+        neuron(9, 10_000_000);
+        let proposer = neuron(1, 100_000);
+        let leader = neuron(2, 1_000);
+        for memo in 1..=700 {
+            claim(user(3), memo, 200);
+            let key = key_of(user(3), memo);
+            delay(user(3), key, MIN_DELAY as u32);
+            super::following::follow(3, key, 0, &[leader]);
+        }
+        let id = propose(1, proposer, motion());
+        set_time(START + 400);
+        vote(2, leader, id, Vote::No);
+        assert_eq!(
+            deadline(id),
+            START + PERIOD,
+            "the leader alone turns nothing"
+        );
+        set_time(START + 400 + waited);
+        // The first three hundred do not turn it, the next do, the last change nothing.
+        let mut deadlines = Vec::new();
+        for _ in 0..4 {
+            let slicing = with_state(|state| state.work_off_cascades(now()));
+            deadlines.push(deadline(id));
+            if slicing == crate::neurons::Slicing::Done {
+                break;
+            }
+        }
+        assert_eq!(deadlines[0], START + PERIOD);
+        assert_eq!(deadlines[1..], [expected, expected]);
+        check_invariants();
+    }
+}

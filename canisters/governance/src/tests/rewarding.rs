@@ -133,6 +133,7 @@ fn should_stake_rewards_where_the_neuron_asks_for_it() {
 }
 
 /// Ballots are kept for their rewards, which come in bounded messages.
+/// Statements 24 and 28.
 #[test]
 fn should_reward_many_ballots_once_each_across_an_upgrade() {
     let stable = governance_with(NervousSystemParameters {

@@ -157,6 +157,7 @@ fn should_not_take_the_refusal_of_a_repetition_for_a_failure_of_the_first() {
     assert!(!executed && reason.unwrap().contains("nothing was paid"));
 }
 
+/// Statement 7.
 #[test]
 fn should_record_a_definite_refusal_and_ask_again_after_a_passing_one() {
     let (_, id, waiting, call) = adopted(TransferFrom::IcpTreasury);
@@ -184,6 +185,7 @@ fn should_record_a_definite_refusal_and_ask_again_after_a_passing_one() {
     assert!(runtime::take_sent().is_empty());
 }
 
+/// Statement 8.
 #[test]
 fn should_not_repeat_a_transfer_past_the_ledgers_window() {
     let (_, id, waiting, call) = adopted(TransferFrom::IcpTreasury);
@@ -227,6 +229,7 @@ impl ConcatJobs for [Vec<Job>; 2] {
     }
 }
 
+/// Statement 31: time that stands still.
 #[test]
 fn should_give_every_transfer_a_time_of_its_own() {
     governance();
@@ -243,6 +246,7 @@ fn child() -> Principal {
 
 fn with_child() -> DefaultMemoryImpl {
     let stable = governance();
+    dao_canisters::next_sweep_at(u64::MAX);
     with_state(|state| {
         state.add_dao_canister(child()).unwrap();
         state.set_cycles_policy(
@@ -421,6 +425,7 @@ fn should_refuse_what_is_not_needed_too_often_or_at_the_same_time() {
     );
 }
 
+/// Statement 6.
 #[test]
 fn should_check_again_what_was_checked_before_the_balance_was_asked() {
     with_child();
@@ -436,6 +441,37 @@ fn should_check_again_what_was_checked_before_the_balance_was_asked() {
         Err(RequestCyclesError::NotOfTheDao)
     );
     assert!(run_jobs().is_empty() && runtime::take_sent().is_empty());
+}
+
+#[test]
+fn should_ask_in_the_place_of_canisters_that_cannot_once_an_hour_and_after_an_upgrade() {
+    let stable = with_child();
+    for other in 100..120 {
+        with_state(|state| state.add_dao_canister(Principal::from_slice(&[other]))).unwrap();
+    }
+    dao_canisters::next_sweep_at(0);
+    let asked = |waiting: &mut Vec<Job>| {
+        let sent = runtime::take_sent();
+        let count = sent.len();
+        for call in sent {
+            assert_eq!(call.method, "canister_status");
+            call.answer(Ok(balance_answer(1_000)));
+        }
+        waiting.retain_mut(|job| poll(job).is_none());
+        assert!(waiting.is_empty(), "none of them is low");
+        count
+    };
+    // All 21, some in each round.
+    assert_eq!(asked(&mut housekeep()), 10);
+    assert_eq!(asked(&mut housekeep()), 10);
+    assert_eq!(asked(&mut housekeep()), 1);
+    set_time(START + 3_599);
+    assert_eq!(asked(&mut housekeep()), 0);
+    set_time(START + 3_600);
+    assert_eq!(asked(&mut housekeep()), 10);
+    upgrade(stable);
+    set_time(START + 3_700);
+    assert_eq!(asked(&mut run_jobs()), 10);
 }
 
 #[test]

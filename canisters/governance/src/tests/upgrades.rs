@@ -100,6 +100,7 @@ fn should_keep_the_module_out_of_what_listings_read() {
     );
 }
 
+/// Statement 12.
 #[test]
 fn should_start_a_child_that_could_not_be_stopped_and_leave_its_code() {
     let (_, id, waiting) = adopted(child());
@@ -285,6 +286,7 @@ fn should_install_itself_when_no_call_is_outstanding_and_learn_the_outcome_in_th
     with_state(|state| assert!(state.self_upgrade.get().0.is_none()));
 }
 
+/// Statements 12 and 30: a stalled callee delays the upgrade by its time limit, and no callback meets new code.
 #[test]
 fn should_wait_with_its_own_upgrade_for_every_call_and_refuse_new_ones_meanwhile() {
     governance();

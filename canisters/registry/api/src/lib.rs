@@ -38,6 +38,8 @@ pub struct InitArgs {
     pub parameters: Option<RegistryParameters>,
     /// Inference canisters that are there from the start.
     pub inference: Option<Vec<Principal>>,
+    /// The code of the shards that the fleet makes itself; its bytes may come from anybody (`put_shard_module_chunk`).
+    pub shard_module: Option<ShardModule>,
 }
 
 /// Payload of the generic function that assigns a version to inference canisters.
@@ -210,6 +212,10 @@ pub enum SealError {
         shard: Principal,
         message: String,
     },
+    /// This principal has asked about as many chunks within the hour as it may.
+    TooManyRequests {
+        retry_after_seconds: u64,
+    },
     Busy,
 }
 
@@ -338,6 +344,8 @@ pub struct AuditEntry {
     pub index: u64,
     pub timestamp_nanos: u64,
     pub actor: Principal,
+    /// The vote by which governance acted, where it is known.
+    pub proposal_id: Option<u64>,
     pub action: AuditAction,
 }
 
@@ -410,6 +418,18 @@ pub enum AuditAction {
         /// `publisher/name`
         model: String,
         price_per_call_e8s: u64,
+    },
+    /// The registry sends callers there.
+    AddedInference {
+        canister: Principal,
+    },
+    RemovedInference {
+        canister: Principal,
+    },
+    /// None: any inference canister may be asked for it.
+    AssignedModel {
+        version: Sha256,
+        canisters: Vec<Principal>,
     },
 }
 

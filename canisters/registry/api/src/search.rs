@@ -13,7 +13,10 @@ pub struct SearchArgs {
     pub task: Option<String>,
     pub tag: Option<String>,
     pub publisher: Option<String>,
+    /// Where absent what the library holds: admitted and deprecated versions.
     pub status: Option<VersionStatus>,
+    /// Every status, also what nobody has voted on or what was refused; `status` goes before it.
+    pub any_status: Option<bool>,
     /// A licence that the SPDX expression names, or the whole expression.
     pub license: Option<String>,
     /// Else a model stands once, for its default version, or for its newest where none was admitted.

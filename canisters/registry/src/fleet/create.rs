@@ -1,17 +1,18 @@
 //! Create: a canister with cycles of the registry's own, the module that the DAO chose, governance as its only controller,
-//! and only then a place in the fleet.
+//! only then a place in the fleet, and one among the canisters that governance keeps in cycles.
 //!
 //! The one call that cannot be repeated is the first. It is written down before; found so by another run, the outcome is
 //! unknown, the job ends as failed and says so, and the fleet begins another one: a canister may be lost then, never used twice.
 
-use candid::{CandidType, Encode, Principal};
+use candid::{CandidType, Encode, Principal, Reserved};
 use serde::Deserialize;
 use stoa_shard_api::InitArgs;
 
 use super::jobs::{self, Step};
 use super::module;
 use super::records::{CreateStage, Member, Work};
-use crate::runtime::{CallFailure, Runtime};
+use crate::authority::Mandate;
+use crate::runtime::{self, CallFailure, Runtime};
 use crate::state::records::{Action, ShardRecord};
 use crate::state::{State, with, with_mut};
 
@@ -48,8 +49,30 @@ pub async fn step(runtime: &impl Runtime, id: u64, stage: CreateStage) -> Step {
                 let governance = state.governance();
                 register(state, runtime, governance, canister, Some(capacity_bytes));
             });
-            Step::Done
+            next(CreateStage::Registered(canister))
         }
+        CreateStage::Registered(canister) => match join_the_dao(runtime, canister).await {
+            Ok(()) => Step::Done,
+            Err(problem) => Step::Retry(problem),
+        },
+    }
+}
+
+/// Governance's answer; whatever it refuses by is for people to read.
+#[derive(CandidType, Deserialize)]
+enum Joined {
+    Ok,
+    Err(Reserved),
+}
+
+/// The shard serves in any case, and gets cycles of the registry's own; governance gives some to whoever it knows.
+async fn join_the_dao(runtime: &impl Runtime, canister: Principal) -> Result<(), String> {
+    let governance = with(|state| state.governance());
+    let method = "register_dao_canister";
+    match runtime::call(runtime, governance, method, (canister,)).await {
+        Ok(Joined::Ok) => Ok(()),
+        Ok(Joined::Err(_)) => Err("governance does not take the shard for its own".to_owned()),
+        Err(failure) => Err(failure.message),
     }
 }
 
@@ -157,7 +180,7 @@ async fn manage(
 pub fn register(
     state: &mut State,
     runtime: &impl Runtime,
-    actor: Principal,
+    by: impl Into<Mandate>,
     shard: Principal,
     capacity_bytes: Option<u64>,
 ) {
@@ -179,7 +202,7 @@ pub fn register(
     };
     state.shards.insert(number, record);
     state.fleet.members.insert(number, Member::default());
-    state.record(runtime, actor, Action::AddedShard { shard });
+    state.record(runtime, by, Action::AddedShard { shard });
 }
 
 /// The management canister's interface, as far as it is used.

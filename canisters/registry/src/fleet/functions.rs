@@ -9,7 +9,7 @@ use stoa_shard_api::{ScrubResult, ShardStatus};
 use super::module::MODULE_CHUNKS_MAX;
 use super::records::{Digest, FleetSettings, Module, Role, Work};
 use super::{create, jobs};
-use crate::authority::check_governance;
+use crate::authority::{Mandate, check_governance};
 use crate::limits::{COPIES, SHARDS_MAX};
 use crate::runtime::{self, Runtime};
 use crate::state::records::Action;
@@ -50,11 +50,12 @@ fn check_add(state: &State, shard: &Principal) -> Result<(), Refusal> {
 
 pub async fn add_shard(
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     args: wire::ShardArgs,
 ) -> Result<(), Refusal> {
+    let by = by.into();
     with(|state| {
-        govern(state, caller)?;
+        govern(state, by.caller)?;
         check_add(state, &args.shard)
     })?;
     let status: ShardStatus = runtime
@@ -68,7 +69,7 @@ pub async fn add_shard(
         // Again: another proposal may have run during the call.
         check_add(state, &args.shard)?;
         let capacity = Some(status.capacity_bytes);
-        create::register(state, runtime, caller, args.shard, capacity);
+        create::register(state, runtime, by, args.shard, capacity);
         Ok(())
     })
 }
@@ -105,10 +106,11 @@ fn check_retire(state: &State, shard: &Principal) -> Result<u16, Refusal> {
 pub fn retire_shard(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     args: &wire::ShardArgs,
 ) -> Result<(), Refusal> {
-    govern(state, caller)?;
+    let by = by.into();
+    govern(state, by.caller)?;
     let number = check_retire(state, &args.shard)?;
     let mut member = state.fleet.member(number);
     member.role = Role::Retiring;
@@ -123,7 +125,7 @@ pub fn retire_shard(
         },
     );
     let shard = args.shard;
-    state.record(runtime, caller, Action::RetiredShard { shard });
+    state.record(runtime, by, Action::RetiredShard { shard });
     Ok(())
 }
 
@@ -209,18 +211,19 @@ pub fn validate_set_fleet_policy(state: &State, policy: &wire::FleetPolicy) -> V
 pub fn set_fleet_policy(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     policy: &wire::FleetPolicy,
 ) -> Result<(), Refusal> {
-    govern(state, caller)?;
+    let by = by.into();
+    govern(state, by.caller)?;
     let settings = checked_policy(state, policy)?;
     state.fleet.settings.set(settings);
-    state.record(runtime, caller, Action::SetFleetPolicy);
+    state.record(runtime, by, Action::SetFleetPolicy);
     runtime.schedule(std::time::Duration::ZERO, runtime::Task::FleetWatch);
     Ok(())
 }
 
-fn checked_module(module: &wire::ShardModule) -> Result<Module, Refusal> {
+pub fn checked_module(module: &wire::ShardModule) -> Result<Module, Refusal> {
     let given = module.chunk_hashes.len();
     if given == 0 || given > MODULE_CHUNKS_MAX {
         return Err(format!(
@@ -249,14 +252,15 @@ pub fn validate_set_shard_module(module: &wire::ShardModule) -> ValidationResult
 pub fn set_shard_module(
     state: &mut State,
     runtime: &impl Runtime,
-    caller: Principal,
+    by: impl Into<Mandate>,
     module: &wire::ShardModule,
 ) -> Result<(), Refusal> {
-    govern(state, caller)?;
+    let by = by.into();
+    govern(state, by.caller)?;
     let checked = checked_module(module)?;
     super::module::choose(state, checked);
     let hash = module.hash;
-    state.record(runtime, caller, Action::SetShardModule { module: hash });
+    state.record(runtime, by, Action::SetShardModule { module: hash });
     Ok(())
 }
 

@@ -64,20 +64,31 @@ pub fn waiting(state: &State) -> impl Iterator<Item = Job> + '_ {
     })
 }
 
+/// Each job that comes lets the oldest go of more that have ended than are kept. Those that wait are looked past: they are few,
+/// and one that gets nowhere for days keeps nobody else's place.
 fn forget_old(state: &mut State) {
-    let mut settings = state.fleet.settings.get().clone();
-    while settings.next_job - settings.first_job > KEPT_MAX {
-        let Some(job) = state.fleet.jobs.get(&settings.first_job) else {
-            settings.first_job += 1;
-            continue;
-        };
-        if job.state == JobState::Waiting {
-            break;
+    let ended = state
+        .fleet
+        .jobs
+        .len()
+        .saturating_sub(state.fleet.queue.len());
+    if ended > KEPT_MAX {
+        let oldest = state
+            .fleet
+            .jobs
+            .iter()
+            .find(|entry| entry.value().state != JobState::Waiting)
+            .map(|entry| *entry.key());
+        if let Some(id) = oldest {
+            state.fleet.jobs.remove(&id);
         }
-        state.fleet.jobs.remove(&settings.first_job);
-        settings.first_job += 1;
     }
-    state.fleet.settings.set(settings);
+    let first = state.fleet.jobs.first_key_value().map(|(id, _)| id);
+    let mut settings = state.fleet.settings.get().clone();
+    if let Some(first) = first.filter(|first| *first != settings.first_job) {
+        settings.first_job = first;
+        state.fleet.settings.set(settings);
+    }
 }
 
 pub async fn run(runtime: &impl Runtime) {

@@ -1,44 +1,12 @@
-//! What the fleet keeps in stable memory, as CBOR with field names behind the version of its encoding.
-
-use std::borrow::Cow;
+//! What the fleet keeps in stable memory (`stored.rs`).
 
 use candid::Principal;
-use ic_stable_structures::Storable;
-use ic_stable_structures::storable::Bound;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
+use crate::stored::stored_as;
+
 pub type Digest = ByteArray<32>;
-
-macro_rules! stored {
-    ($record:ty, $envelope:ident) => {
-        #[derive(Serialize, Deserialize)]
-        enum $envelope<'a> {
-            V1(Cow<'a, $record>),
-        }
-
-        impl Storable for $record {
-            fn to_bytes(&self) -> Cow<'_, [u8]> {
-                let mut bytes = Vec::new();
-                ciborium::into_writer(&$envelope::V1(Cow::Borrowed(self)), &mut bytes)
-                    .expect("BUG: a record does not encode");
-                Cow::Owned(bytes)
-            }
-
-            fn into_bytes(self) -> Vec<u8> {
-                self.to_bytes().into_owned()
-            }
-
-            fn from_bytes(bytes: Cow<[u8]>) -> Self {
-                let $envelope::V1(record) = ciborium::from_reader(&bytes[..])
-                    .expect("BUG: a stored record does not decode");
-                record.into_owned()
-            }
-
-            const BOUND: Bound = Bound::Unbounded;
-        }
-    };
-}
 
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct FleetSettings {
@@ -53,7 +21,7 @@ pub struct FleetSettings {
     /// The oldest job that is kept.
     pub first_job: u64,
 }
-stored!(FleetSettings, StoredFleetSettings);
+stored_as!(FleetSettings, StoredFleetSettings);
 
 impl Default for FleetSettings {
     fn default() -> Self {
@@ -93,7 +61,7 @@ pub struct Member {
     pub seen: Option<Seen>,
     pub unanswered: u64,
 }
-stored!(Member, StoredMember);
+stored_as!(Member, StoredMember);
 
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Seen {
@@ -119,7 +87,7 @@ pub struct Job {
     pub updated_at_nanos: u64,
     pub problem: Option<String>,
 }
-stored!(Job, StoredJob);
+stored_as!(Job, StoredJob);
 
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
@@ -181,10 +149,14 @@ pub enum CreateStage {
     Created(Principal),
     Installed(Principal),
     HandedOver(Principal),
+    /// It is in use; governance does not know yet that it keeps it in cycles.
+    Registered(Principal),
 }
 
 #[cfg(test)]
 mod tests {
+    use ic_stable_structures::Storable;
+
     use super::*;
 
     #[test]

@@ -3,7 +3,9 @@
 use stoa_registry_api as wire;
 use stoa_types::Sha256;
 
-use super::records::{Digest, FleetSettings, Job, Member, Module, Role, State as JobState, Work};
+use super::records::{
+    CreateStage, Digest, FleetSettings, Job, Member, Module, Role, State as JobState, Work,
+};
 use super::{jobs, module};
 use crate::state::State;
 
@@ -144,7 +146,17 @@ fn describe(state: &State, work: &Work) -> (wire::JobKind, String) {
             let text = format!("mend chunk {} on {}", sha256(chunk), name(shard));
             (wire::JobKind::Mend, text)
         }
-        Work::Create { stage } => (wire::JobKind::Create, format!("create a shard: {stage:?}")),
+        Work::Create { stage } => {
+            let how_far = match stage {
+                CreateStage::Wanted => "wanted".to_owned(),
+                CreateStage::Asked => "asked for".to_owned(),
+                CreateStage::Created(shard) => format!("{shard} is to be installed"),
+                CreateStage::Installed(shard) => format!("{shard} is to be handed over"),
+                CreateStage::HandedOver(shard) => format!("{shard} is to be registered"),
+                CreateStage::Registered(shard) => format!("{shard} is in use"),
+            };
+            (wire::JobKind::Create, format!("create a shard: {how_far}"))
+        }
         Work::Retire { shard, .. } => (
             wire::JobKind::Retire,
             format!("empty the shard {}", name(shard)),

@@ -224,6 +224,7 @@ fn should_empty_a_shard_that_the_dao_retires_and_never_hold_fewer_than_two_copie
     assert_eq!(served, 2, "the new shard serves the files");
 }
 
+/// Statement 16.
 #[test]
 fn should_create_a_shard_that_governance_alone_controls_before_it_is_used() {
     let (runtime, _) = publish_sealed();
@@ -243,8 +244,11 @@ fn should_create_a_shard_that_governance_alone_controls_before_it_is_used() {
     assert_eq!(management.installed[made[0]], b"the code of a shard");
     let listed = with(|state| state.shards.get(&3).unwrap().principal);
     assert_eq!(listed, *made[0]);
+    let joined = (GOVERNANCE, "register_dao_canister".to_owned());
+    assert!(runtime.with_services(|services| services.heard.contains(&joined)));
 }
 
+/// Statement 2.
 #[test]
 fn should_neither_forget_nor_repeat_a_creation_that_was_interrupted() {
     let (runtime, _) = publish_sealed();
@@ -364,6 +368,29 @@ fn should_refuse_a_policy_out_of_bounds_and_a_fleet_of_one() {
     retire(0).unwrap();
     assert!(retire(0).unwrap_err().contains("Retiring"));
     assert!(retire(1).unwrap_err().contains("two are needed"));
+}
+
+/// Statement 23.
+#[test]
+fn should_keep_the_last_thousand_jobs_that_ended_and_every_one_that_waits() {
+    let (runtime, _) = publish_sealed();
+    run_jobs(&runtime);
+    let work = Work::Mend {
+        shard: 0,
+        chunk: Digest::new([9; 32]),
+    };
+    let stuck = with_mut(|state| jobs::enqueue(state, &runtime, work.clone()));
+    for _ in 0..1_200 {
+        with_mut(|state| {
+            let id = jobs::enqueue(state, &runtime, work.clone());
+            jobs::settle(state, &runtime, id, jobs::Step::Done);
+        });
+    }
+    with(|state| {
+        assert_eq!(state.fleet.queue.len(), 1);
+        assert!(state.fleet.jobs.contains_key(&stuck));
+        assert!(state.fleet.jobs.len() <= 1_002);
+    });
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl State {
             to_layout: super::LAYOUT_VERSION,
         };
         // Code is installed by the management canister.
-        self.append(now_nanos, Principal::management_canister(), action);
+        self.append(now_nanos, Principal::management_canister().into(), action);
     }
 }
 

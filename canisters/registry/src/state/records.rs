@@ -1,5 +1,4 @@
-//! What stands in stable memory. These are not the wire types: each is wrapped in
-//! an enum of its versions and written as CBOR with field names, so that a later reader knows what it has before it.
+//! What stands in stable memory. These are not the wire types: each is written behind its version (`stored.rs`).
 //! A field that came later has a default, which is what it means where it is absent; the layout's version keeps
 //! code that does not know it from opening the memory.
 
@@ -13,36 +12,7 @@ use stoa_registry_api::VersionStatus;
 use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
 
-/// Writes `$record` as `V1` of `$envelope`. A `V2` gets its own record type, a variant, and an arm that converts.
-macro_rules! stored_as {
-    ($record:ty, $envelope:ident) => {
-        #[derive(Serialize, Deserialize)]
-        enum $envelope<'a> {
-            V1(Cow<'a, $record>),
-        }
-
-        impl Storable for $record {
-            fn to_bytes(&self) -> Cow<'_, [u8]> {
-                let mut bytes = Vec::new();
-                ciborium::into_writer(&$envelope::V1(Cow::Borrowed(self)), &mut bytes)
-                    .expect("BUG: a record does not encode");
-                Cow::Owned(bytes)
-            }
-
-            fn into_bytes(self) -> Vec<u8> {
-                self.to_bytes().into_owned()
-            }
-
-            fn from_bytes(bytes: Cow<[u8]>) -> Self {
-                let $envelope::V1(record) = ciborium::from_reader(&bytes[..])
-                    .expect("BUG: a stored record does not decode");
-                record.into_owned()
-            }
-
-            const BOUND: Bound = Bound::Unbounded;
-        }
-    };
-}
+use crate::stored::stored_as;
 
 /// A digest as 32 bytes of CBOR, not as an array of numbers.
 mod digest {
@@ -360,6 +330,9 @@ impl Storable for ChunkPlace {
 pub struct AuditRecord {
     pub timestamp_nanos: u64,
     pub actor: Principal,
+    /// The vote by which governance acted; of a changed status it is in the action.
+    #[serde(default)]
+    pub proposal_id: Option<u64>,
     pub action: Action,
 }
 stored_as!(AuditRecord, StoredAudit);
@@ -430,6 +403,17 @@ pub enum Action {
     Migrated {
         from_layout: u32,
         to_layout: u32,
+    },
+    AddedInference {
+        canister: Principal,
+    },
+    RemovedInference {
+        canister: Principal,
+    },
+    AssignedModel {
+        #[serde(with = "digest")]
+        version: Sha256,
+        canisters: Vec<Principal>,
     },
 }
 

@@ -8,6 +8,7 @@ use stoa_types::{Sha256, ValidManifest};
 
 use super::State;
 use super::records::{Action, Cause, ManifestRecord, PlacementRecord, Status, VersionRecord};
+use crate::authority::Mandate;
 use crate::runtime::{Runtime, Task};
 use crate::{certification, deposits, models, release, search};
 
@@ -78,15 +79,23 @@ impl State {
     pub fn set_status(
         &mut self,
         runtime: &impl Runtime,
-        actor: Principal,
+        by: impl Into<Mandate>,
         version: Sha256,
         mut record: VersionRecord,
         to: Status,
         decision: Decision,
     ) {
+        let by = by.into();
         let from = record.status;
         let created_by = record.created_by;
-        let proposal_id = record.proposal_id;
+        // What was noted is about the admission; a later vote is another proposal.
+        let proposal_id = match to {
+            Status::Admitted | Status::Rejected => {
+                record.proposal_id = by.proposal_id.or(record.proposal_id);
+                record.proposal_id
+            }
+            _ => by.proposal_id,
+        };
         record.status = to;
         if decision.reason.is_some() {
             record.reason = decision.reason.clone();
@@ -119,7 +128,7 @@ impl State {
         }
         self.changed_status(
             runtime,
-            actor,
+            by.caller,
             version,
             Some(from),
             to,

@@ -11,7 +11,9 @@ use stoa_registry_api::AdmitVersionArgs;
 use stoa_types::Sha256;
 
 use super::{GOVERNANCE, LEDGER};
-use crate::proposals::{Action, ExecuteFunction, Percentage, Proposal, ProposalData, Tally};
+use crate::proposals::{
+    Action, ExecuteFunction, Percentage, Proposal, ProposalData, ProposalId, Tally,
+};
 use crate::runtime::CallFailure;
 
 const WINDOW_NANOS: u64 = 24 * 3_600 * 1_000_000_000;
@@ -86,6 +88,9 @@ impl Services {
         if callee == GOVERNANCE && method == "get_proposal" {
             return Ok(self.get_proposal(argument));
         }
+        if callee == GOVERNANCE && method == "list_proposals" {
+            return Ok(self.list_adopted());
+        }
         self.heard.push((callee, method.to_owned()));
         if self.refusing.contains(&callee) {
             return Err(CallFailure {
@@ -94,9 +99,41 @@ impl Services {
             });
         }
         Ok(match method {
-            "c2c_release" => candid::encode_one(Ok::<(), ()>(())).unwrap(),
+            "c2c_release" | "register_dao_canister" => {
+                candid::encode_one(Ok::<(), ()>(())).unwrap()
+            }
             _ => candid::encode_args(()).unwrap(),
         })
+    }
+
+    /// Newest first, long payloads left out, as the SNS has it.
+    fn list_adopted(&self) -> Vec<u8> {
+        #[derive(CandidType)]
+        struct Response {
+            proposals: Vec<ProposalData>,
+        }
+        let is_adopted = |data: &&ProposalData| {
+            data.decided_timestamp_seconds > 0
+                && data.executed_timestamp_seconds == 0
+                && data.failed_timestamp_seconds == 0
+        };
+        let mut proposals: Vec<ProposalData> = self
+            .proposals
+            .values()
+            .filter(is_adopted)
+            .rev()
+            .cloned()
+            .collect();
+        for data in &mut proposals {
+            if let Some(Proposal {
+                action: Some(Action::ExecuteGenericNervousSystemFunction(call)),
+            }) = &mut data.proposal
+                && call.payload.len() > 1_000
+            {
+                call.payload.clear();
+            }
+        }
+        candid::encode_one(Response { proposals }).unwrap()
     }
 
     fn get_proposal(&self, argument: &[u8]) -> Vec<u8> {
@@ -137,11 +174,16 @@ impl Services {
     /// A proposal to admit a version, open.
     pub fn propose(&mut self, id: u64, version: Sha256) {
         let payload = candid::encode_one(AdmitVersionArgs { version }).unwrap();
+        self.propose_call(id, 1_000, payload);
+    }
+
+    pub fn propose_call(&mut self, id: u64, function_id: u64, payload: Vec<u8>) {
         let data = ProposalData {
+            id: Some(ProposalId { id }),
             proposal: Some(Proposal {
                 action: Some(Action::ExecuteGenericNervousSystemFunction(
                     ExecuteFunction {
-                        function_id: 1_000,
+                        function_id,
                         payload,
                     },
                 )),
@@ -162,6 +204,12 @@ impl Services {
             }),
         };
         self.proposals.insert(id, data);
+    }
+
+    /// Its execution is under way.
+    pub fn adopt(&mut self, id: u64) {
+        let data = self.proposals.get_mut(&id).unwrap();
+        data.decided_timestamp_seconds = 1;
     }
 
     pub fn reject(&mut self, id: u64) {

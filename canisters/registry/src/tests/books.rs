@@ -187,6 +187,7 @@ fn should_hash_each_kind_of_block_as_it_always_did() {
         let record = AuditRecord {
             timestamp_nanos: 1_700_000_000_000_000_000,
             actor: who,
+            proposal_id: None,
             action: action.clone(),
         };
         let hashed = hash(&record, parent);

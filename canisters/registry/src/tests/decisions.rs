@@ -119,3 +119,17 @@ fn should_set_a_price_within_its_limit_and_show_it() {
         with_mut(|state| set_price(state, &runtime, principal(OWNER), "stoa/x".into(), 1));
     assert_eq!(unknown, Err(SetPriceError::NotFound));
 }
+
+#[test]
+fn should_show_voters_the_name_and_the_text_of_a_licence_that_spdx_does_not_know() {
+    let runtime = prepared();
+    let mut manifest = manifest();
+    manifest.license = "LicenseRef-digits".to_owned();
+    manifest.card.license_name = Some("Digits 1.0".to_owned());
+    manifest.card.license_link = Some("LICENSE".to_owned());
+    let version = propose(&runtime, manifest);
+    let args = AdmitVersionArgs { version };
+    let rendering = with(|state| validate_admit_version(state, &args)).unwrap();
+    let expected = "Licence: `LicenseRef-digits`, `Digits 1.0`, text at `LICENSE`\n";
+    assert!(rendering.contains(expected), "{rendering}");
+}

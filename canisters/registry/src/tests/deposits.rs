@@ -216,6 +216,7 @@ fn should_return_the_deposit_where_the_draft_is_refused_after_it_was_taken() {
     assert_eq!(of_deposit(&runtime, 0), 0);
 }
 
+/// Statement 5.
 #[test]
 fn should_not_take_a_second_deposit_from_two_calls_at_once() {
     let (_memory, runtime) = funded();
@@ -242,6 +243,7 @@ fn should_not_take_a_second_deposit_from_two_calls_at_once() {
 }
 
 /// A call whose callback traps is dropped where it waits; an upgrade loses every call and every timer.
+/// Statements 1 and 2.
 #[test]
 fn should_end_in_exactly_one_outcome_wherever_a_call_is_cut_off_or_an_upgrade_comes_between() {
     for steps in 1..=8 {
@@ -276,6 +278,7 @@ fn should_end_in_exactly_one_outcome_wherever_a_call_is_cut_off_or_an_upgrade_co
     }
 }
 
+/// Statements 7 and 8.
 #[test]
 fn should_repeat_the_same_transfer_within_the_ledgers_window_only() {
     for (lost, after_window) in [
@@ -303,6 +306,7 @@ fn should_repeat_the_same_transfer_within_the_ledgers_window_only() {
     }
 }
 
+/// Statements 7 and 9.
 #[test]
 fn should_treat_a_call_that_was_not_delivered_as_refused() {
     let (_memory, runtime) = funded();

@@ -34,6 +34,7 @@ fn find(text: &str) -> Vec<String> {
     let args = SearchArgs {
         text: Some(text.into()),
         every_version: Some(true),
+        any_status: Some(true),
         ..SearchArgs::default()
     };
     let page = with(|state| search(state, &args)).unwrap();
@@ -74,6 +75,7 @@ fn seen() -> String {
     })
 }
 
+/// Statement 28.
 #[test]
 fn should_bring_up_a_memory_of_layout_1_with_everything_in_it() {
     let memory = memory_of(LAYOUT_1);

@@ -6,8 +6,9 @@ use stoa_registry_api::{NoteProposalArgs, NoteProposalError, NoteProposalResult,
 
 use super::*;
 use crate::details::describe_version;
-use crate::proposals::note_proposal;
+use crate::proposals::{ProposalId, mandate, note_proposal};
 use crate::runtime::Task;
+use crate::testing::services::Fate;
 use crate::withdraw::withdraw;
 
 fn note(runtime: &TestRuntime, version: Sha256, proposal_id: u64) -> NoteProposalResult {
@@ -80,6 +81,78 @@ fn should_log_the_proposal_by_which_a_version_was_admitted() {
     assert_eq!(status(version), VersionStatus::Admitted);
 }
 
+/// A majority that proposes has decided before anybody could note the proposal.
+#[test]
+fn should_learn_from_governance_which_proposal_it_executes() {
+    let runtime = prepared();
+    let version = propose(&runtime, version_manifest("1.0.0"));
+    let other = propose(&runtime, version_manifest("2.0.0"));
+    runtime.with_services(|services| {
+        for (id, version) in [(7, other), (8, version), (9, version)] {
+            services.propose(id, version);
+            services.adopt(id);
+        }
+    });
+    let args = AdmitVersionArgs { version };
+    let payload = candid::encode_one(&args).unwrap();
+    let ask = |caller, function| {
+        Running::start(mandate(&runtime, caller, function, payload.clone())).finish()
+    };
+    assert_eq!(
+        ask(principal(5), 1_000).proposal_id,
+        None,
+        "a stranger's word"
+    );
+    assert_eq!(ask(GOVERNANCE, 1_001).proposal_id, None, "another function");
+    let by = ask(GOVERNANCE, 1_000);
+    assert_eq!(by.proposal_id, Some(8), "the older of two");
+    with_mut(|state| admit_version(state, &runtime, by, &args)).unwrap();
+    let details = with(|state| describe_version(state, version)).unwrap();
+    assert_eq!(details.proposal_id, Some(8));
+
+    // A later vote about it is another proposal.
+    let args = stoa_registry_api::DeprecateVersionArgs {
+        version,
+        successor: None,
+        reason: "x".repeat(1_000),
+    };
+    let payload = candid::encode_one(&args).unwrap();
+    runtime.with_services(|services| {
+        services.propose_call(10, 1_001, payload.clone());
+        services.adopt(10);
+    });
+    let by = Running::start(mandate(&runtime, GOVERNANCE, 1_001, payload)).finish();
+    with_mut(|state| crate::retire_version::deprecate_version(state, &runtime, by, args)).unwrap();
+    let log = with(|state| {
+        let all = AuditLogArgs {
+            start: 0,
+            limit: Some(500),
+        };
+        audit_log::audit_log(state, &all).entries
+    });
+    let votes: Vec<_> = log.iter().filter_map(|entry| entry.proposal_id).collect();
+    assert_eq!(votes, [8, 10]);
+    let details = with(|state| describe_version(state, version)).unwrap();
+    assert_eq!(details.proposal_id, Some(8), "by which it was admitted");
+}
+
+#[test]
+fn should_carry_a_decision_out_also_where_governance_does_not_say_which_it_is() {
+    let runtime = prepared();
+    let version = propose(&runtime, manifest());
+    runtime.with_services(|services| {
+        services.propose(7, version);
+        services.adopt(7);
+        services.fates.push_back(Fate::AnswerLost);
+    });
+    let args = AdmitVersionArgs { version };
+    let payload = candid::encode_one(&args).unwrap();
+    let by = Running::start(mandate(&runtime, GOVERNANCE, 1_000, payload)).finish();
+    assert_eq!(by.proposal_id, None);
+    with_mut(|state| admit_version(state, &runtime, by, &args)).unwrap();
+    assert_eq!(status(version), VersionStatus::Admitted);
+}
+
 #[test]
 fn should_believe_governance_and_nobody_else_about_a_proposal() {
     let runtime = prepared();
@@ -89,6 +162,7 @@ fn should_believe_governance_and_nobody_else_about_a_proposal() {
         services.propose(7, other);
         services.proposals.entry(8).or_insert_with(|| {
             let mut motion = crate::proposals::ProposalData {
+                id: Some(ProposalId { id: 8 }),
                 proposal: None,
                 decided_timestamp_seconds: 1,
                 executed_timestamp_seconds: 0,
@@ -151,6 +225,7 @@ fn should_not_let_a_second_proposal_take_the_place_of_one_that_is_open() {
     assert_eq!(details.proposal_id, Some(9));
 }
 
+/// Statement 6.
 #[test]
 fn should_check_again_after_the_call_whether_the_vote_has_ended() {
     let runtime = prepared();

@@ -26,6 +26,7 @@ fn should_resolve_the_newest_admitted_release() {
     ));
 }
 
+/// Statement 23.
 #[test]
 fn should_list_every_version_once_over_pages() {
     let runtime = prepared();
@@ -88,6 +89,7 @@ fn should_log_who_changed_what() {
     assert_eq!(page(u64::MAX, None).entries, []);
 }
 
+/// Statements 27, 28 and 32.
 #[test]
 fn should_keep_everything_over_an_upgrade_and_certify_it_again() {
     let memory = install();
@@ -114,6 +116,7 @@ fn should_keep_everything_over_an_upgrade_and_certify_it_again() {
     assert_eq!(answer.manifest.digest(), admitted);
 }
 
+/// Statement 27.
 #[test]
 fn should_refuse_to_open_a_layout_that_it_does_not_know() {
     let empty = State::open(crate::memory::RawMemory::default(), 2).err();

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use stoa_registry_api::{RevokeVersionArgs, SearchArgs, SearchError};
+use stoa_registry_api::{DeprecateVersionArgs, RevokeVersionArgs, SearchArgs, SearchError};
 
 use super::*;
-use crate::retire_version::revoke_version;
+use crate::retire_version::{deprecate_version, revoke_version};
 use crate::search::search;
 use crate::withdraw::withdraw;
 
@@ -21,7 +21,7 @@ struct Spec {
     task: usize,
     license: usize,
     tags: Vec<usize>,
-    /// How far it goes: draft, sealed, proposed, admitted, revoked, withdrawn.
+    /// How far it goes: draft, sealed, proposed, admitted, revoked, withdrawn, deprecated.
     fate: u8,
 }
 
@@ -31,7 +31,7 @@ fn any_spec() -> impl Strategy<Value = Spec> {
         0..TASKS.len(),
         0..LICENSES.len(),
         prop::collection::btree_set(0..TAGS.len(), 0..3),
-        0_u8..6,
+        0_u8..7,
     )
         .prop_map(|(name, task, license, tags, fate)| Spec {
             name,
@@ -71,17 +71,20 @@ fn any_query() -> impl Strategy<Value = SearchArgs> {
             VersionStatus::Proposed,
             VersionStatus::Admitted,
             VersionStatus::Revoked,
+            VersionStatus::Deprecated,
         ])),
+        any::<Option<bool>>(),
         any::<bool>(),
         1_u32..5,
     )
         .prop_map(
-            |(text, task, tag, license, status, every_version, limit)| SearchArgs {
+            |(text, task, tag, license, status, any_status, every_version, limit)| SearchArgs {
                 text: text.map(str::to_owned),
                 task: task.map(str::to_owned),
                 tag: tag.map(str::to_owned),
                 publisher: None,
                 status,
+                any_status,
                 license: license.map(str::to_owned),
                 every_version: Some(every_version),
                 before: None,
@@ -101,10 +104,10 @@ fn make(runtime: &TestRuntime, number: usize, spec: &Spec) -> Option<Sha256> {
         return None;
     }
     let version = seal_new(runtime, manifest);
-    if spec.fate >= 2 && spec.fate < 5 {
+    if matches!(spec.fate, 2..=4 | 6) {
         with_mut(|state| submit(state, runtime, principal(OWNER), version)).unwrap();
     }
-    if spec.fate == 3 || spec.fate == 4 {
+    if matches!(spec.fate, 3 | 4 | 6) {
         admit(runtime, GOVERNANCE, version).unwrap();
     }
     if spec.fate == 4 {
@@ -114,6 +117,14 @@ fn make(runtime: &TestRuntime, number: usize, spec: &Spec) -> Option<Sha256> {
             delete_bytes: false,
         };
         with_mut(|state| revoke_version(state, runtime, GOVERNANCE, args)).unwrap();
+    }
+    if spec.fate == 6 {
+        let args = DeprecateVersionArgs {
+            version,
+            successor: None,
+            reason: "old".into(),
+        };
+        with_mut(|state| deprecate_version(state, runtime, GOVERNANCE, args)).unwrap();
     }
     if spec.fate == 5 {
         with_mut(|state| withdraw(state, runtime, principal(OWNER), version)).unwrap();
@@ -177,9 +188,13 @@ fn naive(args: &SearchArgs, made: &[Sha256]) -> Vec<Sha256> {
                     .as_ref()
                     .is_none_or(|tag| record.tags.iter().any(|known| lower(known) == lower(tag)))
                 && args.license.as_ref().is_none_or(parts)
-                && args
-                    .status
-                    .is_none_or(|status| VersionStatus::from(record.status) == status)
+                && match args.status {
+                    Some(status) => VersionStatus::from(record.status) == status,
+                    None => {
+                        args.any_status == Some(true)
+                            || matches!(record.status, Status::Admitted | Status::Deprecated)
+                    }
+                }
                 && words(args.text.as_deref().unwrap_or_default())
                     .iter()
                     .all(|word| all_words.iter().any(|known| known.starts_with(word)))
@@ -224,6 +239,33 @@ proptest! {
 }
 
 #[test]
+fn should_show_a_reader_what_was_voted_in_and_the_rest_only_to_whom_asks() {
+    let runtime = prepared();
+    let admitted = publish(&runtime, version_manifest("1.0.0"));
+    let sealed = seal_new(&runtime, version_manifest("2.0.0"));
+    let find = |args: SearchArgs| {
+        let args = SearchArgs {
+            every_version: Some(true),
+            ..args
+        };
+        let page = with(|state| search(state, &args)).unwrap();
+        let found = page.versions.iter().map(|summary| summary.version);
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(find(SearchArgs::default()), [admitted]);
+    let any = SearchArgs {
+        any_status: Some(true),
+        ..SearchArgs::default()
+    };
+    assert_eq!(find(any), [sealed, admitted]);
+    let of_status = SearchArgs {
+        status: Some(VersionStatus::Sealed),
+        ..SearchArgs::default()
+    };
+    assert_eq!(find(of_status), [sealed]);
+}
+
+#[test]
 fn should_keep_pages_apart_whatever_is_published_in_between() {
     let runtime = prepared();
     for number in 0..6 {
@@ -231,6 +273,7 @@ fn should_keep_pages_apart_whatever_is_published_in_between() {
     }
     let mut args = SearchArgs {
         every_version: Some(true),
+        any_status: Some(true),
         limit: Some(2),
         ..SearchArgs::default()
     };

@@ -101,6 +101,7 @@ fn should_refuse_manifests_that_do_not_fit_the_registry() {
     );
 }
 
+/// Statement 21.
 #[test]
 fn should_cap_the_open_drafts_of_a_caller_and_free_one_on_admission() {
     let runtime = prepared();
@@ -169,6 +170,7 @@ fn should_say_which_shard_failed_where_too_few_answer_at_all() {
     assert_eq!(with(|state| state.versions.len()), 0);
 }
 
+/// Statements 3 and 5.
 #[test]
 fn should_be_busy_for_a_rival_and_free_again_wherever_the_first_call_is_cut_off() {
     // Three times asking for the capacity, two announcements, two confirmations.
@@ -186,6 +188,7 @@ fn should_be_busy_for_a_rival_and_free_again_wherever_the_first_call_is_cut_off(
     }
 }
 
+/// Statement 5.
 #[test]
 fn should_seal_once_wherever_the_first_call_is_cut_off() {
     for calls in 1..=2 {
@@ -208,6 +211,7 @@ fn should_seal_once_wherever_the_first_call_is_cut_off() {
     }
 }
 
+/// Statement 6.
 #[test]
 fn should_check_the_name_again_after_the_calls() {
     let runtime = prepared();
@@ -225,6 +229,7 @@ fn should_check_the_name_again_after_the_calls() {
     with(State::check_invariants);
 }
 
+/// Statement 6.
 #[test]
 fn should_check_ownership_again_before_it_seals() {
     let runtime = prepared();
@@ -275,6 +280,7 @@ fn should_send_a_second_version_only_what_is_new_to_the_same_shards() {
     assert_eq!(second.chunks[0].missing_on, second.chunks[0].shards);
 }
 
+/// Statement 19.
 #[test]
 fn should_refuse_anonymous_and_strangers_on_every_method_of_a_publisher() {
     let runtime = prepared();
@@ -333,4 +339,28 @@ fn should_announce_once_however_often_the_same_upload_is_resumed() {
     let before = calls();
     assert_eq!(begin(&runtime, manifest()).unwrap(), plan);
     assert_eq!(calls(), before);
+}
+
+/// Statement 26: what a free call may cost is bounded by the hour, also where it asks about a draft that is never complete.
+#[test]
+fn should_not_ask_the_shards_for_ever_about_a_draft_that_is_not_complete() {
+    let runtime = prepared();
+    let plan = begin(&runtime, manifest()).unwrap();
+    with_mut(|state| state.change_parameters(|p| p.planned_chunks_per_hour_max = 400));
+    let mut asked = 0;
+    let retry_after_seconds = loop {
+        match try_seal(&runtime, plan.version) {
+            Err(SealError::ChunksMissing { .. }) => asked += 1,
+            Err(SealError::TooManyRequests {
+                retry_after_seconds,
+            }) => break retry_after_seconds,
+            other => panic!("{other:?}"),
+        }
+    };
+    // Two chunks and 64 for the call are 66; `begin_upload` was the first of six.
+    assert_eq!(asked, 5);
+    put_all(&runtime, &plan);
+    assert!(try_seal(&runtime, plan.version).is_err());
+    runtime.pass(std::time::Duration::from_secs(retry_after_seconds));
+    assert_eq!(try_seal(&runtime, plan.version), Ok(()));
 }

@@ -1,6 +1,7 @@
-//! Stands in for two official canisters on local networks: the ICRC-1/2/3 ledger of
-//! the governance token and the ICP ledger. One Wasm, installed once for each; on
-//! mainnet the official ones take its place and no caller knows the difference.
+//! Stands in for three official canisters on local networks: the ICRC-1/2/3 ledger of
+//! the governance token, the ICP ledger and, told so when it is installed, the cycles
+//! ledger. One Wasm, installed once for each; on mainnet the official ones take its
+//! place and no caller knows the difference.
 //!
 //! This file holds entry points and decides nothing. What must hold: balances sum
 //! to the supply, a refused request changes nothing, and the block log is a hash
@@ -15,6 +16,7 @@ mod account;
 mod approve;
 mod block;
 mod consent;
+mod cycles;
 mod faults;
 mod icp;
 mod icrc3;
@@ -26,6 +28,7 @@ mod query_blocks;
 mod refusal;
 mod runtime;
 mod transfer;
+mod upgrade;
 
 use candid::{Nat, candid_method};
 use icrc_ledger_types::icrc::generic_metadata_value::MetadataValue;
@@ -42,10 +45,15 @@ use icrc_ledger_types::icrc21::errors::Icrc21Error;
 use icrc_ledger_types::icrc21::requests::ConsentMessageRequest;
 use icrc_ledger_types::icrc21::responses::ConsentInfo;
 
+pub use cycles::{
+    CreateCanisterArgs, CreateCanisterError, CreateCanisterSuccess, CreationArgs, DepositArgs,
+    DepositResult, RejectionCode, WithdrawArgs, WithdrawError,
+};
 pub use faults::{Fault, FaultKind};
 pub use icp::*;
 pub use init::InitArgs;
 pub use metadata::StandardRecord;
+pub use upgrade::{LedgerArgument, UpgradeArgs};
 
 /// The largest question is a transfer: under 1 KiB of values and a type table.
 /// Candid counts roughly four for a byte read and fifty for a value skipped.
@@ -53,6 +61,8 @@ const DECODING_QUOTA: usize = 200_000;
 const SKIPPING_QUOTA: usize = 10_000;
 /// Genesis lists may be long; only a controller sends them.
 const INIT_DECODING_QUOTA: usize = 100_000_000;
+/// A logo may be long.
+const UPGRADE_DECODING_QUOTA: usize = 2_000_000;
 
 // With `decode_with` the macros export a blob as the argument, so they stay hidden from
 // the interface and `candid_method` gives the true signature.
@@ -90,9 +100,27 @@ fn init(arguments: InitArgs) {
     init::init(arguments)
 }
 
-#[ic_cdk::post_upgrade]
-fn post_upgrade() {
-    memory::open_after_upgrade()
+/// As on the official ledgers: nothing, or what changes with the code. The type is not in
+/// the interface, where an argument of `init` alone has its place.
+fn upgrade_argument(bytes: Vec<u8>) -> Option<LedgerArgument> {
+    const NOTHING: &[u8] = b"DIDL\0\0";
+    if bytes.is_empty() || bytes == NOTHING {
+        return None;
+    }
+    // Candid would take for `null` what it cannot read as a change.
+    let mut config = candid::DecoderConfig::new();
+    config.set_decoding_quota(UPGRADE_DECODING_QUOTA);
+    config.set_skipping_quota(SKIPPING_QUOTA);
+    match candid::utils::decode_one_with_config(&bytes, &config) {
+        Ok(Some(argument)) => Some(argument),
+        Ok(None) => panic!("the argument of the upgrade is not one of this ledger"),
+        Err(error) => panic!("the argument of the upgrade does not decode: {error}"),
+    }
+}
+
+#[ic_cdk::post_upgrade(decode_with = "upgrade_argument")]
+fn post_upgrade(argument: Option<LedgerArgument>) {
+    upgrade::after_upgrade(argument)
 }
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]
@@ -254,6 +282,26 @@ fn icrc21_canister_call_consent_message(
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]
 #[candid_method(update)]
+fn deposit(arguments: DepositArgs) -> DepositResult {
+    cycles::deposit(arguments)
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+async fn withdraw(arguments: WithdrawArgs) -> Result<Nat, WithdrawError> {
+    cycles::withdraw(arguments).await
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+async fn create_canister(
+    arguments: CreateCanisterArgs,
+) -> Result<CreateCanisterSuccess, CreateCanisterError> {
+    cycles::create_canister(arguments).await
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
 fn standin_set_faults(faults: Vec<Fault>) {
     faults::set(runtime::caller(), faults)
 }
@@ -270,6 +318,8 @@ pub fn candid_interface() -> String {
     __export_service()
 }
 
+#[cfg(test)]
+mod cycles_tests;
 #[cfg(test)]
 mod edge_tests;
 #[cfg(test)]

@@ -96,7 +96,8 @@ pub fn icrc1_metadata() -> Vec<(String, MetadataValue)> {
     with_ledger(|ledger| {
         let settings = ledger.settings();
         let entry = |key: &str, value: MetadataValue| (key.to_string(), value);
-        vec![
+        let logo = settings.logo.clone();
+        let mut entries = vec![
             entry("icrc1:name", settings.token_name.clone().into()),
             entry("icrc1:symbol", settings.token_symbol.clone().into()),
             entry("icrc1:decimals", u64::from(settings.decimals).into()),
@@ -105,6 +106,8 @@ pub fn icrc1_metadata() -> Vec<(String, MetadataValue)> {
                 "icrc1:max_memo_length",
                 (MEMO_LENGTH_BYTES_MAX as u64).into(),
             ),
-        ]
+        ];
+        entries.extend(logo.map(|logo| entry("icrc1:logo", logo.into())));
+        entries
     })
 }

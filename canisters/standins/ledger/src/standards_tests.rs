@@ -40,6 +40,7 @@ fn install_in(stable: DefaultMemoryImpl, accounts: u8) {
             initial_balances: (1..=accounts)
                 .map(|id| (owner(id).into(), Nat::from(1_000_000u64)))
                 .collect(),
+            holds_cycles: None,
         },
         NOW,
     );
@@ -305,4 +306,45 @@ fn should_let_nobody_but_a_controller_order_faults() {
     install_in(DefaultMemoryImpl::default(), 1);
     let refused = std::panic::catch_unwind(|| faults::set(owner(1), vec![]));
     assert!(refused.is_err());
+}
+
+#[test]
+fn should_take_fee_name_symbol_and_logo_with_an_upgrade_and_nothing_it_does_not_know() {
+    let stable = DefaultMemoryImpl::default();
+    install_in(stable.clone(), 1);
+    let decoded =
+        |argument: &[u8]| std::panic::catch_unwind(|| crate::upgrade_argument(argument.to_vec()));
+    assert_eq!(decoded(&[]).unwrap(), None);
+    assert_eq!(decoded(&candid::encode_args(()).unwrap()).unwrap(), None);
+    assert!(decoded(&Encode!(&7u8).unwrap()).is_err());
+    assert!(decoded(b"DIDL").is_err());
+
+    let change = |key: &str| crate::UpgradeArgs {
+        token_name: Some("Library".to_string()),
+        transfer_fee: Some(Nat::from(7u8)),
+        metadata: Some(vec![(key.to_string(), "data:".into())]),
+        ..Default::default()
+    };
+    let argument = crate::LedgerArgument::Upgrade(Some(change("icrc1:logo")));
+    let argument = decoded(&Encode!(&argument).unwrap()).unwrap();
+    memory::replace(memory::open(stable.clone()));
+    crate::upgrade::after_upgrade(argument);
+    // And again with the code alone.
+    memory::replace(memory::open(stable));
+    crate::upgrade::after_upgrade(None);
+    let metadata = crate::metadata::icrc1_metadata();
+    let value = |key: &str| {
+        metadata
+            .iter()
+            .find(|entry| entry.0 == key)
+            .map(|entry| entry.1.clone())
+    };
+    assert_eq!(value("icrc1:name"), Some("Library".into()));
+    assert_eq!(value("icrc1:symbol"), Some("STOA".into()));
+    assert_eq!(value("icrc1:logo"), Some("data:".into()));
+    assert_eq!(crate::metadata::icrc1_fee(), Nat::from(7u8));
+    let unknown = std::panic::catch_unwind(|| {
+        memory::with_ledger(|ledger| crate::upgrade::apply(ledger, change("icrc1:colour")))
+    });
+    assert!(unknown.is_err());
 }

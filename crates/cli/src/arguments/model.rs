@@ -143,6 +143,7 @@ pub struct Filter {
     /// A licence that the SPDX expression names
     #[arg(long)]
     pub license: Option<String>,
+    /// What stands so; where absent what can be run: admitted and deprecated
     #[arg(long)]
     pub status: Option<Status>,
     /// Every version, rather than one for each model
@@ -158,6 +159,7 @@ pub struct Filter {
 
 #[derive(Clone, Copy, ValueEnum, PartialEq, Eq)]
 pub enum Status {
+    Any,
     Sealed,
     Proposed,
     Admitted,
@@ -166,15 +168,17 @@ pub enum Status {
     Rejected,
 }
 
-impl From<Status> for VersionStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Sealed => Self::Sealed,
-            Status::Proposed => Self::Proposed,
-            Status::Admitted => Self::Admitted,
-            Status::Deprecated => Self::Deprecated,
-            Status::Revoked => Self::Revoked,
-            Status::Rejected => Self::Rejected,
-        }
+impl Status {
+    /// `None` for any.
+    pub fn of_version(self) -> Option<VersionStatus> {
+        Some(match self {
+            Status::Any => return None,
+            Status::Sealed => VersionStatus::Sealed,
+            Status::Proposed => VersionStatus::Proposed,
+            Status::Admitted => VersionStatus::Admitted,
+            Status::Deprecated => VersionStatus::Deprecated,
+            Status::Revoked => VersionStatus::Revoked,
+            Status::Rejected => VersionStatus::Rejected,
+        })
     }
 }

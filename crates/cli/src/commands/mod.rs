@@ -3,6 +3,7 @@
 mod admission;
 mod credit;
 mod deploy;
+mod fleet;
 mod governance;
 mod inference;
 mod library;
@@ -44,6 +45,7 @@ async fn dispatch(arguments: Arguments) -> Result<Output> {
         Command::Vote(arguments) => governance::vote(&context, arguments).await,
         Command::Proposal(command) => governance::proposal(&context, command).await,
         Command::Treasury(arguments) => treasury::treasury(&context, arguments).await,
+        Command::Fleet(command) => fleet::run(&context, command).await,
         Command::Load(arguments) => inference::load(&context, arguments).await,
         Command::Quote(arguments) => inference::quote(&context, arguments).await,
         Command::Infer(arguments) => inference::infer(&context, arguments).await,

@@ -9,7 +9,6 @@ use stoa_client::{ClientError, Result};
 use stoa_governance_api::{
     Action, FunctionType, GenericNervousSystemFunction, NervousSystemFunction,
 };
-use stoa_types::Sha256;
 
 use super::admission;
 use super::neuron::{neuron_id, parse_account, topic};
@@ -77,14 +76,7 @@ async fn native(governance: &Governance, command: Propose) -> Result<u64> {
             texts,
             neuron,
         } => {
-            let bytes = std::fs::read(&wasm).map_err(|source| ClientError::File {
-                path: wasm.clone(),
-                source,
-            })?;
-            let module = Wasm {
-                hash: Sha256::of(&bytes),
-                bytes,
-            };
+            let module = Wasm::read(&wasm)?;
             let argument = argument.as_deref().map(upgrade_argument).transpose()?;
             let texts = with_title(texts, || format!("Upgrade {canister} to {}", module.hash));
             governance
@@ -141,7 +133,7 @@ async fn native(governance: &Governance, command: Propose) -> Result<u64> {
     }
 }
 
-fn with_title(texts: ProposalTexts, default: impl FnOnce() -> String) -> Texts {
+pub(super) fn with_title(texts: ProposalTexts, default: impl FnOnce() -> String) -> Texts {
     let mut title = texts.title.unwrap_or_else(default);
     // Governance's limit for a title, which a made one might pass.
     title.truncate(title.floor_char_boundary(256));

@@ -1,40 +1,29 @@
 //! What each canister is installed with.
 
-use candid::{CandidType, Nat, Principal};
+use candid::{Nat, Principal};
 use icrc_ledger_types::icrc1::account::Account;
 use stoa_governance_api::{
     FunctionType, GenericNervousSystemFunction, NervousSystemFunction, Topic,
-    token_treasury_subaccount,
+    UPGRADE_CANISTERS_FUNCTION_ID, token_treasury_subaccount,
 };
 use stoa_inference_api::{
     ADD_INFERENCE_FUNCTION_ID, ASSIGN_MODEL_FUNCTION_ID, LOAD_MODEL_FUNCTION_ID,
     REMOVE_INFERENCE_FUNCTION_ID, SET_POLICY_FUNCTION_ID, SETTLE_PAYMENT_FUNCTION_ID,
     UNLOAD_MODEL_FUNCTION_ID,
 };
-use stoa_registry_api::ADMIT_VERSION_FUNCTION_ID;
+use stoa_registry_api::{ADMIT_VERSION_FUNCTION_ID, ShardModule};
 
 use super::plan::DeployPlan;
+use super::standins::{self, LedgerInitArgs, encode};
 use crate::deployment::Deployment;
-use crate::error::{ClientError, Result};
-use crate::identity::development_identity;
-
-/// Stands in for whoever mints ICP on mainnet.
-const MINTER: &str = "minter";
+use crate::error::Result;
 
 pub(super) struct Arguments<'a> {
     pub plan: &'a DeployPlan,
     pub deployment: &'a Deployment,
     pub deployer: Principal,
-}
-
-#[derive(CandidType)]
-struct LedgerInitArgs {
-    token_name: String,
-    token_symbol: String,
-    decimals: u8,
-    transfer_fee: Nat,
-    minting_account: Account,
-    initial_balances: Vec<(Account, Nat)>,
+    /// The code of the shards that the registry makes when the fleet fills up.
+    pub shard_module: &'a ShardModule,
 }
 
 impl Arguments<'_> {
@@ -47,10 +36,8 @@ impl Arguments<'_> {
                 Account::from(deployment.governance),
                 Nat::from(self.plan.treasury_icp_e8s),
             );
-            Ok((
-                "ledger",
-                self.ledger("Internet Computer", "ICP", minter()?, treasury)?,
-            ))
+            let balances = vec![self.of_the_deployer(), treasury];
+            Ok(("ledger", standins::icp_ledger(self.plan, balances)?))
         } else if canister == deployment.token_ledger {
             // As with an SNS, governance itself mints its token.
             let minting = deployment.governance;
@@ -61,9 +48,16 @@ impl Arguments<'_> {
                 },
                 Nat::from(self.plan.treasury_token_e8s),
             );
-            Ok(("ledger", self.ledger("Stoa", "STOA", minting, treasury)?))
+            Ok(("ledger", self.token_ledger(minting, treasury)?))
         } else if canister == deployment.cycles_minting {
-            Ok(("cmc", self.cycles_minting()?))
+            let arguments = standins::cycles_minting(
+                self.plan,
+                deployment.icp_ledger,
+                deployment.cycles_ledger,
+            )?;
+            Ok(("cmc", arguments))
+        } else if Some(canister) == deployment.cycles_ledger {
+            Ok(("ledger", standins::cycles_ledger(self.deployer)?))
         } else if canister == deployment.governance {
             Ok(("governance", self.governance()?))
         } else if canister == deployment.registry {
@@ -84,33 +78,22 @@ impl Arguments<'_> {
             .collect()
     }
 
-    fn ledger(
-        &self,
-        name: &str,
-        symbol: &str,
-        minting: Principal,
-        treasury: (Account, Nat),
-    ) -> Result<Vec<u8>> {
+    fn of_the_deployer(&self) -> (Account, Nat) {
+        (
+            Account::from(self.deployer),
+            Nat::from(self.plan.initial_balance_e8s),
+        )
+    }
+
+    fn token_ledger(&self, minting: Principal, treasury: (Account, Nat)) -> Result<Vec<u8>> {
         encode(&LedgerInitArgs {
-            token_name: name.to_owned(),
-            token_symbol: symbol.to_owned(),
+            token_name: "Stoa".to_owned(),
+            token_symbol: "STOA".to_owned(),
             decimals: 8,
             transfer_fee: Nat::from(self.plan.ledger_fee_e8s),
             minting_account: Account::from(minting),
-            initial_balances: vec![
-                (
-                    Account::from(self.deployer),
-                    Nat::from(self.plan.initial_balance_e8s),
-                ),
-                treasury,
-            ],
-        })
-    }
-
-    fn cycles_minting(&self) -> Result<Vec<u8>> {
-        encode(&stoa_cmc_api::InitArgs {
-            ledger: self.deployment.icp_ledger,
-            xdr_permyriad_per_icp: self.plan.xdr_permyriad_per_icp,
+            initial_balances: vec![self.of_the_deployer(), treasury],
+            holds_cycles: None,
         })
     }
 
@@ -136,6 +119,7 @@ impl Arguments<'_> {
             icp_ledger: self.deployment.icp_ledger,
             parameters: None,
             inference: Some(self.deployment.inference.clone()),
+            shard_module: Some(self.shard_module.clone()),
         })
     }
 
@@ -310,6 +294,14 @@ pub fn genesis_functions(deployment: &Deployment) -> Vec<NervousSystemFunction> 
             method: "remove_dao_canister",
             topic: Topic::DappCanisterManagement,
         },
+        Genesis {
+            id: UPGRADE_CANISTERS_FUNCTION_ID,
+            name: "Upgrade many canisters",
+            description: "Installs one module into many canisters, one after the other: all shards of the fleet.",
+            canister: governance,
+            method: "upgrade_canisters",
+            topic: Topic::DappCanisterManagement,
+        },
     ];
     std::iter::once(admit_version_function(deployment.registry))
         .chain(
@@ -334,18 +326,4 @@ pub fn admit_version_function(registry: Principal) -> NervousSystemFunction {
         topic: Topic::ApplicationBusinessLogic,
     }
     .into()
-}
-
-fn minter() -> Result<Principal> {
-    use ic_agent::Identity;
-    development_identity(MINTER)
-        .sender()
-        .map_err(ClientError::Failed)
-}
-
-fn encode(argument: &impl CandidType) -> Result<Vec<u8>> {
-    candid::encode_one(argument).map_err(|source| ClientError::Encode {
-        method: "init".to_owned(),
-        source,
-    })
 }

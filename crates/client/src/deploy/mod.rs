@@ -6,18 +6,22 @@
 mod arguments;
 mod journal;
 mod plan;
+mod standins;
 
 pub use arguments::{admit_version_function, genesis_functions};
-pub use plan::{CYCLES_MINTING_ID, Cycles, DeployPlan, ICP_LEDGER_ID};
+pub use plan::{CYCLES_LEDGER_ID, CYCLES_MINTING_ID, Cycles, DeployPlan, ICP_LEDGER_ID};
+pub use standins::put_up_standins;
 
 use std::path::Path;
 
 use candid::Principal;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use stoa_registry_api::ShardModule;
 
 use crate::connection::{Connection, is_mainnet};
 use crate::deployment::Deployment;
 use crate::error::{ClientError, Result};
+use crate::fleet::{Fleet, module_of};
 use crate::management::Management;
 use crate::wasm::{Wasm, WasmFolder};
 use arguments::Arguments;
@@ -40,6 +44,9 @@ struct Target {
     canister: Principal,
     module: &'static str,
     arguments: Vec<u8>,
+    /// Whether its code lies in its own chunk store as well, where governance finds it when the DAO changes the token's
+    /// fee or name: a ledger takes those with an upgrade.
+    keeps_code: bool,
 }
 
 /// Creates what is missing, installs what is empty and upgrades what is out of date. Writes the deployment to `path`.
@@ -58,7 +65,9 @@ pub async fn deploy(
     }
     let management = Management::new(connection).await?;
     let deployment = create_all(connection, &management, plan, path, &mut progress).await?;
-    let targets = targets(connection, plan, &deployment)?;
+    let shard = wasm.read("shard")?;
+    let shard_module = module_of(&shard.bytes);
+    let targets = targets(connection, plan, &deployment, &shard_module)?;
     let modules = read_modules(wasm, &targets)?;
     let mut installs = stream::iter(targets.iter().zip(&modules))
         .map(|(target, module)| bring_up_to_date(&management, target, module))
@@ -66,9 +75,28 @@ pub async fn deploy(
     while let Some(step) = installs.try_next().await? {
         progress(step);
     }
+    bring_shard_module(connection, &deployment, &shard).await?;
     deployment.write(path)?;
     Journal::remove(path)?;
     Ok(deployment)
+}
+
+/// The bytes of what the registry was installed with, so that the fleet grows without a vote. A registry that has another
+/// module got it by a vote, or an earlier deployment: it keeps that one.
+async fn bring_shard_module(
+    connection: &Connection,
+    deployment: &Deployment,
+    shard: &Wasm,
+) -> Result<()> {
+    let fleet = Fleet::new(connection, deployment.registry);
+    let status = fleet.status().await?;
+    let is_wanted = status
+        .module
+        .is_some_and(|module| module.hash == shard.hash && !status.is_module_complete);
+    if is_wanted {
+        fleet.put_module(&shard.bytes).await?;
+    }
+    Ok(())
 }
 
 /// Makes governance the only controller of every canister, itself included: from then on only votes change code.
@@ -153,8 +181,10 @@ fn targets(
     connection: &Connection,
     plan: &DeployPlan,
     deployment: &Deployment,
+    shard_module: &ShardModule,
 ) -> Result<Vec<Target>> {
     let arguments = Arguments {
+        shard_module,
         plan,
         deployment,
         deployer: connection.principal(),
@@ -169,6 +199,7 @@ fn targets(
                 canister,
                 module,
                 arguments,
+                keeps_code: canister == deployment.token_ledger,
             })
         })
         .collect()
@@ -187,7 +218,12 @@ async fn bring_up_to_date(
     module: &Wasm,
 ) -> Result<DeployProgress> {
     let name = target.name.clone();
-    match management.module_hash(target.canister).await? {
+    let present = management.module_hash(target.canister).await?;
+    // Before the code, so that what is interrupted in between is found unfinished.
+    if target.keeps_code && present != Some(module.hash) {
+        management.store_chunks(target.canister, module).await?;
+    }
+    match present {
         Some(present) if present == module.hash => Ok(DeployProgress::Unchanged { name }),
         Some(_) => {
             // An upgrade keeps what the canister was installed with.

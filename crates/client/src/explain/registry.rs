@@ -131,6 +131,12 @@ impl Explain for SealError {
             Self::ShardFailed { shard, message } => {
                 format!("shard {shard} failed ({message}): try again, nothing is lost")
             }
+            Self::TooManyRequests {
+                retry_after_seconds,
+            } => format!(
+                "this identity has asked about as many chunks as it may within an hour: push again in {} minutes",
+                retry_after_seconds.div_ceil(60)
+            ),
             Self::Busy => BUSY.to_owned(),
         }
     }

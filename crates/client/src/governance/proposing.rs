@@ -123,7 +123,13 @@ impl Governance {
             .await
     }
 
-    async fn store(&self, wasm: &Wasm, store: Option<Principal>) -> Result<ChunkedCanisterWasm> {
+    /// Puts a module into the chunk store of `store`, which governance is made a controller of; without one a canister is
+    /// created, which mainnet does not do for free.
+    pub async fn store(
+        &self,
+        wasm: &Wasm,
+        store: Option<Principal>,
+    ) -> Result<ChunkedCanisterWasm> {
         let management = Management::new(&self.connection).await?;
         let store = match store {
             Some(store) => store,

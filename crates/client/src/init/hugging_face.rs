@@ -13,6 +13,19 @@ pub(super) fn spdx(text: &str) -> Option<String> {
     Some(license.name.to_owned())
 }
 
+/// SPDX's form of a licence that has no identifier: letters, digits, dots and hyphens.
+pub(super) fn license_reference(name: &str) -> String {
+    let allowed = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = name.chars().map(allowed).collect();
+    format!("LicenseRef-{name}")
+}
+
 /// From the class that Transformers would load, such as `BertForSequenceClassification`.
 pub(super) fn task(folder: &Folder) -> Option<String> {
     if folder.modules.is_array() {

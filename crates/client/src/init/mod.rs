@@ -174,10 +174,14 @@ fn version(options: &InitOptions) -> Result<String> {
 }
 
 fn license(folder: &Folder, options: &InitOptions) -> Result<String> {
-    let given = options
-        .license
-        .clone()
-        .or_else(|| folder.card_field("license"));
+    let of_card = || match folder.card_field("license")?.as_str() {
+        // Hugging Face's word for a licence that only has a name.
+        "other" => folder
+            .card_field("license_name")
+            .map(|name| hugging_face::license_reference(&name)),
+        license => Some(license.to_owned()),
+    };
+    let given = options.license.clone().or_else(of_card);
     let Some(given) = given else {
         return Err(ClientError::InvalidArgument(
             "nothing says under which licence the model is: name it in SPDX with --license, as Apache-2.0 or MIT".to_owned(),

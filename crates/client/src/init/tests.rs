@@ -134,7 +134,7 @@ fn should_describe_a_text_classifier_in_the_layout_of_hugging_face() {
     write(
         &folder,
         "README.md",
-        "---\nlicense: mit\npipeline_tag: text-classification\ntags: [spam]\ndatasets:\n- sms\n---\n# Spam\n",
+        "---\nlicense: other\nlicense_name: Spam licence 1.0\nlicense_link: LICENSE\nlibrary_name: onnx\npipeline_tag: text-classification\ntags: [spam]\ndatasets:\n- sms\n---\n# Spam\n",
     );
     write(
         &folder,
@@ -154,8 +154,12 @@ fn should_describe_a_text_classifier_in_the_layout_of_hugging_face() {
     let manifest = &done.model.manifest;
     assert_eq!(
         (manifest.license.as_str(), manifest.task.as_str()),
-        ("MIT", "text-classification")
+        ("LicenseRef-Spam-licence-1.0", "text-classification")
     );
+    let card = &manifest.card;
+    assert_eq!(card.license_name.as_deref(), Some("Spam licence 1.0"));
+    assert_eq!(card.license_link.as_deref(), Some("LICENSE"));
+    assert_eq!(card.library_name.as_deref(), Some("onnx"));
     assert_eq!(manifest.card.tags, ["spam"]);
     assert_eq!(manifest.card.datasets, ["sms"]);
     assert_eq!(manifest.pipeline.labels, ["ham", "spam"]);

@@ -4,8 +4,9 @@
 use super::{InvalidManifest, Problem, at, check_count, refuse};
 use crate::limits::{
     BASE_MODEL_BYTES_MAX, CARD_LIST_MAX, CARD_MARKDOWN_BYTES_MAX, CLAIM_SPLIT_BYTES_MAX,
-    CLAIM_VALUE_BYTES_MAX, CLAIMS_MAX, DATASET_BYTES_MAX, LANGUAGE_BYTES_MAX, LICENSE_BYTES_MAX,
-    METRIC_BYTES_MAX, SERVICE_ENDPOINTS_MAX, TAG_BYTES_MAX, TEXT_TOTAL_BYTES_MAX, URL_BYTES_MAX,
+    CLAIM_VALUE_BYTES_MAX, CLAIMS_MAX, DATASET_BYTES_MAX, LANGUAGE_BYTES_MAX,
+    LIBRARY_NAME_BYTES_MAX, LICENSE_BYTES_MAX, METRIC_BYTES_MAX, SERVICE_ENDPOINTS_MAX,
+    TAG_BYTES_MAX, TEXT_TOTAL_BYTES_MAX, URL_BYTES_MAX,
 };
 use crate::manifest::{Card, Dimension, EvaluationClaim, Lineage, Manifest, TensorSpec};
 use crate::names::check_length;
@@ -64,8 +65,19 @@ pub(super) fn check_card(card: &Card) -> Result<(), InvalidManifest> {
     ] {
         check_lines(field, list, CARD_LIST_MAX, bytes_max)?;
     }
-    if let Some(model) = &card.base_model {
-        check_line(model, 1, BASE_MODEL_BYTES_MAX).map_err(at("card.base_model"))?;
+    for (field, line, bytes_max) in [
+        ("card.base_model", &card.base_model, BASE_MODEL_BYTES_MAX),
+        (
+            "card.library_name",
+            &card.library_name,
+            LIBRARY_NAME_BYTES_MAX,
+        ),
+        ("card.license_name", &card.license_name, LICENSE_BYTES_MAX),
+        ("card.license_link", &card.license_link, URL_BYTES_MAX),
+    ] {
+        if let Some(line) = line {
+            check_line(line, 1, bytes_max).map_err(at(field))?;
+        }
     }
     Ok(())
 }
@@ -160,10 +172,14 @@ pub(super) fn check_total(m: &Manifest) -> Result<(), InvalidManifest> {
     }
     let mut add = |text: &str| given += text.len() + ENTRY_BYTES;
     add(&card.markdown);
-    for text in [&card.base_model, &m.lineage.code_revision]
-        .into_iter()
-        .flatten()
-    {
+    let optional = [
+        &card.base_model,
+        &card.library_name,
+        &card.license_name,
+        &card.license_link,
+        &m.lineage.code_revision,
+    ];
+    for text in optional.into_iter().flatten() {
         add(text);
     }
     for claim in &m.claims {

@@ -68,6 +68,7 @@ pub fn golden() -> Manifest {
             datasets: vec!["sklearn/digits".to_owned()],
             metrics: vec!["accuracy".to_owned()],
             base_model: Some("stoa/digits-base".to_owned()),
+            ..Card::default()
         },
         lineage: Lineage {
             parents: vec![Parent {

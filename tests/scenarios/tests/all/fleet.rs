@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use candid::Principal;
 use stoa_client::deploy::{DeployPlan, candid_nothing};
 use stoa_client::fleet::{self, Decision, Fleet};
+use stoa_client::governance::Texts;
 use stoa_client::management::Management;
 use stoa_client::push::push;
 use stoa_client::shard::Shard;
 use stoa_client::wasm::Wasm;
 use stoa_governance_api::code::Vote;
 use stoa_governance_api::{Action, ExecuteGenericNervousSystemFunction, Proposal};
-use stoa_registry_api::{FleetPolicy, FleetStatus, JobKind, JobState, ShardRole};
-use stoa_scenarios::{PATIENCE, World, model_with_extra_file, page, run, wasm_folder};
+use stoa_registry_api::{FleetJob, FleetPolicy, FleetStatus, JobKind, JobState, ShardRole};
+use stoa_scenarios::{PATIENCE, WHALE, World, model_with_extra_file, page, run, wasm_folder};
 use stoa_shard_api::GetChunkError;
 use stoa_types::Sha256;
 
 const MIB: usize = 1 << 20;
 
-/// Neurons of every world: one that decides, one that proposes.
-const WHALE: u64 = 0;
+/// Of every world, beside the one that decides.
 const PROPOSER: u64 = 1;
 
 /// Changes the byte behind the first place in stable memory that has these eight bytes, when it takes the place of another module.
@@ -116,15 +116,6 @@ async fn quick_policy(world: &World, change: impl FnOnce(&mut FleetPolicy)) {
     decide(world, fleet::set_policy(&policy).unwrap()).await;
 }
 
-async fn with_module(world: &World) -> Wasm {
-    let module = wasm_folder().read("shard").unwrap();
-    let named = fleet::module_of(&module.bytes);
-    decide(world, fleet::set_module(&named).unwrap()).await;
-    fleet_of(world).put_module(&module.bytes).await.unwrap();
-    assert!(fleet_of(world).status().await.unwrap().is_module_complete);
-    module
-}
-
 fn principals(status: &FleetStatus, role: ShardRole) -> Vec<Principal> {
     status
         .shards
@@ -135,7 +126,7 @@ fn principals(status: &FleetStatus, role: ShardRole) -> Vec<Principal> {
 }
 
 #[test]
-fn should_mend_a_damaged_chunk_that_the_scrub_finds() {
+fn should_mend_a_damaged_chunk_that_the_scrub_finds_through_upgrades_in_the_middle() {
     run(async {
         let world = World::new(DeployPlan::default()).await;
         let publisher = world.actor().await;
@@ -169,7 +160,39 @@ fn should_mend_a_damaged_chunk_that_the_scrub_finds() {
             Err(GetChunkError::Corrupt { hash: chunk })
         );
 
-        decide(&world, fleet::scrub().unwrap()).await;
+        // While the shard with the good copy is stopped, nothing can be mended; who is being mended and who sees to it are
+        // upgraded in the middle.
+        let source = world.deployment.shards[1];
+        management.stop(source).await.unwrap();
+        let scrub = fleet::scrub().unwrap();
+        let governance = world.deployer.governance();
+        let proposal = governance
+            .propose_execution(
+                governance.neuron_id(WHALE),
+                Texts::titled("Check all chunks"),
+                scrub.function_id,
+                scrub.payload,
+            )
+            .await
+            .unwrap();
+        let silent = governance.wait_executed(proposal, PATIENCE).await;
+        let silent = silent.unwrap_err().to_string();
+        assert!(silent.contains(&source.to_text()), "{silent}");
+        wait_for("an attempt to mend", async || {
+            let jobs = fleet_of(&world).jobs(None).await.unwrap();
+            let is_stuck = |job: &FleetJob| job.kind == JobKind::Mend && job.problem.is_some();
+            jobs.iter().any(is_stuck).then_some(())
+        })
+        .await;
+        for (canister, name) in [(world.deployment.registry, "registry"), (canister, "shard")] {
+            let module = wasm_folder().read(name).unwrap();
+            management
+                .upgrade(canister, &module, candid_nothing())
+                .await
+                .unwrap();
+        }
+        assert!(shard.get_chunk(chunk).await.unwrap().is_err());
+        management.start(source).await.unwrap();
         wait_for_jobs(&world, JobKind::Mend, 1).await;
         assert!(shard.chunk(chunk).await.unwrap() == bytes[..MIB]);
         let seen = wait_for("a look after the mending", async || {
@@ -194,7 +217,8 @@ fn should_grow_when_it_is_full_and_give_governance_alone_the_new_shards() {
         };
         let world = World::new(plan).await;
         let management = Management::new(&world.deployer.connection).await.unwrap();
-        with_module(&world).await;
+        // It was deployed with the code of its shards: nobody votes on each of them.
+        assert!(fleet_of(&world).status().await.unwrap().is_module_complete);
         quick_policy(&world, |policy| {
             policy.shard_capacity_bytes = 64 * MIB as u64;
             policy.growth_free_percent = 50;
@@ -242,6 +266,12 @@ fn should_grow_when_it_is_full_and_give_governance_alone_the_new_shards() {
             }
         }
         assert_eq!(bytes.len(), 5 * MIB);
+        // Governance keeps the new ones in cycles too.
+        wait_for_jobs(&world, JobKind::Create, 2).await;
+        let kept = world.deployer.governance().dao_canisters().await.unwrap();
+        for shard in principals(&grown, ShardRole::Active) {
+            assert!(kept.contains(&shard), "{shard}");
+        }
     });
 }
 

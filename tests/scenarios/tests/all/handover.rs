@@ -4,6 +4,7 @@ use stoa_client::deploy::{DeployPlan, hand_over};
 use stoa_client::management::Management;
 use stoa_scenarios::{World, run, wasm_folder};
 
+/// Statement 16.
 #[test]
 fn should_leave_governance_as_the_only_controller_of_every_canister() {
     run(async {

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use candid::{Nat, Principal};
-use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
+use candid::Nat;
 use icrc_ledger_types::icrc1::account::Account;
-use stoa_client::deploy::{DeployPlan, candid_nothing};
+use stoa_client::deploy::DeployPlan;
 use stoa_governance_api::code::Vote;
 use stoa_governance_api::{
     By, ClaimOrRefresh, Command, CommandResponse, Disburse, Follow, GetNeuron, GetNeuronResponse,
     GetNeuronResult, ManageNeuron, ManageNeuronResponse, MemoAndController, Neuron, Split,
 };
-use stoa_scenarios::{Actor, ONE_TOKEN, World, run, wasm_folder};
+use stoa_scenarios::{Actor, ONE_TOKEN, World, run, upgrade_without_stopping};
 
 const FEE_E8S: u64 = 10_000;
 
@@ -133,12 +132,12 @@ fn should_split_and_disburse_to_the_last_unit() {
 
 /// An upgrade that does not wait for calls in flight: nothing is lost and nothing is paid twice, whichever message it falls
 /// between.
+/// Statement 30.
 #[test]
 fn should_pay_once_when_governance_is_upgraded_in_the_middle_of_a_disburse() {
     run(async {
         let world = world().await;
         let owner = world.actor().await;
-        let wasm = wasm_folder().read("governance").unwrap();
         for (memo, delay_milliseconds) in [(0, 0), (1, 5), (2, 30)] {
             let id = claim(&owner, 5 * ONE_TOKEN, memo).await;
             let before = tokens_of(&owner).await;
@@ -150,7 +149,7 @@ fn should_pay_once_when_governance_is_upgraded_in_the_middle_of_a_disburse() {
             let sent = sending.with_arg(argument).call();
             let upgrade = async {
                 tokio::time::sleep(Duration::from_millis(delay_milliseconds)).await;
-                upgrade_without_stopping(&world.deployer, governance, &wasm.bytes).await;
+                upgrade_without_stopping(&world.deployer, governance, "governance").await;
             };
             let (_answered_or_lost, ()) = tokio::join!(sent, upgrade);
             let expected = before.clone() + Nat::from(5 * ONE_TOKEN - FEE_E8S);
@@ -172,25 +171,6 @@ fn should_pay_once_when_governance_is_upgraded_in_the_middle_of_a_disburse() {
             assert_eq!(tokens_of(&owner).await, expected, "paid twice");
         }
     });
-}
-
-async fn upgrade_without_stopping(controller: &Actor, canister: Principal, wasm: &[u8]) {
-    let argument = InstallCodeArgs {
-        mode: CanisterInstallMode::Upgrade(None),
-        canister_id: canister,
-        wasm_module: wasm.to_vec(),
-        arg: candid_nothing(),
-        sender_canister_version: None,
-    };
-    controller
-        .connection
-        .agent()
-        .update(&Principal::management_canister(), "install_code")
-        .with_effective_canister_id(canister)
-        .with_arg(candid::encode_one(argument).unwrap())
-        .call_and_wait()
-        .await
-        .unwrap();
 }
 
 #[test]

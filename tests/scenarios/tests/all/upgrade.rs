@@ -148,6 +148,7 @@ async fn quiet_world() -> (World, Published, Actor) {
     (world, published, user)
 }
 
+/// Statement 28.
 #[test]
 fn should_keep_drafts_chunks_votes_balances_receipts_and_models_through_upgrades() {
     run(async {

@@ -1,13 +1,32 @@
 //! After genesis code changes by vote alone, that of governance itself included.
 
-use candid::Principal;
-use stoa_client::deploy::{DeployPlan, hand_over};
+use std::time::{Duration, Instant};
+
+use candid::{Nat, Principal};
+use icrc_ledger_types::icrc1::account::Account;
+use stoa_client::Accepted;
+use stoa_client::deploy::{DeployPlan, candid_nothing, hand_over};
+use stoa_client::fleet;
 use stoa_client::governance::Texts;
 use stoa_client::management::Management;
+use stoa_client::push::push;
 use stoa_client::shard::Shard;
 use stoa_client::wasm::Wasm;
-use stoa_scenarios::{PATIENCE, WHALE, World, run, wasm_folder};
+use stoa_governance_api::{Action, ManageLedgerParameters, RolloutInfo, RolloutState};
+use stoa_scenarios::{ONE_TOKEN, PATIENCE, WHALE, World, model_with_extra_file, run, wasm_folder};
 use stoa_types::Sha256;
+
+/// The same code under another hash: compressed anew.
+fn recompressed(name: &str) -> Wasm {
+    let plain = other_build_of(name);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &plain.bytes).expect("written to memory");
+    let bytes = encoder.finish().expect("written to memory");
+    Wasm {
+        hash: Sha256::of(&bytes),
+        bytes,
+    }
+}
 
 /// The same code under another hash: without gzip around it.
 fn other_build_of(name: &str) -> Wasm {
@@ -120,6 +139,92 @@ fn should_leave_a_child_running_whose_new_module_is_refused() {
     });
 }
 
+/// Proposed, adopted and begun.
+async fn roll_out(world: &World, shards: &[Principal], module: &Wasm) {
+    let governance = world.deployer.governance();
+    let stored = governance.store(module, None).await.unwrap();
+    let decision = fleet::upgrade(shards.to_vec(), &stored, candid_nothing()).unwrap();
+    let proposal = governance
+        .propose_execution(
+            governance.neuron_id(WHALE),
+            Texts::titled("All shards"),
+            decision.function_id,
+            decision.payload,
+        )
+        .await
+        .unwrap();
+    world.outcome(proposal).await.unwrap();
+}
+
+async fn rolled_out(world: &World) -> RolloutInfo {
+    let start = Instant::now();
+    loop {
+        let rollout = world.deployer.governance().rollout().await.unwrap();
+        let rollout = rollout.expect("one was begun");
+        if rollout.state != RolloutState::UnderWay {
+            return rollout;
+        }
+        assert!(start.elapsed() < PATIENCE, "{rollout:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[test]
+fn should_upgrade_every_shard_by_one_vote_in_the_middle_of_an_upload_and_stop_at_a_bad_module() {
+    run(async {
+        let (world, management) = handed_over().await;
+        let shards = world.deployment.shards.clone();
+        let publisher = world.actor().await;
+        let registry = publisher.registry();
+        let handle = publisher.claim_handle().await;
+        let (folder, model) = model_with_extra_file(&handle, 3 << 20);
+        let plan = registry
+            .begin_upload(&model.manifest)
+            .await
+            .unwrap()
+            .accepted()
+            .unwrap();
+        let extra = std::fs::read(folder.path().join("extra.bin")).unwrap();
+        let first = Shard::new(&publisher.connection, shards[0]);
+        first
+            .put_chunk(&extra[..1 << 20])
+            .await
+            .unwrap()
+            .accepted()
+            .unwrap();
+
+        let module = other_build_of("shard");
+        roll_out(&world, &shards, &module).await;
+        let done = rolled_out(&world).await;
+        assert_eq!((done.state, done.upgraded), (RolloutState::Done, 2));
+        for shard in &shards {
+            let runs = management.module_hash(*shard).await.unwrap();
+            assert_eq!(runs, Some(module.hash));
+        }
+        let pushed = push(&publisher.connection, &registry, &model, |_| {})
+            .await
+            .unwrap();
+        assert_eq!(pushed.version, plan.version);
+        assert!(pushed.present_bytes >= 1 << 20, "{pushed:?}");
+
+        // The registry's module is none of a shard: it does not know the memory that it finds.
+        roll_out(&world, &shards, &other_build_of("registry")).await;
+        let failed = rolled_out(&world).await;
+        assert_eq!(failed.upgraded, 0);
+        let RolloutState::Failed { reason } = failed.state else {
+            panic!("{failed:?}");
+        };
+        assert!(reason.contains(&shards[0].to_text()), "{reason}");
+        for shard in &shards {
+            let runs = management.module_hash(*shard).await.unwrap();
+            assert_eq!(runs, Some(module.hash), "it runs what it ran");
+            let status = Shard::new(&publisher.connection, *shard).status().await;
+            assert!(status.unwrap().used_bytes > 3 << 20);
+        }
+    });
+}
+
+/// Statement 12.
 #[test]
 fn should_upgrade_governance_itself_once_and_record_it() {
     run(async {
@@ -164,5 +269,63 @@ fn should_upgrade_governance_itself_once_and_record_it() {
             management.module_hash(governance).await.unwrap(),
             Some(packed.hash)
         );
+    });
+}
+
+/// The ledger takes them with an upgrade to the code that it runs, which lies in its own chunk store: from the deployment,
+/// and from an upgrade by vote.
+#[test]
+fn should_change_the_tokens_fee_and_name_by_vote_also_after_the_ledger_has_other_code() {
+    run(async {
+        let (world, management) = handed_over().await;
+        let ledger = world.deployment.token_ledger;
+        let tokens = world.deployer.tokens();
+        let own = Account::from(world.deployer.principal());
+        let balance = tokens.balance(own).await.unwrap();
+        let change = |fee: u64, name: &str| {
+            Action::ManageLedgerParameters(ManageLedgerParameters {
+                transfer_fee: Some(fee),
+                token_name: Some(name.to_owned()),
+                token_symbol: None,
+                token_logo: None,
+            })
+        };
+        let seen = async || {
+            let (name,): (String,) = world
+                .deployer
+                .connection
+                .query(ledger, "icrc1_name", ())
+                .await
+                .unwrap();
+            let parameters = world.deployer.governance().parameters().await.unwrap();
+            let fee = tokens.fee().await.unwrap();
+            (name, fee, parameters.transaction_fee_e8s)
+        };
+        let code = management.module_hash(ledger).await.unwrap();
+        let adopted = world.adopt(change(20_000, "Library")).await;
+        let rendering = adopted.payload_text_rendering.unwrap();
+        assert!(rendering.contains("20000 e8s"), "{rendering}");
+        assert_eq!(
+            seen().await,
+            ("Library".to_owned(), Nat::from(20_000u32), Some(20_000))
+        );
+        assert_eq!(management.module_hash(ledger).await.unwrap(), code);
+        assert_eq!(tokens.balance(own).await.unwrap(), balance);
+
+        // Short enough for one chunk, as the official ledger is.
+        let wasm = recompressed("ledger");
+        let proposal = propose(&world, ledger, &wasm, None).await;
+        world.outcome(proposal).await.unwrap();
+        assert_eq!(
+            management.module_hash(ledger).await.unwrap(),
+            Some(wasm.hash)
+        );
+        world.adopt(change(30_000, "Commons")).await;
+        assert_eq!(
+            seen().await,
+            ("Commons".to_owned(), Nat::from(30_000u32), Some(30_000))
+        );
+        // Staking pays the new fee.
+        world.actor().await.stake(50 * ONE_TOKEN, 0).await;
     });
 }

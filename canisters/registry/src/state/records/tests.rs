@@ -150,6 +150,7 @@ fn should_read_back_what_it_writes() {
         assert_kept(AuditRecord {
             timestamp_nanos: 1,
             actor: owner,
+            proposal_id: Some(2),
             action,
         });
     }

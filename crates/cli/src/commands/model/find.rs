@@ -5,7 +5,7 @@ use stoa_client::registry::{Registry, status_name};
 use stoa_client::{Accepted, Result};
 use stoa_registry_api::{ListModelVersionsArgs, SearchArgs, VersionSummary};
 
-use crate::arguments::model::{Filter, List, Search};
+use crate::arguments::model::{Filter, List, Search, Status};
 use crate::context::Context;
 use crate::output::{Output, bytes, columns};
 
@@ -63,7 +63,8 @@ async fn found(registry: &Registry, text: Option<String>, filter: Filter) -> Res
         task: filter.task,
         tag: filter.tag,
         publisher: filter.publisher,
-        status: filter.status.map(Into::into),
+        status: filter.status.and_then(Status::of_version),
+        any_status: filter.status.map(|status| status == Status::Any),
         license: filter.license,
         every_version: filter.every_version.then_some(true),
         before: filter.before,

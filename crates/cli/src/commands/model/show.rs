@@ -121,8 +121,16 @@ fn origin(manifest: &Manifest) -> Vec<String> {
             )
         })
         .collect();
-    if let Some(base) = &manifest.card.base_model {
-        lines.push(field("base model", base));
+    let card = &manifest.card;
+    for (name, value) in [
+        ("base model", &card.base_model),
+        ("library", &card.library_name),
+        ("licence name", &card.license_name),
+        ("licence text", &card.license_link),
+    ] {
+        if let Some(value) = value {
+            lines.push(field(name, value));
+        }
     }
     for dataset in lineage.datasets.iter().chain(&manifest.card.datasets) {
         lines.push(field("data set", dataset));
