@@ -1,4 +1,5 @@
 //! The `stoa` program in a folder of its own, and what it prints with everything left out that differs from run to run.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
