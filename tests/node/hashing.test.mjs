@@ -56,6 +56,9 @@ function golden() {
       datasets: ['sklearn/digits'],
       metrics: ['accuracy'],
       base_model: ['stoa/digits-base'],
+      library_name: [],
+      license_name: [],
+      license_link: [],
     },
     lineage: {
       parents: [{ version: filled(0x44), relation: { Quantized: null } }],
