@@ -14,8 +14,8 @@ mod world;
 
 pub use command_line::CommandLine;
 pub use dao::{LedgerFault, LedgerFaultKind};
-pub use model::{digits, digits_inputs, model_with_extra_file};
-pub use network::run;
+pub use model::{digits, digits_inputs, made_model, model_with_extra_file, projection};
+pub use network::{page, run};
 pub use outage::Line;
 pub use proxy::{Forwarded, Proxy};
 pub use world::{

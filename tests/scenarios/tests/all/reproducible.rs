@@ -1,15 +1,16 @@
 //! The canister computes what anybody's machine computes, and says so in a receipt that can be checked.
 
 use stoa_client::sample::parse_inputs;
-use stoa_client::verify::{LocalModel, model_file};
+use stoa_client::verify::{LocalModel, run_files};
 use stoa_scenarios::{Actor, ONE_TOKEN, Published, World, digits_inputs, outputs_of, run};
+use stoa_types::pipeline::{Answer, Input};
 use stoa_types::tensor::Tensor;
 
 /// The engine on this machine, on the committed file: nothing of it comes from the network.
 fn local_model(published: &Published) -> LocalModel {
     let manifest = &published.model.manifest;
-    let path = published.model.path_of(model_file(manifest).unwrap());
-    LocalModel::load(manifest, std::fs::read(path).unwrap()).unwrap()
+    let files = run_files(manifest, &published.model.folder).unwrap();
+    LocalModel::load(manifest, files).unwrap()
 }
 
 async fn paid(
@@ -18,7 +19,7 @@ async fn paid(
     inputs: Vec<Tensor>,
 ) -> stoa_inference_api::InferResponse {
     let mut request = user.request(published.version);
-    request.input = stoa_types::pipeline::Input::Tensors(inputs);
+    request.input = Input::Tensors(inputs);
     user.inference().infer(&request).await.unwrap().unwrap()
 }
 
@@ -44,17 +45,16 @@ fn should_answer_what_the_native_engine_answers_bit_for_bit() {
         let local = local_model(published);
         for inputs in [digits_inputs(), batch()] {
             let answer = paid(&user, published, inputs.clone()).await;
-            assert_eq!(outputs_of(&answer), local.run(inputs.clone()).unwrap());
+            let natively = Answer::Tensors(outputs_of(&answer).to_vec());
+            let input = Input::Tensors(inputs);
+            assert_eq!(local.run(input.clone()).unwrap(), natively);
             let receipt = user
                 .inference()
                 .proven_receipt(answer.receipt.id)
                 .await
                 .unwrap();
             assert_eq!(receipt, answer.receipt);
-            assert_eq!(
-                local.verify_run(&receipt, inputs).unwrap(),
-                outputs_of(&answer)
-            );
+            assert_eq!(local.verify_run(&receipt, input).unwrap(), natively);
         }
     });
 }
@@ -84,10 +84,15 @@ fn should_see_that_a_receipt_is_for_other_inputs_or_outputs() {
         let local = local_model(published);
         let mut other = digits_inputs();
         other[0].data[3] ^= 1;
-        assert!(local.verify_run(&answer.receipt, other).is_err());
+        assert!(
+            local
+                .verify_run(&answer.receipt, Input::Tensors(other))
+                .is_err()
+        );
         let mut lied = answer.receipt.clone();
         lied.output_hash = stoa_types::Sha256([0; 32]);
-        assert!(local.verify_run(&lied, digits_inputs()).is_err());
+        let same = Input::Tensors(digits_inputs());
+        assert!(local.verify_run(&lied, same).is_err());
     });
 }
 

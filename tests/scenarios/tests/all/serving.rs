@@ -9,27 +9,10 @@ use stoa_client::deploy::DeployPlan;
 use stoa_client::fleet::Fleet;
 use stoa_client::push::push;
 use stoa_registry_api::{JobKind, JobState};
-use stoa_scenarios::{PATIENCE, World, model_with_extra_file, run};
+use stoa_scenarios::{PATIENCE, World, model_with_extra_file, page, run};
 use stoa_types::Sha256;
 
 const MIB: usize = 1 << 20;
-
-/// `http://127.0.0.1:4943` and an id as the page that a gateway serves for that canister.
-fn page(endpoint: &str, canister: &str) -> (String, String) {
-    let (scheme, host) = endpoint.split_once("://").expect("a URL");
-    let host = host.trim_end_matches('/');
-    let (name, port) = match host.split_once(':') {
-        Some((name, port)) => (name, format!(":{port}")),
-        None => (host, String::new()),
-    };
-    let domain = match name {
-        "127.0.0.1" | "localhost" | "[::1]" => "localhost",
-        "icp-api.io" | "icp0.io" | "ic0.app" => "icp0.io",
-        other => other,
-    };
-    let host = format!("{canister}.{domain}{port}");
-    (format!("{scheme}://{host}"), host)
-}
 
 fn curl(arguments: &[&str]) -> Vec<u8> {
     let output = Command::new("curl")
