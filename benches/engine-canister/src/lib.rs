@@ -122,7 +122,7 @@ fn run(inputs: Vec<Tensor>) -> Measured {
     let mut run = model.start(inputs).expect("a run begins");
     counts.add("(start)".into(), 1, instructions() - before);
     let outputs = loop {
-        let name = run.operator().unwrap_or("(end)").to_owned();
+        let name = run.operator().unwrap_or_else(|| "(end)".to_owned());
         let (done, _) = run.progress();
         let before = instructions();
         let step = run.step(|| false).expect("a step is done");

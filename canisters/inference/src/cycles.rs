@@ -7,7 +7,7 @@ use candid::CandidType;
 use serde::Deserialize;
 
 use crate::accounts;
-use crate::limits::{CYCLES_REQUEST_EVERY, CYCLES_SAMPLES_MAX};
+use crate::limits::{CYCLES_REQUEST_EVERY, CYCLES_SAMPLES_MAX, shorten};
 use crate::runtime::{self, Runtime};
 use crate::state;
 use crate::stored::{Sample, StoredBought, StoredCyclesRequest, StoredSample, Unit};
@@ -91,7 +91,7 @@ pub async fn ask_governance<R: Runtime>(runtime: &R) {
     let outcome = match answer {
         Ok(RequestCyclesResult::Ok) => Ok(()),
         Ok(RequestCyclesResult::Err(_)) => Err("governance refused".to_owned()),
-        Err(failure) => Err(failure.message),
+        Err(failure) => Err(shorten(failure.message)),
     };
     note(now_nanos, Some(outcome));
 }

@@ -8,7 +8,7 @@ use crate::policy::only_governance;
 use crate::runtime::Runtime;
 use crate::stored::{Payment, StoredPaymentState, StoredTransferState, Transfer};
 use crate::volatile::{PaymentGuard, TransferGuard};
-use crate::{journal, load, payment, state, transfers};
+use crate::{claims, journal, load, payment, state, transfers};
 
 pub fn validate_load_model(arguments: &ModelArgs) -> ValidationResult {
     Ok(load::render("Load a version", &arguments.version))
@@ -39,22 +39,33 @@ pub fn unload_model(caller: Principal, arguments: &ModelArgs) -> Result<(), Stri
 }
 
 pub fn validate_settle_payment(arguments: &SettleArgs) -> ValidationResult {
-    let finding = match arguments.block {
-        Some(block) => format!("it happened, at block {block}"),
-        None => "it did not happen".to_owned(),
+    let blocks_say = match arguments.block {
+        Some(block) => format!("the ledger's blocks say that it happened, at block {block}"),
+        None => "the ledger's blocks say that it did not happen".to_owned(),
     };
-    let what = match arguments.subject {
+    let (what, finding) = match arguments.subject {
         SettleSubject::Payment(id) => {
             let payment = unresolved_payment(id)?;
-            format!("a charge of {} e8s from {}", payment.amount, payment.caller)
+            let what = format!("a charge of {} e8s from {}", payment.amount, payment.caller);
+            (what, blocks_say)
         }
         SettleSubject::Transfer(id) => {
             let transfer = unresolved_transfer(id)?;
-            format!("a transfer of {} e8s to {}", transfer.amount, transfer.to)
+            let what = format!("a transfer of {} e8s to {}", transfer.amount, transfer.to);
+            (what, blocks_say)
+        }
+        SettleSubject::CyclesClaim(id) => {
+            let claim = claims::unanswered(id)?;
+            let what = format!("{} cycles of {} to {}", claim.amount, claim.owner, claim.to);
+            let finding = match arguments.block {
+                Some(_) => "they arrived",
+                None => "they came back, and are the payee's again",
+            };
+            (what, finding.to_owned())
         }
     };
     Ok(format!(
-        "# Settle what the ledger did not answer for\n\n{what}: the ledger's blocks say that {finding}."
+        "# Settle what was not answered for\n\n{what}: {finding}."
     ))
 }
 
@@ -83,6 +94,7 @@ pub fn settle_payment(caller: Principal, arguments: &SettleArgs) -> Result<(), S
                 None => transfers::failed(id, "settled by governance".to_owned()),
             }
         }
+        SettleSubject::CyclesClaim(id) => claims::settle(id, arguments.block.is_some())?,
     }
     Ok(())
 }

@@ -275,6 +275,14 @@ pub fn check_fits(version: Sha256, input: &Input) -> Result<(Checked, Expected),
     Ok((checked, expected))
 }
 
+/// What the network's outputs for this input will take, where they are the answer and no strings. `None` also where the
+/// call would be refused.
+pub fn output_bytes(version: Sha256, input: &Input) -> Option<u64> {
+    let compiled = volatile::use_model(&version)?;
+    let checked = compiled.check(input.clone()).ok()?;
+    compiled.output_bytes(&checked)
+}
+
 pub fn check_ready<R: Runtime>(runtime: &R, version: Sha256) -> Result<(), InferError> {
     let load = state::load(&version).ok_or(InferError::NotLoaded { version })?;
     // What was taken back says so, rather than that it is not there.
@@ -365,7 +373,7 @@ async fn pay_with_cycles<R: Runtime>(
         None,
         settled,
         price.author.min(settled),
-        &load.registered.payees,
+        &load.registered,
     );
     let receipt = receipts::append(
         runtime,

@@ -17,6 +17,7 @@ use stoa_types::pipeline::{Input, hash_answer, hash_input};
 
 use crate::limits::{
     JOB_STARTS_MAX, JOBS_KEPT, JOBS_KEPT_MAX, JOBS_OF_CALLER_MAX, JOBS_OPEN_MAX, RETRY_WHILE_BUSY,
+    shorten,
 };
 use crate::price::{self, Expected};
 use crate::receipts::{self, Entry};
@@ -231,7 +232,7 @@ fn fail<R: Runtime>(runtime: &R, id: u64, message: String) {
         id,
         StoredJobState::Failed {
             at_nanos: runtime.now_nanos(),
-            message,
+            message: shorten(message),
         },
     );
 }

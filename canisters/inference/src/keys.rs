@@ -8,7 +8,7 @@ use stoa_types::Sha256;
 use crate::limits::{KEY_LABEL_BYTES_MAX, KEYS_MAX, KEYS_OF_OWNER_MAX};
 use crate::money::{to_token, unit_of};
 use crate::state;
-use crate::stored::{Key, StoredKey, Unit};
+use crate::stored::{Key, KeyOfOwner, StoredKey, Unit};
 
 /// Adds it, or replaces what the same caller said about it before.
 pub fn add(caller: Principal, arguments: AddKeyArgs) -> KeyResult {
@@ -37,7 +37,7 @@ pub fn add(caller: Principal, arguments: AddKeyArgs) -> KeyResult {
         });
     }
     let all = state::with(|state| state.keys.len());
-    if known.is_none() && (of(caller).len() as u64 >= KEYS_OF_OWNER_MAX || all >= KEYS_MAX) {
+    if known.is_none() && (hashes_of(caller).len() as u64 >= KEYS_OF_OWNER_MAX || all >= KEYS_MAX) {
         return Err(MoneyError::TooManyKeys {
             max: KEYS_OF_OWNER_MAX,
         });
@@ -58,29 +58,36 @@ pub fn add(caller: Principal, arguments: AddKeyArgs) -> KeyResult {
 pub fn remove(caller: Principal, hash: Sha256) -> bool {
     let is_own = get(&hash).is_some_and(|key| key.owner == caller);
     if is_own {
-        state::with_mut(|state| state.keys.remove(&hash.0));
+        state::with_mut(|state| {
+            state.keys.remove(&hash.0);
+            state.keys_of_owners.remove(&KeyOfOwner::new(caller, &hash))
+        });
     }
     is_own
 }
 
-/// At most `KEYS_MAX` are looked at.
-pub fn of(owner: Principal) -> Vec<stoa_inference_api::Key> {
+/// At most `KEYS_OF_OWNER_MAX`.
+fn hashes_of(owner: Principal) -> Vec<Sha256> {
     state::with(|state| {
-        state
-            .keys
-            .iter()
-            .map(|entry| (*entry.key(), entry.value()))
-            .filter_map(|(hash, StoredKey::V1(key))| {
-                (key.owner == owner).then(|| stoa_inference_api::Key {
-                    hash: Sha256(hash),
-                    label: key.label,
-                    token: to_token(key.unit),
-                    left_e8s: key.left,
-                    expires_at_nanos: key.expires_at_nanos,
-                })
-            })
-            .collect()
+        let keys = state.keys_of_owners.range(KeyOfOwner::all_of(owner));
+        keys.map(|key| key.hash()).collect()
     })
+}
+
+pub fn of(owner: Principal) -> Vec<stoa_inference_api::Key> {
+    hashes_of(owner)
+        .into_iter()
+        .map(|hash| {
+            let key = get(&hash).expect("BUG: a key is known to its owner only");
+            stoa_inference_api::Key {
+                hash,
+                label: key.label,
+                token: to_token(key.unit),
+                left_e8s: key.left,
+                expires_at_nanos: key.expires_at_nanos,
+            }
+        })
+        .collect()
 }
 
 pub fn get(hash: &Sha256) -> Option<Key> {
@@ -89,7 +96,26 @@ pub fn get(hash: &Sha256) -> Option<Key> {
 }
 
 fn put(hash: &Sha256, key: Key) {
-    state::with_mut(|state| state.keys.insert(hash.0, StoredKey::V1(key)));
+    state::with_mut(|state| {
+        state
+            .keys_of_owners
+            .insert(KeyOfOwner::new(key.owner, hash));
+        state.keys.insert(hash.0, StoredKey::V1(key));
+    });
+}
+
+/// For a layout that knew no owners' keys: at most `KEYS_MAX` of them.
+pub fn index_by_owner() {
+    let keys: Vec<(Sha256, Key)> = state::with(|state| {
+        let entries = state.keys.iter();
+        entries
+            .map(|entry| (Sha256(*entry.key()), entry.value()))
+            .map(|(hash, StoredKey::V1(key))| (hash, key))
+            .collect()
+    });
+    for (hash, key) in keys {
+        put(&hash, key);
+    }
 }
 
 /// What it may spend of this unit now.

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod chunk_store;
+mod claims;
 mod cycles;
 mod decisions;
 mod http;
@@ -168,7 +169,7 @@ async fn claim(arguments: ClaimArgs) -> WithdrawResult {
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 async fn claim_cycles(arguments: ClaimCyclesArgs) -> ClaimCyclesResult {
-    money::claim_cycles(&Canister, msg_caller(), arguments).await
+    claims::claim_cycles(&Canister, msg_caller(), arguments).await
 }
 
 /// Credit and royalties of anybody: balances on a ledger are public as well.

@@ -6,14 +6,16 @@ use std::time::Duration;
 pub const INPUT_BYTES_MAX: u64 = 1_900_000;
 /// Output tensors of one call; a reply has 2 MiB, and the receipt goes along.
 pub const OUTPUT_BYTES_MAX: u64 = 1_900_000;
-/// A message has at most 40 billion instructions. A run stops after the piece of work in which it passes this, and goes on
-/// in the next message; a piece is a fraction of a billion.
-pub const SLICE_INSTRUCTIONS: u64 = 20_000_000_000;
+/// A message has at most 40 billion instructions, and half of it is kept. A run stops after the piece of work in which it
+/// passes this, and goes on in the next message.
+pub const SLICE_INSTRUCTIONS: u64 = 14_000_000_000;
+/// Of the largest piece, which runs whole: at 5 to 10 instructions for each, at most 6 billion.
+pub const PIECE_MULTIPLY_ADDS_MAX: u64 = 600_000_000;
 /// What is expected to need more is a job with its input in stable memory, so that an upgrade does not lose it.
 pub const CALL_INSTRUCTIONS_MAX: u64 = SLICE_INSTRUCTIONS;
 /// Cycles come and go with the call, whose caller waits; it cannot be stopped meanwhile, so a few messages and no more.
-pub const RUN_INSTRUCTIONS_OF_CYCLES_MAX: u64 = 10 * SLICE_INSTRUCTIONS;
-/// Of the longest run, about fifty messages.
+pub const RUN_INSTRUCTIONS_OF_CYCLES_MAX: u64 = 14 * SLICE_INSTRUCTIONS;
+/// Of the longest run, some seventy messages.
 pub const JOB_INSTRUCTIONS_MAX: u64 = 1_000_000_000_000;
 /// A query has 5 billion instructions; the rest is for what is around the run.
 pub const PREVIEW_INSTRUCTIONS_MAX: u64 = 4_000_000_000;
@@ -54,6 +56,10 @@ pub const LOAD_RETRY_AFTER: Duration = Duration::from_secs(600);
 /// A step of a load that does not come back this often fails the load.
 pub const LOAD_ATTEMPTS_MAX: u32 = 3;
 
+/// How long a lock is held by a message that does not let go of it. The longest job has seventy messages of some ten
+/// seconds.
+pub const LOCK_LEASE: Duration = Duration::from_secs(3_600);
+
 /// Calls of `infer` in flight, of all callers.
 pub const CALLS_MAX: usize = 100;
 /// Calls over HTTP in flight: paid by keys, and free.
@@ -67,6 +73,8 @@ pub const PAYMENTS_CLOSED_MAX: u64 = 10_000;
 pub const TRANSFERS_CLOSED_MAX: u64 = 10_000;
 /// Outgoing transfers without an answer at a time.
 pub const TRANSFERS_OPEN_MAX: u64 = 500;
+/// Claims of cycles without an answer at a time.
+pub const CYCLES_CLAIMS_OPEN_MAX: u64 = 100;
 /// Transfers of one payout.
 pub const PAYOUT_BATCH: usize = 20;
 /// A deposit is at least this many ledger fees.
@@ -109,6 +117,20 @@ pub const RETRY_WHILE_BUSY: Duration = Duration::from_secs(60);
 pub const CYCLES_RESERVE: u128 = 100_000_000_000;
 /// On a subnet of 13 nodes an instruction costs a cycle; twice that for storage and messages.
 pub const CYCLES_PER_INSTRUCTION: u128 = 2;
+
+/// Of what is written down or shown about something that failed: other people's words (an operator's name in somebody's
+/// model, a ledger's message) may be as long as they like.
+pub const MESSAGE_BYTES_MAX: usize = 500;
+
+/// At most `MESSAGE_BYTES_MAX`, and a mark where something is left out.
+pub fn shorten(message: String) -> String {
+    const MARK: &str = "...";
+    if message.len() <= MESSAGE_BYTES_MAX {
+        return message;
+    }
+    let end = message.floor_char_boundary(MESSAGE_BYTES_MAX - MARK.len());
+    format!("{}{MARK}", &message[..end])
+}
 
 pub fn retry_delay(attempts: u32) -> Duration {
     RETRY_FIRST

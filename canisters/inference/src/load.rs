@@ -55,6 +55,7 @@ pub async fn load<R: Runtime>(
     }
     let (files, chunks) = placed_files(&info)?;
     let payees = registration::payees(runtime, &info).await.map_err(failed)?;
+    let author = registration::author(runtime, &info).await.map_err(failed)?;
 
     // The calls may have let another one in.
     if let Some(status) = under_way(runtime, &version) {
@@ -92,7 +93,7 @@ pub async fn load<R: Runtime>(
         probe: None,
         attempts: 0,
         payment: paid.as_ref().map(|(id, _)| *id),
-        registered: registration::registered(&info, payees, now),
+        registered: registration::registered(&info, payees, author, now),
     };
     forget(&version);
     make_room();

@@ -22,14 +22,14 @@ use stoa_types::Sha256;
 
 use crate::limits::{
     CHUNKS_AT_A_TIME, JOB_INSTRUCTIONS_MAX, LOAD_ATTEMPTS_MAX, MODEL_BYTES_MAX,
-    MODEL_MEMORY_BYTES_MAX, SLICE_INSTRUCTIONS,
+    MODEL_MEMORY_BYTES_MAX, PIECE_MULTIPLY_ADDS_MAX, SLICE_INSTRUCTIONS, shorten,
 };
 use crate::load::{self, is_open};
 use crate::runner::{Compiled, Running};
 use crate::runtime::{self, Outcome, Runtime, Task};
 use crate::stored::{Load, PlacedChunk, Probe, StoredLoadState};
 use crate::volatile::{self, LoadGuard, Progress};
-use crate::{chunk_store, state};
+use crate::{chunk_store, jobs, state};
 
 /// Until a load that stopped for a reason outside of it (a shard that does not answer) goes on.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -67,6 +67,10 @@ async fn drive_one<R: Runtime>(runtime: &R, version: Sha256) {
         if !goes_on {
             return;
         }
+    }
+    // Who waits for it need not wait for the next timer.
+    if volatile::has_model(&version) && jobs::open_count() > 0 {
+        runtime.schedule(Duration::ZERO, Task::Jobs);
     }
 }
 
@@ -266,6 +270,7 @@ fn begin(load: &Load) -> Result<Loading, String> {
     let limits = Limits {
         file_bytes_max: MODEL_BYTES_MAX,
         memory_bytes_max: MODEL_MEMORY_BYTES_MAX,
+        unit_multiply_adds_max: PIECE_MULTIPLY_ADDS_MAX,
         ..Limits::default()
     };
     let network = load.files.first().expect("BUG: a load without a file");
@@ -387,7 +392,7 @@ fn fail<R: Runtime>(runtime: &R, version: &Sha256, message: String) {
     volatile::remove_model(version);
     state::put_load(Load {
         state: StoredLoadState::Failed {
-            message,
+            message: shorten(message),
             at_nanos: runtime.now_nanos(),
         },
         attempts: 0,

@@ -12,8 +12,9 @@ use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemor
 pub type Memory = VirtualMemory<DefaultMemoryImpl>;
 
 /// Version of the layout below: `post_upgrade` refuses one that it does not know.
-/// 1: books as two counters, refunds by transfer. 2: accounts. `migration.rs` takes 1 to 2.
-pub const LAYOUT_VERSION: u32 = 2;
+/// 1: books as two counters, refunds by transfer. 2: accounts. 3: keys by their owner.
+/// `migration.rs` takes older ones over.
+pub const LAYOUT_VERSION: u32 = 3;
 
 pub const LAYOUT: MemoryId = MemoryId::new(0);
 pub const CONFIGURATION: MemoryId = MemoryId::new(1);
@@ -48,6 +49,10 @@ pub const CYCLES_SAMPLES: MemoryId = MemoryId::new(20);
 pub const FREE_QUOTA: MemoryId = MemoryId::new(21);
 pub const CYCLES_REQUEST: MemoryId = MemoryId::new(22);
 pub const CYCLES_BOUGHT: MemoryId = MemoryId::new(23);
+/// (owner, hash) of each of `KEYS`.
+pub const KEYS_OF_OWNERS: MemoryId = MemoryId::new(24);
+/// Claims of cycles that were not answered yet.
+pub const CYCLES_CLAIMS: MemoryId = MemoryId::new(25);
 
 thread_local! {
     static MANAGER: RefCell<MemoryManager<DefaultMemoryImpl>> =

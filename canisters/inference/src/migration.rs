@@ -1,9 +1,9 @@
-//! What `post_upgrade` does with the layout that it finds: its own is taken as it is, layout 1 is taken over, anything
+//! What `post_upgrade` does with the layout that it finds: its own is taken as it is, older ones are taken over, anything
 //! else traps, which undoes the upgrade.
 //!
 //! Layout 1 had two counters of ICP (earned, spent) and refunds on their way in the journal of payments. Their sums go
 //! into accounts; records that only change their form are converted where they are read. All of it is bounded by the open
-//! payments of that moment.
+//! payments of that moment. Layout 2 did not know keys by their owners; there are at most `KEYS_MAX`.
 
 use crate::accounts;
 use crate::limits::PAYMENTS_CLOSED_MAX;
@@ -14,21 +14,23 @@ use crate::stored::{
     Holder, Payment, StoredBooks, StoredPayment, StoredPaymentState, StoredTopUpState,
     StoredTransferState, Transfer, Unit,
 };
-use crate::{journal, ledger, transfers};
+use crate::{journal, keys, ledger, transfers};
 
 pub fn migrate() -> Result<(), String> {
     let found = state::with(|state| *state.layout.get());
     match found {
-        LAYOUT_VERSION => Ok(()),
-        1 => {
-            from_1();
-            state::with_mut(|state| state.layout.set(LAYOUT_VERSION));
-            Ok(())
+        LAYOUT_VERSION => return Ok(()),
+        1 => from_1(),
+        2 => {}
+        other => {
+            return Err(format!(
+                "stable memory has layout {other}, this code reads 1 to {LAYOUT_VERSION}"
+            ));
         }
-        other => Err(format!(
-            "stable memory has layout {other}, this code reads 1 and {LAYOUT_VERSION}"
-        )),
     }
+    keys::index_by_owner();
+    state::with_mut(|state| state.layout.set(LAYOUT_VERSION));
+    Ok(())
 }
 
 fn from_1() {

@@ -1,9 +1,9 @@
-//! What callers do with their own money here: deposit, withdraw, claim royalties; and the payouts that need nobody to ask.
+//! What callers do with their own money here: deposit, withdraw, claim royalties (in cycles: `claims.rs`); and the payouts that need nobody to ask.
 
 use candid::Principal;
 use stoa_inference_api::{
-    ClaimArgs, ClaimCyclesArgs, ClaimCyclesResult, DepositArgs, DepositResult, MoneyError, Token,
-    TransferState, WithdrawArgs, WithdrawResult,
+    ClaimArgs, DepositArgs, DepositResult, MoneyError, Token, TransferState, WithdrawArgs,
+    WithdrawResult,
 };
 use stoa_types::Sha256;
 
@@ -180,47 +180,9 @@ async fn take_out<R: Runtime>(
     }
 }
 
-/// Cycles of callers that attached them, to a canister of the payee's choice. They travel with the call, so a refusal
-/// brings them back; what came back is the payee's again.
-pub async fn claim_cycles<R: Runtime>(
-    runtime: &R,
-    caller: Principal,
-    arguments: ClaimCyclesArgs,
-) -> ClaimCyclesResult {
-    if caller == Principal::anonymous() {
-        return Err(MoneyError::AnonymousCaller);
-    }
-    let Some(_guard) = CallerGuard::lock(caller) else {
-        return Err(MoneyError::Busy);
-    };
-    let holder = Holder::Royalty {
-        owner: caller,
-        subaccount: arguments.subaccount,
-    };
-    let amount = accounts::balance(Unit::Cycles, &holder);
-    if amount == 0 {
-        return Err(MoneyError::InsufficientBalance {
-            balance: 0_u8.into(),
-            needed: 1_u8.into(),
-        });
-    }
-    // They leave the balance with the call, in this message; nothing can be charged to them twice.
-    accounts::send(Unit::Cycles, &holder, amount);
-    let refunded = runtime.deposit_cycles(arguments.to, amount).await;
-    if refunded > 0 {
-        accounts::receive(Unit::Cycles, &holder, refunded);
-    }
-    match amount.checked_sub(refunded) {
-        Some(0) | None => Err(MoneyError::Refused {
-            message: format!("{} did not take the cycles", arguments.to),
-        }),
-        Some(arrived) => Ok(arrived.into()),
-    }
-}
-
 /// The timer's form: royalties and the treasury's share that are large enough, in batches.
 pub async fn pay_out<R: Runtime>(runtime: &R) {
-    let Some(_guard) = PayoutGuard::lock() else {
+    let Some(_guard) = PayoutGuard::lock(()) else {
         return;
     };
     let min = state::policy().payout_e8s_min;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::journal::{self, Intent};
 use crate::ledger::{self, Outcome, Refusal};
-use crate::limits::LEDGER_WINDOW;
+use crate::limits::{LEDGER_WINDOW, shorten};
 use crate::runtime::Runtime;
 use crate::stored::{Funds, Holder, Load, Payment, Purpose, StoredPaymentState, Unit};
 use crate::{accounts, keys, split, state};
@@ -163,11 +163,13 @@ pub fn charged(payment: &Payment, block: u64) {
 /// The ledger did not, and will not.
 pub fn not_charged(payment: &Payment, message: String) {
     release_backing(payment);
+    let message = shorten(message);
     journal::set_state(payment.id, StoredPaymentState::NotCharged { message });
 }
 
 fn leave_unresolved(payment: &Payment, message: String) {
     release_backing(payment);
+    let message = shorten(message);
     journal::set_state(payment.id, StoredPaymentState::Unresolved { message });
 }
 
@@ -204,7 +206,7 @@ pub fn earn(id: u64, load: &Load, price: u64, receipt: u64) {
         Some(&Holder::Held),
         price.into(),
         payment.author_part.into(),
-        &load.registered.payees,
+        &load.registered,
     );
     credit(&payment, rest);
     release_backing(&payment);

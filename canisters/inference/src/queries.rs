@@ -13,8 +13,8 @@ use crate::price::{self, CostError, Expected};
 use crate::runtime::Runtime;
 use crate::stored::{Holder, StoredCyclesRequest, Unit};
 use crate::{
-    accounts, cycles, infer, jobs, load, names, payment, receipts, registration, state, top_up,
-    volatile,
+    accounts, claims, cycles, infer, jobs, load, names, payment, receipts, registration, state,
+    top_up, volatile,
 };
 
 pub fn load_status(version: Sha256) -> LoadStatusResult {
@@ -130,6 +130,7 @@ pub fn status<R: Runtime>(runtime: &R) -> InferenceStatus {
         loaded: state::loads().iter().map(load::status).collect(),
         model_memory_bytes: volatile::model_bytes(),
         jobs_open: jobs::open_count(),
+        cycles_claims: Some(claims::open()),
         top_ups: state::top_ups_newest_first(TOP_UPS_SHOWN_MAX)
             .into_iter()
             .map(top_up::to_wire)

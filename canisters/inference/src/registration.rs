@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use candid::Principal;
 use stoa_inference_api::{InferError, VersionStatusArgs};
-use stoa_registry_api::{GetVersionError, GetVersionResult, VersionInfo};
+use stoa_registry_api::{GetVersionError, GetVersionResult, PublisherInfo, VersionInfo};
 use stoa_types::Sha256;
 
 use crate::limits::{ANCESTOR_DEPTH_MAX, ANCESTORS_MAX, PARTS, REGISTRY_FRESH};
@@ -48,7 +48,12 @@ pub async fn ask<R: Runtime>(runtime: &R, version: Sha256) -> Result<VersionInfo
 }
 
 /// `payees` as they were found before, since manifests never change.
-pub fn registered(info: &VersionInfo, payees: Vec<Payee>, now_nanos: u64) -> Registered {
+pub fn registered(
+    info: &VersionInfo,
+    payees: Vec<Payee>,
+    author: Option<Principal>,
+    now_nanos: u64,
+) -> Registered {
     let manifest = &info.manifest;
     Registered {
         status: info.status.name().to_owned(),
@@ -57,11 +62,28 @@ pub fn registered(info: &VersionInfo, payees: Vec<Payee>, now_nanos: u64) -> Reg
         model: format!("{}/{}", manifest.publisher, manifest.name),
         semver: manifest.version.clone(),
         payees,
+        author,
     }
 }
 
+/// Who owns the publisher's handle, which can change hands.
+pub async fn author<R: Runtime>(
+    runtime: &R,
+    info: &VersionInfo,
+) -> Result<Option<Principal>, AskError> {
+    let registry = state::configuration().registry;
+    let publisher = &info.manifest.publisher;
+    let answer: Option<PublisherInfo> =
+        runtime::call(runtime, registry, "get_publisher", (publisher,))
+            .await
+            .map_err(|failure| AskError::Failed {
+                message: failure.message,
+            })?;
+    Ok(answer.map(|publisher| publisher.owner))
+}
+
 /// Who shares the author's price: the manifest's shares; and what these leave goes in equal parts to the parents, whose
-/// manifests share it in turn. What nobody is named for in the end is the reserve's.
+/// manifests share it in turn. What nobody is named for in the end is the author's ([`author`]).
 pub async fn payees<R: Runtime>(runtime: &R, info: &VersionInfo) -> Result<Vec<Payee>, AskError> {
     let mut shares: BTreeMap<(Principal, Option<Sha256>), u128> = BTreeMap::new();
     let mut queue = vec![(info.clone(), PARTS, 0_u32)];
@@ -123,7 +145,13 @@ pub async fn refresh<R: Runtime>(runtime: &R, version: Sha256) -> Result<(), Inf
                 } else {
                     known.payees
                 };
-                registered(&info, payees, runtime.now_nanos())
+                // Only who is paid has to be known.
+                let author = if info.price_per_call_e8s > 0 {
+                    author(runtime, &info).await.map_err(failed)?
+                } else {
+                    known.author
+                };
+                registered(&info, payees, author, runtime.now_nanos())
             }
             Err(AskError::NotFound) => Registered {
                 status: "unknown".to_owned(),

@@ -65,13 +65,24 @@ impl Compiled {
             other => Some(other.clone()),
         };
         let Prepared { inputs, context } = self.pipeline.prepare(input).map_err(misfit)?;
-        self.check_output(&inputs)?;
+        // Embeddings and classes are small, whatever they were made from.
+        if self.pipeline.answers_outputs(&context) {
+            self.check_output(&inputs)?;
+        }
         Ok(Checked {
             input: as_given.unwrap_or_else(|| Input::Tensors(inputs.tensors().to_vec())),
             tokens: context.tokens,
             inputs,
             context,
         })
+    }
+
+    /// Of the network's outputs, where they are the answer and no strings.
+    pub fn output_bytes(&self, checked: &Checked) -> Option<u64> {
+        if !self.pipeline.answers_outputs(&checked.context) {
+            return None;
+        }
+        checked.inputs.output_bytes(self.model.signature())
     }
 
     /// Strings have no size that a shape tells; they are held against the limit when they are there.

@@ -198,6 +198,28 @@ pub fn arm_timers() {
     });
 }
 
+/// For leases of locks, which are made where no [`Runtime`] is at hand.
+#[cfg(target_arch = "wasm32")]
+pub fn clock_nanos() -> u64 {
+    ic_cdk::api::time()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+thread_local! {
+    static CLOCK_NANOS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Natively a test says how time passes.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn clock_nanos() -> u64 {
+    CLOCK_NANOS.get()
+}
+
+#[cfg(test)]
+pub fn pass(time: Duration) {
+    CLOCK_NANOS.set(CLOCK_NANOS.get() + time.as_nanos() as u64);
+}
+
 /// `getrandom`'s backend for this target. `tract` links a random number generator for operators that draw
 /// numbers; the engine refuses those at load, so this is never reached, and if it were, an error is right:
 /// a canister has no randomness without a call to the management canister.

@@ -1,20 +1,21 @@
-//! Who gets what of a price. Every part is rounded down; what rounding and shares leave is the reserve's, so that the
-//! parts always add up to the whole.
+//! Who gets what of a price. Every part is rounded down, and what is left is somebody's, so that the parts always add up
+//! to the whole.
 //!
 //! ```text
 //! price = author's part + metered part
-//! author's part:  treasury's basis points | royalties by the manifest's shares, down the lineage | rest: reserve
+//! author's part:  treasury's basis points | royalties by the manifest's shares, down the lineage | rest: the author
 //! metered part:   reserve's basis points  | rest: treasury
 //! ```
 //!
-//! What nobody is named for goes to the reserve rather than the treasury, since the canister lives from its own revenue
-//! first. Cycles cannot be sent to the treasury's ledgers: what would be the treasury's of them stays in the reserve, as
+//! The author is the owner of the publisher's handle. What rounding leaves of the metered part goes to the reserve rather
+//! than the treasury, since the canister lives from its own revenue first. Cycles cannot be sent to the treasury's ledgers: what would be the treasury's of them stays in the reserve, as
 //! fuel that need not be bought.
 
 use crate::accounts;
 use crate::limits::PARTS;
 use crate::state;
-use crate::stored::{Holder, Payee, Unit};
+use crate::stored::{Holder, Payee, Registered, Unit};
+use candid::Principal;
 
 const BASIS_POINTS: u128 = 10_000;
 
@@ -26,13 +27,14 @@ pub fn split(
     price: u128,
     author_part: u128,
     payees: &[Payee],
+    author: Option<Principal>,
     treasury_basis_points: u16,
     reserve_basis_points: u16,
 ) -> Parts {
-    let author = author_part.min(price);
-    let metered = price - author;
-    let of_treasury = author * u128::from(treasury_basis_points) / BASIS_POINTS;
-    let shared = author - of_treasury;
+    let of_author = author_part.min(price);
+    let metered = price - of_author;
+    let of_treasury = of_author * u128::from(treasury_basis_points) / BASIS_POINTS;
+    let shared = of_author - of_treasury;
     let mut parts: Parts = payees
         .iter()
         .map(|payee| {
@@ -43,6 +45,17 @@ pub fn split(
             (holder, shared * u128::from(payee.parts) / PARTS)
         })
         .collect();
+    if let Some(owner) = author {
+        let named: u128 = parts.iter().map(|(_, amount)| amount).sum();
+        let left = shared
+            .checked_sub(named)
+            .expect("BUG: shares are more than the whole");
+        let holder = Holder::Royalty {
+            owner,
+            subaccount: None,
+        };
+        parts.push((holder, left));
+    }
     let of_reserve = metered * u128::from(reserve_basis_points) / BASIS_POINTS;
     if unit != Unit::Cycles {
         parts.push((Holder::Treasury, of_treasury + (metered - of_reserve)));
@@ -61,14 +74,15 @@ pub fn share_out(
     from: Option<&Holder>,
     price: u128,
     author_part: u128,
-    payees: &[Payee],
+    registered: &Registered,
 ) {
     let policy = state::policy();
     let parts = split(
         unit,
         price,
         author_part,
-        payees,
+        &registered.payees,
+        registered.author,
         policy.treasury_basis_points,
         policy.reserve_basis_points,
     );
@@ -101,10 +115,19 @@ mod tests {
                 for author in [0, 1, 50, 10_000, u128::from(u64::MAX)] {
                     for payees in [&thirds[..], &[payee(1, 1_000_000_000)], &[]] {
                         for basis_points in [0, 1, 3_333, 10_000] {
-                            let parts =
-                                split(unit, price, author, payees, basis_points, basis_points);
-                            let sum: u128 = parts.iter().map(|(_, amount)| amount).sum();
-                            assert_eq!(sum, price);
+                            for owner in [None, Some(Principal::from_slice(&[9]))] {
+                                let parts = split(
+                                    unit,
+                                    price,
+                                    author,
+                                    payees,
+                                    owner,
+                                    basis_points,
+                                    basis_points,
+                                );
+                                let sum: u128 = parts.iter().map(|(_, amount)| amount).sum();
+                                assert_eq!(sum, price);
+                            }
                         }
                     }
                 }
@@ -123,14 +146,17 @@ mod tests {
             owner: Principal::from_slice(&[number]),
             subaccount: None,
         };
-        let parts = split(Unit::Icp, 1_500, 1_000, &payees, 1_000, 6_000);
+        let author = Some(Principal::from_slice(&[9]));
+        let parts = split(Unit::Icp, 1_500, 1_000, &payees, author, 1_000, 6_000);
         assert_eq!(of(&parts, royalty(1)), 225);
         assert_eq!(of(&parts, royalty(2)), 450);
-        // Its part of the metered part, and what no share names of the author's.
-        assert_eq!(of(&parts, Holder::Reserve), 300 + 225);
+        // What no share names is the author's.
+        assert_eq!(of(&parts, royalty(9)), 225);
+        assert_eq!(of(&parts, Holder::Reserve), 300);
         assert_eq!(of(&parts, Holder::Treasury), 100 + 200);
-        let parts = split(Unit::Cycles, 1_500, 1_000, &payees, 1_000, 6_000);
+        let parts = split(Unit::Cycles, 1_500, 1_000, &payees, author, 1_000, 6_000);
         assert_eq!(of(&parts, Holder::Treasury), 0);
-        assert_eq!(of(&parts, Holder::Reserve), 825);
+        assert_eq!(of(&parts, royalty(9)), 225);
+        assert_eq!(of(&parts, Holder::Reserve), 600);
     }
 }

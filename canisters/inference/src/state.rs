@@ -10,10 +10,10 @@ use stoa_types::Sha256;
 use crate::memory::{self, LAYOUT_VERSION, Memory};
 use crate::policy::ValidPolicy;
 use crate::stored::{
-    AccountKey, Configuration, Load, Payment, StoredAnswer, StoredBooks, StoredBought,
-    StoredConfiguration, StoredCyclesRequest, StoredJob, StoredKey, StoredLoad, StoredPayment,
-    StoredPolicy, StoredQuota, StoredReceipt, StoredSample, StoredTopUp, StoredTotals,
-    StoredTransfer, TopUp, Totals, Unit,
+    AccountKey, Configuration, KeyOfOwner, Load, Payment, StoredAnswer, StoredBooks, StoredBought,
+    StoredConfiguration, StoredCyclesClaim, StoredCyclesRequest, StoredJob, StoredKey, StoredLoad,
+    StoredPayment, StoredPolicy, StoredQuota, StoredReceipt, StoredSample, StoredTopUp,
+    StoredTotals, StoredTransfer, TopUp, Totals, Unit,
 };
 
 /// What the ledgers ask for a transfer until they say otherwise.
@@ -33,6 +33,7 @@ pub struct State {
     pub(crate) transfers: StableBTreeMap<u64, StoredTransfer, Memory>,
     pub(crate) open_transfers: StableBTreeSet<u64, Memory>,
     pub(crate) keys: StableBTreeMap<[u8; 32], StoredKey, Memory>,
+    pub(crate) keys_of_owners: StableBTreeSet<KeyOfOwner, Memory>,
     pub(crate) jobs: StableBTreeMap<u64, StoredJob, Memory>,
     /// Candid of a `stoa_types::pipeline::Input`.
     pub(crate) job_inputs: StableBTreeMap<u64, Vec<u8>, Memory>,
@@ -41,6 +42,7 @@ pub struct State {
     pub(crate) free_quota: StableCell<StoredQuota, Memory>,
     pub(crate) cycles_request: StableCell<StoredCyclesRequest, Memory>,
     pub(crate) cycles_bought: StableCell<StoredBought, Memory>,
+    pub(crate) cycles_claims: StableBTreeMap<u64, StoredCyclesClaim, Memory>,
 }
 
 thread_local! {
@@ -70,6 +72,7 @@ thread_local! {
         transfers: StableBTreeMap::init(memory::region(memory::TRANSFERS)),
         open_transfers: StableBTreeSet::init(memory::region(memory::OPEN_TRANSFERS)),
         keys: StableBTreeMap::init(memory::region(memory::KEYS)),
+        keys_of_owners: StableBTreeSet::init(memory::region(memory::KEYS_OF_OWNERS)),
         jobs: StableBTreeMap::init(memory::region(memory::JOBS)),
         job_inputs: StableBTreeMap::init(memory::region(memory::JOB_INPUTS)),
         job_answers: StableBTreeMap::init(memory::region(memory::JOB_ANSWERS)),
@@ -86,6 +89,7 @@ thread_local! {
             memory::region(memory::CYCLES_BOUGHT),
             StoredBought::V1(0),
         ),
+        cycles_claims: StableBTreeMap::init(memory::region(memory::CYCLES_CLAIMS)),
     });
 }
 

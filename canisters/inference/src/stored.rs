@@ -51,6 +51,7 @@ storable!(
     StoredQuota,
     StoredCyclesRequest,
     StoredBought,
+    StoredCyclesClaim,
 );
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
@@ -152,8 +153,10 @@ pub struct Registered {
     /// `publisher/name`
     pub model: String,
     pub semver: String,
-    /// Who shares the author's price, down the lineage. What they leave is the reserve's.
+    /// Who shares the author's price, down the lineage. What they leave is the author's.
     pub payees: Vec<Payee>,
+    /// Owner of the publisher's handle, who is paid what the shares leave. Absent where nobody could be asked yet.
+    pub author: Option<Principal>,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]

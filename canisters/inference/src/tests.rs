@@ -8,6 +8,7 @@ mod jobs;
 mod loads;
 mod migration;
 mod money;
+mod promises;
 mod top_ups;
 mod web;
 mod world;

@@ -1,5 +1,6 @@
 //! Buying cycles with own revenue, so that the canister lives without anybody's help: ICP to the cycles
-//! minting canister's account for this canister, then `notify_top_up`.
+//! minting canister's account for this canister, then `notify_top_up`. The reserve pays first, then the DAO's share that
+//! is still here, and then governance is asked.
 //!
 //! ```text
 //! Transferring --> Notifying --> Done | Refunded
@@ -41,7 +42,7 @@ pub async fn run<R: Runtime>(runtime: &R) {
 /// Goes on with the top-up under way, or begins one if the balance is below the threshold. Anybody may poke.
 pub async fn top_up<R: Runtime>(runtime: &R) -> TopUpResult {
     let open = open_id();
-    let Some(_guard) = TopUpGuard::lock() else {
+    let Some(_guard) = TopUpGuard::lock(()) else {
         return Err(TopUpError::Busy {
             id: open.unwrap_or_default(),
         });
@@ -65,6 +66,19 @@ pub async fn top_up<R: Runtime>(runtime: &R) -> TopUpResult {
     }
 }
 
+/// What this canister earned for the DAO and has not sent yet pays for its cycles where the reserve is too small: the DAO
+/// would be asked for them otherwise.
+fn draw_on_treasury_share(wanted_e8s: u64) {
+    let missing = wanted_e8s.saturating_sub(accounts::balance_e8s(Unit::Icp, &Holder::Reserve));
+    let share = accounts::balance_e8s(Unit::Icp, &Holder::Treasury);
+    accounts::release(
+        Unit::Icp,
+        &Holder::Treasury,
+        &Holder::Reserve,
+        missing.min(share).into(),
+    );
+}
+
 fn begin<R: Runtime>(runtime: &R) -> Result<u64, TopUpError> {
     let policy = state::policy();
     let balance = runtime.cycle_balance();
@@ -77,6 +91,11 @@ fn begin<R: Runtime>(runtime: &R) -> Result<u64, TopUpError> {
     let fee_e8s = state::ledger_fee(Unit::Icp);
     // The fees of some calls that fail stay, so that those who paid by allowance have everything back.
     let kept_e8s = fee_e8s.saturating_mul(FEES_KEPT);
+    let wanted_e8s = policy
+        .top_up_e8s
+        .saturating_add(fee_e8s)
+        .saturating_add(kept_e8s);
+    draw_on_treasury_share(wanted_e8s);
     let revenue_e8s = accounts::balance_e8s(Unit::Icp, &Holder::Reserve).saturating_sub(kept_e8s);
     let amount_e8s = policy.top_up_e8s.min(revenue_e8s.saturating_sub(fee_e8s));
     // Less than the fee would burn more than it buys.

@@ -17,7 +17,7 @@ use stoa_types::Sha256;
 
 use crate::accounts::{self, Short};
 use crate::ledger::{self, Outcome, Refusal};
-use crate::limits::{RECOVERY_BATCH, RETRY_WHILE_BUSY, TRANSFERS_CLOSED_MAX, retry_delay};
+use crate::limits::{RECOVERY_BATCH, RETRY_WHILE_BUSY, TRANSFERS_CLOSED_MAX, retry_delay, shorten};
 use crate::money::to_token;
 use crate::payment::{learn_fee, outside_window};
 use crate::runtime::{Runtime, Task};
@@ -118,6 +118,7 @@ pub fn failed(id: u64, message: String) {
         &transfer.from,
         transfer.gross().into(),
     );
+    let message = shorten(message);
     set_state(id, StoredTransferState::Failed { message });
 }
 

@@ -8,9 +8,12 @@ use candid::Principal;
 use stoa_engine::{Loading, Model};
 use stoa_types::Sha256;
 
-use crate::limits::{CALLS_MAX, FREE_CALLS_MAX, HTTP_CALLS_MAX, LONG_RUNS_MAX, NAMES_MAX};
+use crate::limits::{
+    CALLS_MAX, FREE_CALLS_MAX, HTTP_CALLS_MAX, LOCK_LEASE, LONG_RUNS_MAX, NAMES_MAX,
+};
 use crate::run::PendingRun;
 use crate::runner::{Compiled, Running};
+use crate::runtime;
 
 /// A load between two steps.
 pub enum Progress {
@@ -41,17 +44,18 @@ struct Volatile {
     /// Instructions that a job's run has used so far.
     job_progress: BTreeMap<u64, u64>,
     names: BTreeMap<String, (Sha256, u64)>,
-    callers: BTreeSet<Principal>,
-    payments: BTreeSet<u64>,
-    transfers: BTreeSet<u64>,
-    loads: BTreeSet<Sha256>,
-    registrations: BTreeSet<Principal>,
-    jobs: BTreeSet<u64>,
-    free_calls: BTreeSet<u64>,
-    http_calls: BTreeSet<u64>,
+    callers: Locks<Principal>,
+    payments: Locks<u64>,
+    transfers: Locks<u64>,
+    claims: Locks<u64>,
+    loads: Locks<Sha256>,
+    registrations: Locks<Principal>,
+    jobs: Locks<u64>,
+    free_calls: Locks<u64>,
+    http_calls: Locks<u64>,
     next_call: u64,
-    topping_up: bool,
-    paying_out: bool,
+    topping_up: Locks<()>,
+    paying_out: Locks<()>,
 }
 
 thread_local! {
@@ -76,13 +80,14 @@ pub fn is_at_rest() -> bool {
             && heap.callers.is_empty()
             && heap.payments.is_empty()
             && heap.transfers.is_empty()
+            && heap.claims.is_empty()
             && heap.loads.is_empty()
             && heap.registrations.is_empty()
             && heap.jobs.is_empty()
             && heap.free_calls.is_empty()
             && heap.http_calls.is_empty()
-            && !heap.topping_up
-            && !heap.paying_out
+            && heap.topping_up.is_empty()
+            && heap.paying_out.is_empty()
     })
 }
 
@@ -240,25 +245,53 @@ pub fn forget_job_progress(job: u64) {
     with(|heap| heap.job_progress.remove(&job));
 }
 
+/// What is locked, and since when. A lock is a lease: its holder lets go of it when its message ends or traps, and should
+/// that very cleanup trap, whose changes are lost with it, the lease runs out. Whoever works longer than that (a ledger
+/// may take its time) is joined by a second: every path reads its record again after each answer, and repeats what it
+/// asked for with the same arguments.
+type Locks<K> = BTreeMap<K, u64>;
+
+fn lock<K: Ord>(locks: &mut Locks<K>, key: K, max: usize) -> Option<u64> {
+    let now = runtime::clock_nanos();
+    let is_held = |since: &u64| u128::from(now.saturating_sub(*since)) < LOCK_LEASE.as_nanos();
+    if locks.get(&key).is_some_and(is_held) {
+        return None;
+    }
+    if locks.len() >= max {
+        locks.retain(|_, since| is_held(since));
+    }
+    if locks.len() >= max {
+        return None;
+    }
+    locks.insert(key, now);
+    Some(now)
+}
+
+fn unlock<K: Ord>(locks: &mut Locks<K>, key: &K, since: u64) {
+    // Not another's, who took it over.
+    if locks.get(key) == Some(&since) {
+        locks.remove(key);
+    }
+}
+
 macro_rules! guard {
     ($(#[$doc:meta])* $name:ident, $field:ident: $key:ty, $max:expr) => {
         $(#[$doc])*
         #[must_use = "the lock is released when this is dropped"]
-        pub struct $name($key);
+        pub struct $name($key, u64);
 
         impl $name {
             /// `None` where it is held already, or as many are held as may be.
             pub fn lock(key: $key) -> Option<$name> {
-                let locked =
-                    with(|heap| heap.$field.len() < $max && heap.$field.insert(key));
+                let since = with(|heap| lock(&mut heap.$field, key, $max));
                 // Only made when it holds the lock: dropping one releases it.
-                locked.then(|| $name(key))
+                since.map(|since| $name(key, since))
             }
         }
 
         impl Drop for $name {
             fn drop(&mut self) {
-                with(|heap| heap.$field.remove(&self.0));
+                with(|heap| unlock(&mut heap.$field, &self.0, self.1));
             }
         }
     };
@@ -275,6 +308,10 @@ guard! {
 guard! {
     /// One message or retry that works on an outgoing transfer.
     TransferGuard, transfers: u64, usize::MAX
+}
+guard! {
+    /// One message that waits for the answer to a claim of cycles.
+    ClaimGuard, claims: u64, usize::MAX
 }
 guard! {
     /// One chain of messages that works on a load.
@@ -305,28 +342,14 @@ pub fn next_call() -> u64 {
     })
 }
 
-macro_rules! only_one {
-    ($name:ident, $field:ident) => {
-        #[must_use = "the lock is released when this is dropped"]
-        pub struct $name(());
-
-        impl $name {
-            pub fn lock() -> Option<$name> {
-                let locked = with(|heap| !std::mem::replace(&mut heap.$field, true));
-                locked.then(|| $name(()))
-            }
-        }
-
-        impl Drop for $name {
-            fn drop(&mut self) {
-                with(|heap| heap.$field = false);
-            }
-        }
-    };
+guard! {
+    /// The one purchase of cycles.
+    TopUpGuard, topping_up: (), 1
 }
-
-only_one!(TopUpGuard, topping_up);
-only_one!(PayoutGuard, paying_out);
+guard! {
+    /// The one payout.
+    PayoutGuard, paying_out: (), 1
+}
 
 #[cfg(test)]
 mod tests {
@@ -343,12 +366,12 @@ mod tests {
         drop(held);
         assert!(CallerGuard::lock(caller).is_some());
 
-        let held = TopUpGuard::lock().unwrap();
+        let held = TopUpGuard::lock(()).unwrap();
         for _ in 0..3 {
-            assert!(TopUpGuard::lock().is_none());
+            assert!(TopUpGuard::lock(()).is_none());
         }
         drop(held);
-        assert!(TopUpGuard::lock().is_some());
+        assert!(TopUpGuard::lock(()).is_some());
         assert!(is_at_rest());
     }
 
@@ -363,6 +386,7 @@ mod tests {
         assert!(CallerGuard::lock(one_more).is_some());
     }
 
+    // Statement 3.
     #[test]
     fn should_release_a_guard_that_a_panic_unwinds_through() {
         // What a trapped callback's cleanup does: it drops the future and all that it holds.
@@ -373,5 +397,40 @@ mod tests {
         });
         assert!(outcome.is_err());
         assert!(CallerGuard::lock(caller).is_some());
+    }
+
+    // Statement 4: what a cleanup that traps could not let go of is not held for ever.
+    #[test]
+    fn should_let_go_of_a_lock_whose_release_was_lost() {
+        let (one, other) = (Principal::from_slice(&[1]), Principal::from_slice(&[2]));
+        std::mem::forget(CallerGuard::lock(one).unwrap());
+        std::mem::forget(TopUpGuard::lock(()).unwrap());
+        std::mem::forget(PaymentGuard::lock(7).unwrap());
+        runtime::pass(LOCK_LEASE - std::time::Duration::from_nanos(1));
+        assert!(CallerGuard::lock(one).is_none());
+        assert!(TopUpGuard::lock(()).is_none());
+        let held = CallerGuard::lock(other).unwrap();
+        runtime::pass(std::time::Duration::from_nanos(1));
+        for _ in 0..2 {
+            drop(CallerGuard::lock(one).unwrap());
+            drop(TopUpGuard::lock(()).unwrap());
+            drop(PaymentGuard::lock(7).unwrap());
+        }
+        assert!(CallerGuard::lock(other).is_none());
+        drop(held);
+
+        // Nor do they use up what callers together may hold; and a late release takes nobody else's lock.
+        let late = CallerGuard::lock(one).unwrap();
+        for number in 0..CALLS_MAX - 1 {
+            let caller = Principal::from_slice(&[&[3][..], &number.to_be_bytes()].concat());
+            std::mem::forget(CallerGuard::lock(caller).unwrap());
+        }
+        assert!(CallerGuard::lock(other).is_none());
+        runtime::pass(LOCK_LEASE);
+        let held = CallerGuard::lock(other).unwrap();
+        let again = CallerGuard::lock(one).unwrap();
+        drop(late);
+        assert!(CallerGuard::lock(one).is_none());
+        drop((held, again));
     }
 }

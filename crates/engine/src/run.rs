@@ -58,13 +58,10 @@ impl Run {
     }
 
     /// The operator of the node that is next or under way.
-    pub fn operator(&self) -> Option<&str> {
+    pub fn operator(&self) -> Option<String> {
         let id = self.model.plan.order_without_consts().get(self.next)?;
         let op = &self.model.plan.model().nodes()[*id].op;
-        Some(match op.name() {
-            std::borrow::Cow::Borrowed(name) => name,
-            std::borrow::Cow::Owned(_) => "(unnamed)",
-        })
+        Some(op.name().into_owned())
     }
 
     /// Runs until all is done, or `may_continue` says no. It is asked after each node and within large products, so at

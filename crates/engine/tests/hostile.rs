@@ -260,6 +260,69 @@ fn should_refuse_graphs_within_graphs_without_end() {
     );
 }
 
+/// An outer product of a million by a thousand numbers that only a branch makes; nothing of it is seen outside.
+#[test]
+fn should_count_what_the_body_of_a_branch_holds() {
+    let branch = |name: &str, nodes: Vec<NodeProto>| AttributeProto {
+        name: name.into(),
+        r#type: 5,
+        g: Some(GraphProto {
+            node: nodes,
+            name: name.into(),
+            output: vec![value(&format!("{name}_y"), &[Some(4)])],
+            ..GraphProto::default()
+        }),
+        ..AttributeProto::default()
+    };
+    let wide = |rows: i64| {
+        let then = vec![
+            node("Expand", &["x", "long"], "wide", vec![]),
+            node("Exp", &["wide"], "huge", vec![]),
+            node(
+                "ReduceMax",
+                &["huge"],
+                "row",
+                vec![integers("axes", &[0]), integer("keepdims", 0)],
+            ),
+            node("Add", &["row", "x"], "then_branch_y", vec![]),
+        ];
+        let otherwise = vec![node("Relu", &["x"], "else_branch_y", vec![])];
+        let nodes = vec![
+            node("ReduceMax", &["x"], "largest", vec![integer("keepdims", 0)]),
+            node(
+                "Cast",
+                &["largest"],
+                "condition",
+                vec![integer("to", OnnxType::Bool as i64)],
+            ),
+            node(
+                "If",
+                &["condition"],
+                "y",
+                vec![
+                    branch("then_branch", then),
+                    branch("else_branch", otherwise),
+                ],
+            ),
+        ];
+        load(nodes, vec![constant("long", &[rows, 4])])
+    };
+    let small = wide(1 << 10).unwrap();
+    let bytes = small.memory().total_bytes();
+    assert!(
+        bytes > 2 * (4 * 4 << 10),
+        "{bytes} bytes of the branch are not counted"
+    );
+    let error = wide(1 << 28).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LoadError::TooMuchMemory { .. } | LoadError::NodeTooLarge { .. }
+        ),
+        "{error}"
+    );
+}
+
 #[test]
 fn should_refuse_a_weight_in_another_file() {
     let mut outside = weights("w", &[4], 1);

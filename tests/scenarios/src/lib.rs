@@ -18,7 +18,7 @@ mod world;
 pub use command_line::CommandLine;
 pub use dao::{LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping};
 pub use layers::{image_classifier, text_classifier};
-pub use model::{digits, digits_inputs, model_with_extra_file};
+pub use model::{digits, digits_inputs, made_model, model_with_extra_file, projection};
 pub use network::run;
 pub use outage::Line;
 pub use page::page;

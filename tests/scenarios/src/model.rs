@@ -16,6 +16,22 @@ pub fn digits(publisher: &str) -> ModelDirectory {
     ModelDirectory::read(&folder(), publisher).expect("the committed model is complete")
 }
 
+/// A model that `scripts/setup` made, under its name in `target/models`.
+pub fn made_model(name: &str, publisher: &str) -> ModelDirectory {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../target/models")
+        .join(name);
+    ModelDirectory::read(&folder, publisher)
+        .unwrap_or_else(|error| panic!("{}: {error}: run scripts/setup", folder.display()))
+}
+
+/// Matrices that are multiplied with themselves: 4 billion instructions for each row of a call. A row of length 1 comes
+/// back times the sum of its elements.
+pub fn projection(publisher: &str) -> ModelDirectory {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/projection");
+    ModelDirectory::read(&folder, publisher).expect("the committed model is complete")
+}
+
 /// One real scan.
 pub fn digits_inputs() -> Vec<Tensor> {
     let path = folder().join("samples/one-digit.json");

@@ -162,13 +162,23 @@ impl World {
     }
 
     pub async fn publish(&self, publisher: Actor, model: ModelDirectory) -> Published {
+        self.publish_at(publisher, model, AUTHORS_PRICE_E8S).await
+    }
+
+    /// At a price of its author's.
+    pub async fn publish_at(
+        &self,
+        publisher: Actor,
+        model: ModelDirectory,
+        price_e8s: u64,
+    ) -> Published {
         let registry = publisher.registry();
         let pushed = push(&publisher.connection, &registry, &model, |_| {})
             .await
             .expect("pushed");
         let name = format!("{}/{}", model.manifest.publisher, model.manifest.name);
         registry
-            .set_price(&name, AUTHORS_PRICE_E8S)
+            .set_price(&name, price_e8s)
             .await
             .expect("answered")
             .accepted()

@@ -1,6 +1,6 @@
 //! How an inference canister keeps itself alive.
 
-use candid::{CandidType, Nat};
+use candid::{CandidType, Nat, Principal};
 use serde::Deserialize;
 
 use crate::{AllBooks, LoadStatus, Policy};
@@ -55,6 +55,15 @@ pub enum TopUpError {
     },
 }
 
+/// Cycles of a payee on their way. One that stays was interrupted: governance settles it.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct CyclesClaim {
+    pub id: u64,
+    pub owner: Principal,
+    pub to: Principal,
+    pub amount: Nat,
+}
+
 /// The last question to governance for cycles.
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct CyclesRequest {
@@ -79,6 +88,8 @@ pub struct InferenceStatus {
     /// Of compiled models in the heap.
     pub model_memory_bytes: u64,
     pub jobs_open: u64,
+    /// Absent from canisters that did not write them down yet.
+    pub cycles_claims: Option<Vec<CyclesClaim>>,
     pub top_ups: Vec<TopUp>,
     pub policy: Policy,
     pub engine: String,

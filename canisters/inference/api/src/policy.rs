@@ -77,6 +77,8 @@ pub struct SettleArgs {
 pub enum SettleSubject {
     Payment(u64),
     Transfer(u64),
+    /// No ledger has a block of these: any number says that they arrived.
+    CyclesClaim(u64),
 }
 
 /// The convention of SNS generic functions: a rendering for voters, or why it cannot be.

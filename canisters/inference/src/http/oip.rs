@@ -22,7 +22,8 @@ use stoa_types::tensor::{DataType, Tensor};
 
 use super::json::{self, Data};
 use super::{Failure, Reply, header, is_ready};
-use crate::infer::spendable_cycles;
+use crate::infer::{self as paid, spendable_cycles};
+use crate::limits::OUTPUT_BYTES_MAX;
 use crate::runtime::Runtime;
 use crate::stored::Load;
 use crate::{names, price, state};
@@ -30,6 +31,8 @@ use crate::{names, price, state};
 const HEADER_LENGTH: &str = "Inference-Header-Content-Length";
 /// More than any model has.
 const TENSORS_MAX: usize = 256;
+/// `false,` is six characters for a byte; numbers take at most 5 for each of theirs.
+const JSON_BYTES_A_BYTE: u64 = 6;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Route {
@@ -239,8 +242,12 @@ async fn try_infer<R: Runtime>(
     let (parsed, binary) = parse(request)?;
     let tensors = read_tensors(parsed.inputs, binary)?;
     // A name that has to be asked for is resolved by the call; until then what is known here says which pipeline it is.
-    let kind = find(&model).and_then(|load| load.pipeline.map(|pipeline| pipeline.kind));
-    let input = to_input(kind.as_ref(), tensors)?;
+    let known = find(&model);
+    let kind = known.as_ref().and_then(kind_of);
+    let input = to_input(kind, tensors)?;
+    if let Some(load) = &known {
+        check_asked(load, &input, &parsed.outputs, &parsed.parameters)?;
+    }
     let done = super::call(runtime, request, ModelReference::Name(model), input).await?;
     let load = state::load(&done.version);
     let (name, version) = load.map_or_else(Default::default, |load| {
@@ -252,7 +259,7 @@ async fn try_infer<R: Runtime>(
         parameters.insert("receipt_hash", json!(receipt.hash.to_string()));
     }
     let outputs = to_tensors(done.answer);
-    let chosen = choose(outputs, parsed.outputs, parsed.parameters)?;
+    let chosen = choose(outputs, parsed.outputs, parsed.parameters);
     Ok(respond(&name, &version, parsed.id, parameters, chosen))
 }
 
@@ -275,6 +282,13 @@ fn parse(request: &HttpRequest) -> Result<(Request, &[u8]), Failure> {
         serde_json::from_slice(head).map_err(|error| bad(format!("the request: {error}")))?;
     if parsed.inputs.len() > TENSORS_MAX {
         return Err(bad(format!("more than {TENSORS_MAX} inputs")));
+    }
+    if parsed
+        .outputs
+        .as_ref()
+        .is_some_and(|asked| asked.len() > TENSORS_MAX)
+    {
+        return Err(bad(format!("more than {TENSORS_MAX} outputs")));
     }
     Ok((parsed, binary))
 }
@@ -410,35 +424,79 @@ fn to_tensors(answer: Answer) -> Vec<Tensor> {
     }
 }
 
-/// The outputs that were asked for, each with whether it is to be binary. Half precision has no JSON.
+fn kind_of(load: &Load) -> Option<&PipelineKind> {
+    load.pipeline.as_ref().map(|pipeline| &pipeline.kind)
+}
+
+/// Before the call is paid: what it asks for is there, once each, and fits into a reply.
+fn check_asked(
+    load: &Load,
+    input: &Input,
+    asked: &Option<Vec<RequestOutput>>,
+    parameters: &Parameters,
+) -> Result<(), Failure> {
+    let is_plain = matches!(input, Input::Tensors(_));
+    let (names, gives_outputs): (Vec<&str>, bool) = match kind_of(load).and_then(answer_kind) {
+        Some(AnswerKind::Embedding(_)) if !is_plain => (vec!["embedding"], false),
+        Some(AnswerKind::Classes(_)) if !is_plain => (vec!["label", "score", "index"], false),
+        _ => {
+            let outputs = load.signature.outputs.iter();
+            (outputs.map(|output| output.name.as_str()).collect(), true)
+        }
+    };
+    let asked = asked.as_deref().unwrap_or_default();
+    for (index, output) in asked.iter().enumerate() {
+        if !names.contains(&output.name.as_str()) {
+            let message = format!("there is no output {}", output.name);
+            return Err(Failure::bad_request(message));
+        }
+        if asked[..index].iter().any(|other| other.name == output.name) {
+            let message = format!("the output {} is asked for twice", output.name);
+            return Err(Failure::bad_request(message));
+        }
+    }
+    let by_default = parameters.binary_data_output.unwrap_or(false);
+    let is_binary = |output: &RequestOutput| output.parameters.binary_data.unwrap_or(by_default);
+    let any_json = if asked.is_empty() {
+        !by_default
+    } else {
+        !asked.iter().all(is_binary)
+    };
+    let is_too_large = || {
+        let bytes = paid::output_bytes(load.version, input);
+        bytes.is_some_and(|bytes| bytes > OUTPUT_BYTES_MAX / JSON_BYTES_A_BYTE)
+    };
+    if any_json && gives_outputs && is_too_large() {
+        return Err(Failure {
+            status: 413,
+            message: "the outputs are too large for JSON: ask for `binary_data`".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The outputs that were asked for, each with whether it is to be binary. Half precision has no JSON. All of them where
+/// the model was not known here when the call came: what is paid for is not refused.
 fn choose(
     outputs: Vec<Tensor>,
     asked: Option<Vec<RequestOutput>>,
     parameters: Parameters,
-) -> Result<Vec<(Tensor, bool)>, Failure> {
+) -> Vec<(Tensor, bool)> {
     let by_default = parameters.binary_data_output.unwrap_or(false);
-    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else {
-        let all = outputs.into_iter();
-        return Ok(all.map(|tensor| (tensor, by_default)).collect());
-    };
-    if asked.len() > TENSORS_MAX {
-        return Err(Failure::bad_request(format!(
-            "more than {TENSORS_MAX} outputs"
-        )));
-    }
-    asked
-        .into_iter()
-        .map(|asked| {
-            let tensor = outputs
-                .iter()
-                .find(|tensor| tensor.name == asked.name)
-                .ok_or_else(|| {
-                    Failure::bad_request(format!("there is no output {}", asked.name))
-                })?;
+    let asked = asked.unwrap_or_default();
+    let chosen: Vec<(Tensor, bool)> = asked
+        .iter()
+        .filter_map(|asked| {
+            let tensor = outputs.iter().find(|tensor| tensor.name == asked.name)?;
             let is_binary = asked.parameters.binary_data.unwrap_or(by_default);
-            Ok((tensor.clone(), is_binary))
+            Some((tensor.clone(), is_binary))
         })
-        .collect()
+        .collect();
+    if chosen.is_empty() || chosen.len() < asked.len() {
+        let all = outputs.into_iter();
+        return all.map(|tensor| (tensor, by_default)).collect();
+    }
+    chosen
 }
 
 fn respond(

@@ -313,6 +313,74 @@ pub struct Key {
     pub expires_at_nanos: Option<u64>,
 }
 
+/// A key under its owner, so that nobody walks over everybody's.
+///
+/// ```text
+/// | length of the principal: 1 | principal: 29 | hash: 32 |
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct KeyOfOwner([u8; 62]);
+
+impl KeyOfOwner {
+    pub fn new(owner: Principal, hash: &Sha256) -> KeyOfOwner {
+        let mut bytes = [0; 62];
+        let name = owner.as_slice();
+        bytes[0] = name.len() as u8;
+        bytes[1..1 + name.len()].copy_from_slice(name);
+        bytes[30..].copy_from_slice(&hash.0);
+        KeyOfOwner(bytes)
+    }
+
+    pub fn all_of(owner: Principal) -> std::ops::RangeInclusive<KeyOfOwner> {
+        KeyOfOwner::new(owner, &Sha256([0; 32]))..=KeyOfOwner::new(owner, &Sha256([255; 32]))
+    }
+
+    pub fn hash(&self) -> Sha256 {
+        let hash = self.0[30..].try_into();
+        Sha256(hash.expect("BUG: a hash has 32 bytes"))
+    }
+}
+
+impl Storable for KeyOfOwner {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.0)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    fn from_bytes(bytes: Cow<'_, [u8]>) -> Self {
+        KeyOfOwner(
+            bytes
+                .as_ref()
+                .try_into()
+                .expect("BUG: a key of an owner has 62 bytes"),
+        )
+    }
+
+    const BOUND: Bound = Bound::Bounded {
+        max_size: 62,
+        is_fixed_size: true,
+    };
+}
+
+#[derive(CandidType, Deserialize, Clone, Debug)]
+pub enum StoredCyclesClaim {
+    V1(CyclesClaim),
+}
+
+/// Cycles of a payee on their way to a canister.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct CyclesClaim {
+    /// The time of its beginning, or as little after it as makes it unlike any other.
+    pub id: u64,
+    pub owner: Principal,
+    pub subaccount: Option<Sha256>,
+    pub to: Principal,
+    pub amount: u128,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

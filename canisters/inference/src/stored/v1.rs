@@ -141,6 +141,7 @@ impl From<Load> for super::Load {
                 model: String::new(),
                 semver: String::new(),
                 payees: Vec::new(),
+                author: None,
             },
         }
     }

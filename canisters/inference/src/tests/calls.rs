@@ -127,6 +127,7 @@ fn should_hold_the_metered_part_by_the_size_of_the_batch_and_give_back_what_it_d
     assert_eq!(credit, held - quote.price_e8s);
 }
 
+// Statement 13.
 #[test]
 fn should_accept_exactly_the_price_of_attached_cycles() {
     let (world, version) = world_with_digits();
@@ -174,6 +175,7 @@ fn should_accept_no_cycles_for_a_run_that_traps() {
     assert_eq!(receipts::count(), 0);
 }
 
+// Statement 32.
 #[test]
 fn should_chain_receipts_and_certify_the_tip() {
     let (world, version) = world_with_digits();

@@ -241,8 +241,8 @@ fn should_fetch_several_chunks_at_a_time_from_all_shards() {
     world
         .finish(load::load(&world, payer(0), version, None))
         .unwrap();
-    // Calls 1 to 3 are the chunks: with the first held, the others come all the same.
-    world.set_fate(1, super::world::Fate::Held);
+    // Calls 2 to 4 are the chunks: with the first held, the others come all the same.
+    world.set_fate(2, super::world::Fate::Held);
     let mut driving = std::pin::pin!(load_job::drive(&world));
     assert!(super::world::poll(driving.as_mut()).is_none());
     assert_eq!(
@@ -252,12 +252,12 @@ fn should_fetch_several_chunks_at_a_time_from_all_shards() {
             chunks_total: 3
         }
     );
-    world.release(1);
+    world.release(2);
     assert!(super::world::poll(driving.as_mut()).is_some());
     assert!(volatile::has_model(&version));
 }
 
-// Statement 15.
+// Statements 15 and 22.
 #[test]
 fn should_refuse_work_before_it_would_freeze_and_go_on_after_an_outside_top_up() {
     let (world, version) = world_with_digits();

@@ -48,6 +48,7 @@ fn should_decode_the_largest_legal_request() {
     assert_eq!(decode(bytes), request);
 }
 
+// Statement 25.
 #[test]
 #[should_panic(expected = "exceeds the limit")]
 fn should_refuse_a_request_of_countless_empty_tensors() {

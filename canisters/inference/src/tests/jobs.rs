@@ -70,6 +70,7 @@ fn should_run_over_several_messages_and_answer_whoever_waits() {
     assert_eq!(short.answer, long);
 }
 
+// Statements 5, 29 and 30.
 #[test]
 fn should_go_on_after_an_upgrade_in_the_middle_and_charge_once() {
     for call in 1..5 {
@@ -190,6 +191,7 @@ fn should_end_a_job_whose_version_was_revoked_and_pay_it_back() {
     assert_eq!(spent(&world), 0);
 }
 
+// Statement 23.
 #[test]
 fn should_have_a_limit_on_the_jobs_of_a_caller() {
     let (world, version) = long_world();

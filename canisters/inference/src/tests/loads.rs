@@ -102,6 +102,7 @@ fn should_take_a_chunk_from_the_second_shard_where_the_first_fails_or_lies() {
     assert!(matches!(state_of(version), LoadState::Ready { .. }));
 }
 
+// Statement 21: what comes is hashed before it is kept.
 #[test]
 fn should_fail_where_no_shard_has_the_right_bytes_and_start_again_later() {
     let world = world();
@@ -172,6 +173,7 @@ fn should_load_to_the_end_whatever_happens_to_any_call() {
     }
 }
 
+// Statements 29 and 30.
 #[test]
 fn should_load_to_the_end_through_an_upgrade_at_any_call() {
     for call in 1..=5 {
@@ -223,6 +225,7 @@ fn should_fail_a_model_that_does_not_have_its_manifests_signature() {
     );
 }
 
+// Statements 21 and 23.
 #[test]
 fn should_have_a_limit_on_loads_under_way() {
     let world = world();

@@ -157,3 +157,36 @@ fn should_refuse_a_layout_that_it_does_not_know() {
         assert!(migrate().unwrap_err().contains(&unknown.to_string()));
     }
 }
+
+#[test]
+fn should_know_keys_by_their_owners_after_a_layout_that_did_not() {
+    use crate::stored::{Key, StoredKey};
+    let _world = world();
+    let hash = |number: u8| Sha256([number; 32]);
+    state::with_mut(|state| {
+        for number in 0..4 {
+            let key = Key {
+                owner: payer(number % 2),
+                label: format!("key {number}"),
+                unit: Unit::Icp,
+                left: 1,
+                expires_at_nanos: None,
+            };
+            state.keys.insert(hash(number).0, StoredKey::V1(key));
+        }
+        state.layout.set(2);
+    });
+    let of = |owner: u8| -> Vec<Sha256> {
+        let keys = crate::keys::of(payer(owner)).into_iter();
+        keys.map(|key| key.hash).collect()
+    };
+    assert!(of(0).is_empty());
+    // Twice is as once.
+    for _ in 0..2 {
+        migrate().unwrap();
+        assert_eq!(of(0), [hash(0), hash(2)]);
+        assert_eq!(of(1), [hash(1), hash(3)]);
+    }
+    assert!(crate::keys::remove(payer(0), hash(2)));
+    assert_eq!(of(0), [hash(0)]);
+}

@@ -86,6 +86,7 @@ fn should_do_nothing_above_the_threshold_or_without_revenue() {
     assert_eq!(world.with(|inner| inner.log.len()), 0);
 }
 
+// Statements 1, 2, 7 and 14.
 #[test]
 fn should_buy_once_whatever_happens_to_any_call() {
     for call in 0..2 {
@@ -119,6 +120,7 @@ fn should_buy_once_whatever_happens_to_any_call() {
     }
 }
 
+// Statement 14: `Processing`, and an answer that did not come.
 #[test]
 fn should_ask_again_while_the_minting_canister_works_on_it() {
     let world = poor_world();
@@ -141,6 +143,7 @@ fn should_ask_again_while_the_minting_canister_works_on_it() {
     assert_eq!(world.balance(minting()), REVENUE - FEE);
 }
 
+// Statement 14: `Refunded` and `TransactionTooOld`.
 #[test]
 fn should_end_a_top_up_that_was_refunded_or_came_too_late() {
     for (answer, ends_refunded) in [

@@ -332,3 +332,23 @@ fn should_refuse_embeddings_of_a_model_that_makes_none() {
         assert_eq!(world.finish(http::update(&world, request)).status_code, 400);
     }
 }
+
+// Statement 13: what a call asks for and cannot get is refused before it is paid.
+#[test]
+fn should_refuse_outputs_that_are_not_there_before_anything_is_charged() {
+    let (world, _) = world_with_digits();
+    add_key(&world, 5_000_000);
+    for outputs in [
+        json!([{"name": "nothing"}]),
+        json!([{"name": "probabilities"}, {"name": "probabilities"}]),
+    ] {
+        let mut body = scan();
+        body["outputs"] = outputs;
+        let body = serde_json::to_vec(&body).unwrap();
+        let request = post("/v2/models/stoa/digits/infer", Some(SECRET), body);
+        let answer = world.finish(http::update(&world, request));
+        assert_eq!(answer.status_code, 400, "{}", json_of(&answer));
+    }
+    assert_eq!(accounts::balances_of(payer(0)).credit_icp_e8s, 5_000_000);
+    assert_eq!(receipts::count(), 0);
+}

@@ -95,6 +95,10 @@ pub struct Inner {
     /// Cycles that came to other canisters, and whether they are refused.
     pub deposited: BTreeMap<Principal, u128>,
     pub refuse_deposits: bool,
+    /// Who owns the publisher's handle now.
+    pub handle_owner: Principal,
+    /// The answer of a deposit is lost with the message that waits for it.
+    pub trap_deposits: bool,
     pub certified: Option<[u8; 32]>,
     pub scheduled: Vec<Task>,
     calls: usize,
@@ -124,6 +128,10 @@ pub fn governance() -> Principal {
 }
 pub fn shard(number: u8) -> Principal {
     Principal::from_slice(&[5, number])
+}
+/// Owns the publisher's handle.
+pub fn author() -> Principal {
+    Principal::from_slice(&[9; 10])
 }
 pub fn payer(number: u8) -> Principal {
     Principal::from_slice(&[6, number])
@@ -189,6 +197,8 @@ pub fn world() -> World {
         cycles_requests: 0,
         deposited: BTreeMap::new(),
         refuse_deposits: false,
+        handle_owner: author(),
+        trap_deposits: false,
         certified: None,
         scheduled: Vec::new(),
         calls: 0,
@@ -425,6 +435,7 @@ impl World {
     }
 
     pub fn pass(&self, time: Duration) {
+        crate::runtime::pass(time);
         self.with(|inner| inner.now_nanos += time.as_nanos() as u64);
     }
 
@@ -562,15 +573,19 @@ impl Runtime for World {
     }
 
     async fn deposit_cycles(&self, to: Principal, cycles: u128) -> u128 {
-        self.with(|inner| {
+        let (refunded, traps) = self.with(|inner| {
             inner.log.push("deposit_cycles");
             if inner.refuse_deposits {
-                return cycles;
+                return (cycles, inner.trap_deposits);
             }
             inner.cycles -= cycles;
             *inner.deposited.entry(to).or_default() += cycles;
-            0
-        })
+            (0, inner.trap_deposits)
+        });
+        if traps {
+            return std::future::pending().await;
+        }
+        refunded
     }
 
     fn is_replicated(&self) -> bool {

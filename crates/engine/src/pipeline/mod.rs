@@ -175,6 +175,11 @@ impl Pipeline {
         })
     }
 
+    /// Whether the answer is the network's outputs as they are, rather than what they mean.
+    pub fn answers_outputs(&self, context: &Context) -> bool {
+        context.plain || matches!(self.inner.answer, AnswerKind::Tensors)
+    }
+
     /// `outputs` of a run on what [`Pipeline::prepare`] gave with `context`.
     pub fn answer(&self, context: &Context, outputs: Vec<Tensor>) -> Result<Answer, RunError> {
         let inner = &*self.inner;

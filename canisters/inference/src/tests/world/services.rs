@@ -5,7 +5,7 @@ use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 use icrc_ledger_types::icrc2::transfer_from::{TransferFromArgs, TransferFromError};
 use stoa_cmc_api::{NotifyTopUpArg, NotifyTopUpResult};
-use stoa_registry_api::{GetVersionError, GetVersionResult};
+use stoa_registry_api::{GetVersionError, GetVersionResult, PublisherInfo};
 use stoa_shard_api::{Chunk, GetChunkError, GetChunkResult};
 use stoa_types::Sha256;
 
@@ -29,6 +29,17 @@ impl World {
                 let found: GetVersionResult = self
                     .with(|inner| inner.versions.get(&version).cloned())
                     .ok_or(GetVersionError::NotFound);
+                reply(found)
+            }
+            "get_publisher" => {
+                let handle: String = candid::decode_one(argument).unwrap();
+                let found = (handle == "stoa").then(|| PublisherInfo {
+                    handle,
+                    owner: self.with(|inner| inner.handle_owner),
+                    co_publishers: Vec::new(),
+                    offered_to: None,
+                    created_at_nanos: 0,
+                });
                 reply(found)
             }
             "get_chunk" => {
