@@ -21,9 +21,12 @@ export async function verifiedWitness(agent, canisterId, certificate, witness) {
   assert.equal(certified.status, LookupPathStatus.Found);
   const tree = Cbor.decode(witness);
   assert.deepEqual(Buffer.from(await reconstruct(tree)), Buffer.from(certified.value));
-  return (labels) => {
+  const lookup = (labels) => {
     const found = lookup_path(labels, tree);
     assert.equal(found.status, LookupPathStatus.Found, `${labels[0]} is not in the witness`);
     return Buffer.from(found.value);
   };
+  /** Whether the witness proves that nothing is there, which it does not by leaving something out. */
+  lookup.isAbsent = (labels) => lookup_path(labels, tree).status === LookupPathStatus.Absent;
+  return lookup;
 }

@@ -24,10 +24,12 @@ export const endpoint = required('STOA_ENDPOINT', 'the URL of an Internet Comput
 export function readDeployment() {
   const path = required('STOA_DEPLOYMENT', 'the path of a deployment file');
   const deployment = JSON.parse(readFileSync(path, 'utf8'));
-  for (const field of ['registry', 'icp_ledger', 'inference', 'version_digest']) {
+  for (const field of ['governance', 'token_ledger', 'registry', 'icp_ledger', 'inference', 'version_digest']) {
     if (!deployment[field]?.length) throw new Error(`${path} has no ${field}`);
   }
   return {
+    governance: deployment.governance,
+    tokenLedger: deployment.token_ledger,
     registry: deployment.registry,
     ledger: deployment.icp_ledger,
     inference: deployment.inference[0],
@@ -45,21 +47,25 @@ export function actor(agent, canisterId, interfaceFactory) {
   return Actor.createActor(interfaceFactory, { agent, canisterId });
 }
 
-/**
- * The identity that owns ICP, named as the command line names it: `dev:<name>`
- * or a key file in the user's folder of identities.
- */
+/** The identity that owns ICP and governance tokens. */
 export function fundedIdentity() {
+  return Ed25519KeyIdentity.fromSecretKey(fundedSecret());
+}
+
+/**
+ * Its key, named as the command line names it: `dev:<name>` or a key file in the user's
+ * folder of identities.
+ */
+export function fundedSecret() {
   const name = process.env.STOA_IDENTITY || 'default';
   if (name.startsWith('dev:')) {
     const domain = 'stoa development identity, known to everybody: ';
-    const secret = createHash('sha256').update(domain + name.slice('dev:'.length)).digest();
-    return Ed25519KeyIdentity.fromSecretKey(secret);
+    return createHash('sha256').update(domain + name.slice('dev:'.length)).digest();
   }
   const configuration =
     process.env.STOA_CONFIG_DIR ||
     join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'stoa');
   const pem = readFileSync(join(configuration, 'identities', `${name}.pem`));
   const { d } = createPrivateKey(pem).export({ format: 'jwk' });
-  return Ed25519KeyIdentity.fromSecretKey(Buffer.from(d, 'base64url'));
+  return Buffer.from(d, 'base64url');
 }

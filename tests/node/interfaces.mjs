@@ -95,8 +95,27 @@ export function registry({ IDL }) {
     certificate: blob(IDL),
     witness: blob(IDL),
   });
+  const resolution = IDL.Record({
+    name: IDL.Text,
+    version: IDL.Opt(blob(IDL)),
+    certificate: blob(IDL),
+    witness: blob(IDL),
+  });
+  const chunk = IDL.Record({ hash: blob(IDL), size_bytes: IDL.Nat64, shards: IDL.Vec(IDL.Principal) });
+  const info = IDL.Record({ version: blob(IDL), placement: IDL.Vec(chunk) });
   return IDL.Service({
+    get_version: IDL.Func([blob(IDL)], [result(IDL, info, error)], ['query']),
     get_version_certified: IDL.Func([blob(IDL)], [result(IDL, certified, error)], ['query']),
+    resolve_certified: IDL.Func([IDL.Text], [result(IDL, resolution, error)], ['query']),
+  });
+}
+
+export function shard({ IDL }) {
+  const hash = IDL.Record({ hash: blob(IDL) });
+  const error = IDL.Variant({ NotFound: hash, Corrupt: hash });
+  const chunk = IDL.Record({ data: blob(IDL) });
+  return IDL.Service({
+    get_chunk: IDL.Func([blob(IDL)], [result(IDL, chunk, error)], ['query']),
   });
 }
 
@@ -132,11 +151,14 @@ export function inference({ IDL }) {
   });
   const payment = IDL.Variant({
     Cycles: IDL.Null,
-    Allowance: IDL.Record({ from_subaccount: IDL.Opt(blob(IDL)) }),
+    Allowance: IDL.Record({
+      token: IDL.Variant({ Icp: IDL.Null, Governance: IDL.Null }),
+      from_subaccount: IDL.Opt(blob(IDL)),
+    }),
   });
   const request = IDL.Record({
-    version: blob(IDL),
-    inputs: IDL.Vec(tensor),
+    model: IDL.Variant({ Digest: blob(IDL), Name: IDL.Text }),
+    input: IDL.Variant({ Tensors: IDL.Vec(tensor) }),
     payment,
     max_price: IDL.Opt(IDL.Nat),
   });
@@ -147,7 +169,7 @@ export function inference({ IDL }) {
     input_hash: blob(IDL),
     output_hash: blob(IDL),
     instructions: IDL.Nat64,
-    price: IDL.Variant({ IcpE8s: IDL.Nat64, Cycles: IDL.Nat }),
+    price: IDL.Variant({ IcpE8s: IDL.Nat64, TokenE8s: IDL.Nat64, Cycles: IDL.Nat }),
     payment_block: IDL.Opt(IDL.Nat64),
     timestamp_nanos: IDL.Nat64,
     engine: IDL.Text,
@@ -160,7 +182,14 @@ export function inference({ IDL }) {
     certificate: blob(IDL),
     witness: blob(IDL),
   });
-  const response = IDL.Record({ outputs: IDL.Vec(tensor), receipt });
+  const answer = IDL.Variant({
+    Tensors: IDL.Vec(tensor),
+    Embeddings: IDL.Vec(IDL.Vec(IDL.Float32)),
+    Classes: IDL.Vec(
+      IDL.Vec(IDL.Record({ index: IDL.Nat64, label: IDL.Text, score: IDL.Float32 })),
+    ),
+  });
+  const response = IDL.Record({ answer, receipt });
   const inferError = IDL.Variant({
     AnonymousCaller: IDL.Null,
     NotLoaded: version,

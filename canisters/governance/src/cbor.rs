@@ -68,3 +68,44 @@ pub mod wide {
             .map_err(|_| Error::message("not a 128-bit number"))
     }
 }
+
+/// A field that earlier versions of the layout did not write: it decodes to its default
+/// where it is absent, and is always written, so that a later field has its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Added<T>(pub T);
+
+impl<T> std::ops::Deref for Added<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> std::ops::DerefMut for Added<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<C, T: Encode<C>> Encode<C> for Added<T> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        encoder: &mut minicbor::Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        self.0.encode(encoder, context)
+    }
+}
+
+impl<'b, C, T: Decode<'b, C> + Default> Decode<'b, C> for Added<T> {
+    fn decode(
+        decoder: &mut minicbor::Decoder<'b>,
+        context: &mut C,
+    ) -> Result<Self, minicbor::decode::Error> {
+        T::decode(decoder, context).map(Self)
+    }
+
+    fn nil() -> Option<Self> {
+        Some(Self::default())
+    }
+}

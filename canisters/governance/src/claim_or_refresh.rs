@@ -1,19 +1,16 @@
 //! `ClaimOrRefresh`: a neuron is what its account on the token ledger holds.
 
-use candid::{Nat, Principal};
+use candid::Principal;
 use icrc_ledger_types::icrc1::account::Account;
 use stoa_governance_api::{ClaimOrRefreshResponse, CommandResponse, neuron_staking_subaccount};
 
+use crate::ledger;
 use crate::lock::NeuronLock;
 use crate::memory::with_state;
 use crate::neuron::{Neuron, NeuronKey};
 use crate::permission::Holder;
 use crate::refusal::Refusal;
 use crate::runtime;
-
-const BALANCE_TIMEOUT_SECONDS: u32 = 60;
-/// An answer is one number.
-const BALANCE_DECODING_QUOTA: usize = 10_000;
 
 pub enum Which {
     /// Claimed by anybody for its controller, whose neuron it becomes.
@@ -50,6 +47,8 @@ pub async fn claim_or_refresh(which: Which) -> Result<CommandResponse, Refusal> 
 /// What can be refused without a call is, so that it costs nobody one.
 fn check_before_asking(key: &NeuronKey, may_claim: bool) -> Result<(), Refusal> {
     with_state(|state| {
+        // What is on its way out of the account or into it is not counted.
+        state.require_still(key)?;
         if state.neurons.contains_key(key) {
             return Ok(());
         }
@@ -103,24 +102,10 @@ fn settle(key: NeuronKey, controller: Option<Principal>, balance_e8s: u64) -> Re
 }
 
 async fn balance_of(key: NeuronKey) -> Result<u64, Refusal> {
-    let failed = |message: String| Refusal::LedgerFailed { message };
     let ledger = with_state(|state| state.settings().token_ledger);
     let account = Account {
         owner: runtime::canister_self(),
         subaccount: Some(key),
     };
-    let arguments = candid::encode_one(account).expect("BUG: an account encodes");
-    let answer = runtime::call(
-        ledger,
-        "icrc1_balance_of",
-        &arguments,
-        BALANCE_TIMEOUT_SECONDS,
-    )
-    .await
-    .map_err(|failure| failed(failure.message))?;
-    let mut config = candid::DecoderConfig::new();
-    config.set_decoding_quota(BALANCE_DECODING_QUOTA);
-    let balance: Nat = candid::utils::decode_one_with_config(&answer, &config)
-        .map_err(|error| failed(format!("its answer does not decode: {error}")))?;
-    u64::try_from(&balance.0).map_err(|_| failed(format!("a balance of {balance} e8s is not one")))
+    ledger::balance_of(ledger, account).await
 }

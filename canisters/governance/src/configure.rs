@@ -33,9 +33,10 @@ pub fn configure(
                 }
                 Operation::StartDissolving {} => neuron.start_dissolving(now),
                 Operation::StopDissolving {} => neuron.stop_dissolving(now),
-                Operation::ChangeAutoStakeMaturity(_) => Err(Refusal::Unsupported {
-                    what: "the operation ChangeAutoStakeMaturity",
-                }),
+                Operation::ChangeAutoStakeMaturity(change) => {
+                    neuron.maturity.auto_stake = change.requested_setting_for_auto_stake_maturity;
+                    Ok(())
+                }
             }
         })
     })?;

@@ -1,14 +1,18 @@
 //! Executing what was adopted, once.
 //!
 //! ```text
-//! Queued --(journal entry and call in one message)--> Started --> outcome recorded, entry gone
-//!                                                        |
-//!                                  nobody waits for an answer any more: outcome unknown
+//! Queued --(journal entry and call in one message)--> Started ------> outcome recorded, entry gone
+//!                                                      |    |                  ^
+//!                                                      |    +--> InJournal ----+  the action's own
+//!                                                      v                          journal goes on
+//!                     nobody waits for an answer any more: `Action::recover`, else outcome unknown
 //! ```
 //! The entry says `Started` before the call leaves, in the same message, so there is
 //! no moment at which a crash could make governance call again. A call whose answer
 //! is lost (the target never replies, governance was upgraded in the middle, the
-//! callback trapped) is recorded as failed with an unknown outcome and not repeated.
+//! callback trapped) is not repeated: the action is asked whether the outcome can be
+//! learnt, and where it cannot, the execution is recorded as failed with an unknown
+//! outcome.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -16,14 +20,12 @@ use std::collections::BTreeSet;
 use minicbor::{Decode, Encode};
 use stoa_governance_api::code::ErrorType;
 
-use crate::action::Action;
+use crate::actions::Performed;
 use crate::cbor::Cbor;
 use crate::memory::{State, with_state};
 use crate::proposal::Failure;
-use crate::runtime;
+use crate::{runtime, self_upgrade};
 
-/// The system's longest for a best-effort call.
-const TARGET_TIMEOUT_SECONDS: u32 = 300;
 const FAILURE_MESSAGE_LENGTH_BYTES_MAX: usize = 4_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
@@ -35,6 +37,9 @@ pub enum Stage {
         #[n(0)]
         at_seconds: u64,
     },
+    /// A journal of the action's own records the outcome.
+    #[n(2)]
+    InJournal,
 }
 
 thread_local! {
@@ -51,7 +56,7 @@ impl Executing {
     fn enter(proposal: u64) -> Option<Self> {
         UNSTABLE_EXECUTING
             .with_borrow_mut(|executing| executing.insert(proposal))
-            .then_some(Self(proposal))
+            .then(|| Self(proposal))
     }
 }
 
@@ -78,72 +83,49 @@ pub async fn execute(proposal: u64) {
     if with_state(|state| stage(state, proposal)) != Some(Stage::Queued) {
         return;
     }
-    let outcome = perform(proposal).await;
-    record(proposal, outcome);
+    // It waits in the queue: what it calls would be refused.
+    if self_upgrade::is_under_way() {
+        return;
+    }
+    let content = with_state(|state| state.content_of(proposal))
+        .expect("BUG: an adopted proposal without content");
+    let performed = match with_state(|state| content.action.check(state)) {
+        Ok(()) => content.action.execute(proposal).await,
+        Err(refusal) => Err::<(), _>(refusal).into(),
+    };
+    conclude(proposal, performed);
     drop(executing);
 }
 
-async fn perform(proposal: u64) -> Result<(), Failure> {
-    let content = with_state(|state| state.content_of(proposal))
-        .expect("BUG: an adopted proposal without content");
-    let refused = |refusal: crate::refusal::Refusal| {
-        let error: stoa_governance_api::GovernanceError = refusal.into();
-        Failure {
-            error_type: error.error_type,
-            message: error.error_message,
-        }
+/// To be called by an action in the message that makes its first call.
+pub fn begin(state: &mut State, proposal: u64) {
+    let started = Stage::Started {
+        at_seconds: runtime::now_seconds(),
     };
-    match content.action {
-        Action::Motion { .. } => Ok(()),
-        Action::AddFunction { function } => {
-            with_state(|state| state.add_function(function, runtime::canister_self()))
-                .map_err(refused)
-        }
-        Action::RemoveFunction { id } => {
-            with_state(|state| state.remove_function(id)).map_err(refused)
-        }
-        Action::ExecuteFunction { id, payload } => {
-            let function = with_state(|state| {
-                let function = state.generic_function(id)?;
-                let started = Stage::Started {
-                    at_seconds: runtime::now_seconds(),
-                };
-                state.executions.insert(proposal, Cbor(started));
-                Ok(function)
-            })
-            .map_err(refused)?;
-            // Any reply is success, as the SNS has it: a target refuses by rejecting.
-            runtime::call(
-                function.target_canister,
-                &function.target_method,
-                &payload,
-                TARGET_TIMEOUT_SECONDS,
-            )
-            .await
-            .map(|_reply| ())
-            .map_err(|failure| {
-                let certainty = if failure.refused {
-                    "was not executed"
-                } else {
-                    "failed, possibly after a part of its effect"
-                };
-                external(format!(
-                    "`{}` of {} {certainty}: {}",
-                    function.target_method, function.target_canister, failure.message
-                ))
-            })
-        }
+    state.executions.insert(proposal, Cbor(started));
+}
+
+fn conclude(proposal: u64, performed: Performed) {
+    match performed {
+        Performed::Finished(outcome) => record(proposal, outcome),
+        Performed::InJournal => with_state(|state| {
+            // The journal may have been quicker, and then the entry is gone.
+            if state.executions.contains_key(&proposal) {
+                state.executions.insert(proposal, Cbor(Stage::InJournal));
+            }
+        }),
     }
 }
 
-fn external(message: String) -> Failure {
+pub fn external(message: String) -> Failure {
     Failure {
         error_type: ErrorType::External.number(),
         message,
     }
 }
 
-fn record(proposal: u64, outcome: Result<(), Failure>) {
+/// Writes the outcome down, the first that comes.
+pub fn record(proposal: u64, outcome: Result<(), Failure>) {
     let now = runtime::now_seconds();
     with_state(|state| {
         // Housekeeping may have given up on it; what it recorded stands.
@@ -161,7 +143,10 @@ fn record(proposal: u64, outcome: Result<(), Failure>) {
                 state.failures.insert(proposal, Cbor(failure));
             }
         }
-        state.set_progress(proposal, &progress);
+        let terms = state
+            .terms_of(proposal)
+            .expect("BUG: an adopted proposal without terms");
+        state.set_progress(proposal, &progress, &terms);
     });
 }
 
@@ -188,22 +173,30 @@ pub fn strays(at_most: usize) -> Vec<Stray> {
             .filter(|(proposal, _)| {
                 UNSTABLE_EXECUTING.with_borrow(|executing| !executing.contains(proposal))
             })
-            .take(at_most)
-            .map(|(proposal, stage)| match stage {
-                Stage::Queued => Stray::Queued(proposal),
-                Stage::Started { .. } => Stray::Lost(proposal),
+            .filter_map(|(proposal, stage)| match stage {
+                Stage::Queued => Some(Stray::Queued(proposal)),
+                Stage::Started { .. } => Some(Stray::Lost(proposal)),
+                Stage::InJournal => None,
             })
+            .take(at_most)
             .collect()
     })
 }
 
-pub fn give_up(proposal: u64) {
-    record(
-        proposal,
-        Err(external(
+/// Learns the outcome of an execution whose answer is lost, or gives it up.
+pub async fn recover(proposal: u64) {
+    let Some(executing) = Executing::enter(proposal) else {
+        return;
+    };
+    let content = with_state(|state| state.content_of(proposal))
+        .expect("BUG: an adopted proposal without content");
+    let performed = content.action.recover(proposal).await.unwrap_or_else(|| {
+        Performed::Finished(Err(external(
             "the outcome is not known: governance was interrupted while it waited for the \
              target's answer; the call is not repeated"
                 .to_string(),
-        )),
-    );
+        )))
+    });
+    conclude(proposal, performed);
+    drop(executing);
 }

@@ -9,6 +9,7 @@ use stoa_governance_api::code::action_id;
 
 use crate::cbor::Cbor;
 use crate::memory::State;
+use crate::own_functions;
 use crate::refusal::Refusal;
 use crate::topic::Topic;
 
@@ -182,6 +183,17 @@ impl State {
                 "there are at most {FUNCTIONS_MAX} generic functions and {IDS_MAX} ids"
             ));
         }
+        // What governance offers itself is the exception, with the validator that goes with it.
+        let methods = (
+            function.target_method.as_str(),
+            function.validator_method.as_str(),
+        );
+        if function.target_canister == itself
+            && function.validator_canister == itself
+            && own_functions::METHODS.contains(&methods)
+        {
+            return Ok(());
+        }
         let settings = self.settings();
         let reserved = [
             Principal::management_canister(),
@@ -219,12 +231,24 @@ impl State {
 }
 
 /// The native actions that this governance executes.
-const NATIVE: [(u64, &str, &str, Topic); 3] = [
+const NATIVE: &[(u64, &str, &str, Topic)] = &[
     (
         action_id::MOTION,
         "Motion",
         "Says what the token holders think; has no direct effect.",
         Topic::Governance,
+    ),
+    (
+        action_id::MANAGE_NERVOUS_SYSTEM_PARAMETERS,
+        "Manage nervous system parameters",
+        "Changes parameters of governance; what is not given stays as it is.",
+        Topic::DaoCommunitySettings,
+    ),
+    (
+        action_id::UPGRADE_SNS_CONTROLLED_CANISTER,
+        "Upgrade a canister",
+        "Installs new code in a canister of the DAO, governance itself included.",
+        Topic::CriticalDappOperations,
     ),
     (
         action_id::ADD_GENERIC_NERVOUS_SYSTEM_FUNCTION,
@@ -237,6 +261,12 @@ const NATIVE: [(u64, &str, &str, Topic); 3] = [
         "Remove nervous system function",
         "Removes a function by which proposals call a method of another canister.",
         Topic::CriticalDappOperations,
+    ),
+    (
+        action_id::TRANSFER_SNS_TREASURY_FUNDS,
+        "Transfer treasury funds",
+        "Pays from the treasury, in ICP or in the governance token.",
+        Topic::TreasuryAssetManagement,
     ),
 ];
 

@@ -9,7 +9,7 @@ use crate::decide::decide_if_due;
 use crate::execution::{self, Stray};
 use crate::memory::{State, with_state};
 use crate::neurons::Slicing;
-use crate::runtime;
+use crate::{actions, dao_canisters, movement, payment, rewards, runtime};
 
 pub const INTERVAL: Duration = Duration::from_secs(60);
 const CLOSED_AT_ONCE_MAX: usize = 50;
@@ -58,10 +58,20 @@ pub async fn run() {
             Stray::Queued(proposal) => {
                 runtime::run_after(Duration::ZERO, execution::execute(proposal))
             }
-            Stray::Lost(proposal) => execution::give_up(proposal),
+            Stray::Lost(proposal) => {
+                runtime::run_after(Duration::ZERO, execution::recover(proposal))
+            }
         }
     }
+    payment::wake_due();
+    dao_canisters::keep_itself_alive();
+    actions::start_remembered();
+    movement::resume();
     let slicing = with_state(|state| {
+        actions::forget_modules(state);
+        if state.work_off_cascades(now) == Slicing::Paused {
+            runtime::run_after(Duration::ZERO, follow());
+        }
         close_voting(state, now);
         drop_ballots(state);
         wake_at_next_deadline(state, now);
@@ -70,6 +80,33 @@ pub async fn run() {
     if slicing == Slicing::Paused {
         runtime::run_after(Duration::ZERO, again());
     }
+    // Asks the ledger; all else is done by then.
+    if rewards::run().await == Slicing::Paused {
+        runtime::run_after(Duration::ZERO, share_out());
+    }
+}
+
+/// Goes on with the votes of followers until all are cast.
+pub fn follow() -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(async {
+        let now = runtime::now_seconds();
+        let slicing = with_state(|state| state.work_off_cascades(now));
+        if slicing == Slicing::Paused {
+            runtime::run_after(Duration::ZERO, follow());
+        } else {
+            // A deadline may have passed while followers voted.
+            with_state(|state| close_voting(state, now));
+        }
+    })
+}
+
+/// Goes on with the rewards of a round until all are credited.
+fn share_out() -> std::pin::Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(async {
+        if rewards::run().await == Slicing::Paused {
+            runtime::run_after(Duration::ZERO, share_out());
+        }
+    })
 }
 
 /// A boxed `run`, since a future cannot contain itself.
@@ -86,15 +123,19 @@ fn close_voting(state: &mut State, now: u64) {
         .take(CLOSED_AT_ONCE_MAX)
         .collect();
     for (deadline, proposal) in due {
+        // What was voted in time is followed first.
+        if state.is_cascading(proposal) {
+            continue;
+        }
         let (Ok(mut progress), Ok(terms)) = (state.progress_of(proposal), state.terms_of(proposal))
         else {
             panic!("BUG: proposal {proposal} has a deadline and no terms");
         };
         decide_if_due(state, proposal, &mut progress, &terms, now);
-        state.set_progress(proposal, &progress);
+        state.set_progress(proposal, &progress, &terms);
         state.deadlines.remove(&(deadline, proposal));
         state.voting.remove(&proposal);
-        state.closed_with_ballots.insert(proposal, ());
+        state.close_for_rewards(proposal, terms.is_eligible_for_rewards.0);
     }
 }
 

@@ -3,20 +3,28 @@
 
 use candid::Principal;
 
-/// The longest texts, a payload of 64 KiB and a type table.
-const COMMAND_LENGTH_BYTES_MAX: usize = 160 * 1024;
+/// A Wasm module may come with a proposal, as long as a message may be.
+const COMMAND_LENGTH_BYTES_MAX: usize = 2 * 1024 * 1024;
 const QUESTION_LENGTH_BYTES_MAX: usize = 16 * 1024;
 
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: &[&str] = &[
+    "get_latest_reward_event",
     "get_metadata",
     "get_mode",
     "get_nervous_system_parameters",
     "get_neuron",
     "get_proposal",
+    "get_proposal_certified",
+    "get_treasury",
+    "list_dao_canisters",
     "list_nervous_system_functions",
     "list_neurons",
+    "list_payments",
     "list_proposals",
     "list_topics",
+    "validate_add_dao_canister",
+    "validate_remove_dao_canister",
+    "validate_set_cycles_policy",
 ];
 
 pub fn is_accepted(method: &str, caller: Principal, argument_length: usize) -> bool {

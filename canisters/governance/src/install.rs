@@ -3,8 +3,10 @@
 use stoa_governance_api::InitArgs;
 
 use crate::cbor::Cbor;
+use crate::dao_canisters::Policy;
 use crate::function::GenericFunction;
 use crate::memory::{LAYOUT_VERSION, with_state};
+use crate::migration::migrate;
 use crate::parameters::Parameters;
 use crate::runtime;
 use crate::settings::Settings;
@@ -26,22 +28,36 @@ pub fn install(arguments: InitArgs) {
             genesis_seconds: runtime::now_seconds(),
         })));
         state.parameters.set(Cbor(parameters));
+        if let Some(policy) = arguments.cycles_policy {
+            let policy = Policy::try_from(policy)
+                .unwrap_or_else(|reason| panic!("the cycles policy: {reason}"));
+            state.set_cycles_policy(policy);
+        }
+        let itself = runtime::canister_self();
+        for canister in arguments
+            .dao_canisters
+            .unwrap_or_default()
+            .into_iter()
+            .chain([itself])
+        {
+            state
+                .add_dao_canister(canister)
+                .unwrap_or_else(|error| panic!("canister {canister} of the DAO: {error:?}"));
+        }
         for function in arguments.functions {
             let id = function.id;
             GenericFunction::try_from(function)
                 .and_then(|function| state.add_function(function, runtime::canister_self()))
                 .unwrap_or_else(|refusal| panic!("function {id}: {refusal}"));
         }
+        state.certify();
     });
 }
 
 /// Traps on a layout that this code does not know, so that the upgrade is undone.
 pub fn open_after_upgrade() {
     with_state(|state| {
-        let found = *state.layout_version.get();
-        assert!(
-            found == LAYOUT_VERSION,
-            "stable memory has layout {found}, this code knows {LAYOUT_VERSION}"
-        );
+        migrate(state);
+        state.certify();
     });
 }

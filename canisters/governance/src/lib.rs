@@ -17,37 +17,59 @@
 //! (`power`); the tally grows with each ballot (`proposal`). So making a proposal,
 //! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
-mod action;
+mod actions;
+mod cascade;
 mod cbor;
+mod certification;
 mod claim_or_refresh;
 mod configure;
+mod dao_canisters;
 mod decide;
+mod disburse;
+mod disburse_maturity;
 mod execution;
+mod follow;
+mod following;
 mod function;
 mod housekeeping;
 mod inspect;
 mod install;
+mod ledger;
+mod ledger_blocks;
 mod lock;
 mod make_proposal;
 mod manage_neuron;
+mod management;
 mod memory;
+mod migration;
+mod movement;
 mod neuron;
 mod neurons;
+mod own_functions;
 mod parameters;
+mod payment;
 mod permission;
+mod permissions;
+mod planes;
 mod power;
 mod proposal;
+mod query_certified;
 mod query_neurons;
 mod query_proposals;
 mod query_system;
+mod query_treasury;
 mod refusal;
 mod register_vote;
+mod rewards;
 mod runtime;
+mod self_upgrade;
 mod settings;
+mod split;
+mod stake_maturity;
 mod topic;
 
-use candid::candid_method;
 use candid::utils::decode_one_with_decoding_and_skipping_quota as decode;
+use candid::{Principal, candid_method};
 use stoa_governance_api::*;
 
 // With `decode_with` the macros export a blob as the argument, so they stay hidden from
@@ -67,6 +89,7 @@ fn init(arguments: InitArgs) {
 fn post_upgrade() {
     install::open_after_upgrade();
     housekeeping::start();
+    self_upgrade::go_on_after_upgrade();
 }
 
 #[ic_cdk::inspect_message]
@@ -80,14 +103,20 @@ fn inspect_message() {
     }
 }
 
-/// 160 KiB at most, most of it bytes.
+/// A command without the bytes that it carries.
 const COMMAND_DECODING_QUOTA: usize = 1_000_000;
 const COMMAND_SKIPPING_QUOTA: usize = 50_000;
 
-#[ic_cdk::update(
-    decode_with = "decode::<COMMAND_DECODING_QUOTA, COMMAND_SKIPPING_QUOTA, _>",
-    hidden = true
-)]
+/// A byte costs one, so what is long may be decoded and what is nested may not.
+fn decode_command(bytes: Vec<u8>) -> ManageNeuron {
+    let mut config = candid::DecoderConfig::new();
+    config.set_decoding_quota(COMMAND_DECODING_QUOTA + bytes.len());
+    config.set_skipping_quota(COMMAND_SKIPPING_QUOTA);
+    candid::utils::decode_one_with_config(&bytes, &config)
+        .unwrap_or_else(|error| panic!("not a command: {error}"))
+}
+
+#[ic_cdk::update(decode_with = "decode_command", hidden = true)]
 #[candid_method(update)]
 async fn manage_neuron(request: ManageNeuron) -> ManageNeuronResponse {
     manage_neuron::manage_neuron(request).await
@@ -145,6 +174,88 @@ fn get_metadata(_request: GetMetadataRequest) -> GetMetadataResponse {
 #[candid_method(query)]
 fn get_mode(_request: GetModeRequest) -> GetModeResponse {
     query_system::get_mode()
+}
+
+#[ic_cdk::query(decode_with = "decode::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_proposal_certified(request: GetProposal) -> GetProposalCertifiedResult {
+    query_certified::get_proposal_certified(request)
+}
+
+#[ic_cdk::query]
+fn get_latest_reward_event() -> RewardEvent {
+    query_system::get_latest_reward_event()
+}
+
+// From here on Stoa's own: what an SNS's root and its community's scripts do.
+
+#[ic_cdk::update]
+async fn request_cycles() -> RequestCyclesResult {
+    dao_canisters::request_cycles(runtime::caller()).await
+}
+
+#[ic_cdk::update(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn register_dao_canister(canister: Principal) -> RegisterCanisterResult {
+    dao_canisters::register_dao_canister(runtime::caller(), canister).await
+}
+
+#[ic_cdk::query]
+fn list_dao_canisters() -> Vec<Principal> {
+    dao_canisters::list_dao_canisters()
+}
+
+#[ic_cdk::query]
+fn get_treasury() -> TreasuryInfo {
+    query_treasury::get_treasury()
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_payments(request: ListPayments) -> Vec<PaymentInfo> {
+    query_treasury::list_payments(request)
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_set_cycles_policy(policy: CyclesPolicy) -> Result<String, String> {
+    own_functions::validate_set_cycles_policy(policy)
+}
+
+#[ic_cdk::update(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_cycles_policy(policy: CyclesPolicy) {
+    own_functions::set_cycles_policy(runtime::caller(), policy)
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_add_dao_canister(canister: Principal) -> Result<String, String> {
+    own_functions::validate_add_dao_canister(canister)
+}
+
+#[ic_cdk::update(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn add_dao_canister(canister: Principal) {
+    own_functions::add_dao_canister(runtime::caller(), canister).await
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_remove_dao_canister(canister: Principal) -> Result<String, String> {
+    own_functions::validate_remove_dao_canister(canister)
+}
+
+#[ic_cdk::update(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(update)]
+fn remove_dao_canister(canister: Principal) {
+    own_functions::remove_dao_canister(runtime::caller(), canister)
+}
+
+#[ic_cdk::update(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(update)]
+fn c2c_upgrade_itself(number: u8) {
+    self_upgrade::step(runtime::caller(), number)
 }
 
 candid::export_service!();

@@ -2,15 +2,16 @@
 //! proposer.
 
 use candid::Principal;
-use stoa_governance_api::code::{NeuronPermissionType, Vote};
+use stoa_governance_api::code::{NeuronPermissionType, ProposalRewardStatus, Vote};
 use stoa_governance_api::{self as api, CommandResponse, GetProposal, ProposalId};
 
-use crate::action::Action;
-use crate::cbor::Cbor;
+use crate::actions::Action;
+use crate::cbor::{Added, Cbor};
+use crate::certification::digest;
 use crate::lock::NeuronLock;
 use crate::memory::{State, with_state};
 use crate::neuron::NeuronKey;
-use crate::proposal::{Content, Decision, Progress, Terms, Thresholds};
+use crate::proposal::{Content, Decision, Digest, Progress, Terms, Thresholds};
 use crate::refusal::Refusal;
 use crate::register_vote::cast;
 use crate::{housekeeping, runtime};
@@ -19,11 +20,6 @@ use crate::{housekeeping, runtime};
 const TITLE_LENGTH_BYTES_MAX: usize = 256;
 const SUMMARY_LENGTH_BYTES_MAX: usize = 30_000;
 const URL_LENGTH_BYTES_MAX: usize = 2_048;
-/// What a validator may answer; longer renderings would crowd out listings.
-pub const RENDERING_LENGTH_BYTES_MAX: usize = 30_000;
-const VALIDATOR_TIMEOUT_SECONDS: u32 = 60;
-/// Twice the longest rendering, a byte costing one.
-const VALIDATOR_DECODING_QUOTA: usize = 100_000;
 
 pub async fn make_proposal(
     key: NeuronKey,
@@ -38,7 +34,7 @@ pub async fn make_proposal(
     let lock = NeuronLock::acquire(key)?;
     // Before the validator is called, so that only who may propose costs a call.
     with_state(|state| check_proposer(state, &key, caller, &action))?;
-    let rendering = render(&action).await?;
+    let rendering = action.render().await?;
     let id = with_state(|state| {
         // Neuron, function and the room for proposals may have changed meanwhile.
         check_proposer(state, &key, caller, &action)?;
@@ -118,47 +114,6 @@ fn check_proposer(
     action.check(state)
 }
 
-async fn render(action: &Action) -> Result<String, Refusal> {
-    let Action::ExecuteFunction { id, payload } = action else {
-        return with_state(|state| action.render(state));
-    };
-    let function = with_state(|state| state.generic_function(*id))?;
-    let invalid = |reason: String| Err(Refusal::InvalidProposal { reason });
-    let who = format!(
-        "`{}` of {}",
-        function.validator_method, function.validator_canister
-    );
-    let answer = runtime::call(
-        function.validator_canister,
-        &function.validator_method,
-        payload,
-        VALIDATOR_TIMEOUT_SECONDS,
-    )
-    .await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(failure) => {
-            return invalid(format!(
-                "the validator {who} did not answer: {}",
-                failure.message
-            ));
-        }
-    };
-    let mut config = candid::DecoderConfig::new();
-    config.set_decoding_quota(VALIDATOR_DECODING_QUOTA);
-    match candid::utils::decode_one_with_config::<Result<String, String>>(&answer, &config) {
-        Ok(Ok(rendering)) if rendering.len() > RENDERING_LENGTH_BYTES_MAX => invalid(format!(
-            "the validator {who} rendered {} bytes, at most {RENDERING_LENGTH_BYTES_MAX} are allowed",
-            rendering.len()
-        )),
-        Ok(Ok(rendering)) => Ok(rendering),
-        Ok(Err(reason)) => invalid(format!("the validator {who} refused: {reason}")),
-        Err(error) => invalid(format!(
-            "the validator {who} did not answer a variant of Ok and Err text: {error}"
-        )),
-    }
-}
-
 /// Numbers the proposal, charges its cost for now and casts the proposer's vote.
 /// Refuses only before anything is written.
 fn open(
@@ -201,7 +156,7 @@ fn open(
         title: texts.title,
         summary: texts.summary,
         url: texts.url,
-        action,
+        action: action.keep(state, id),
         rendering,
     };
     let terms = Terms {
@@ -213,8 +168,17 @@ fn open(
         initial_voting_period_seconds: parameters.initial_voting_period_seconds,
         wait_for_quiet_deadline_increase_seconds: parameters
             .wait_for_quiet_deadline_increase_seconds,
+        digest: Added(Digest(digest(&content))),
+        is_eligible_for_rewards: Added(!parameters.rewards.are_off()),
     };
     state.progress.push(&progress);
+    state.index_new(
+        id,
+        progress.status(),
+        topic,
+        ProposalRewardStatus::AcceptVotes,
+    );
+    state.append_certified(id, &progress, &terms);
     state.contents.insert(id, Cbor(content));
     state.terms.insert(id, Cbor(terms));
     state.voting.insert(id, ());

@@ -4,12 +4,17 @@ use stoa_governance_api::{By, Command, CommandResponse, ManageNeuron, ManageNeur
 
 use crate::claim_or_refresh::{Which, claim_or_refresh};
 use crate::configure::configure;
+use crate::disburse::disburse;
+use crate::disburse_maturity::disburse_maturity;
+use crate::follow::{follow, set_following};
 use crate::lock::NeuronLock;
 use crate::make_proposal::make_proposal;
-use crate::neuron::neuron_key;
+use crate::neuron::{NeuronKey, neuron_key};
 use crate::refusal::Refusal;
 use crate::register_vote::register_vote;
-use crate::runtime;
+use crate::split::split;
+use crate::stake_maturity::stake_maturity;
+use crate::{permissions, runtime};
 
 pub async fn manage_neuron(request: ManageNeuron) -> ManageNeuronResponse {
     let response = execute(request)
@@ -26,7 +31,6 @@ async fn execute(request: ManageNeuron) -> Result<CommandResponse, Refusal> {
     if caller == candid::Principal::anonymous() {
         return Err(Refusal::AnonymousCaller);
     }
-    let unsupported = |what| Err(Refusal::Unsupported { what });
     let command = request
         .command
         .ok_or(Refusal::MissingField { field: "command" })?;
@@ -44,28 +48,47 @@ async fn execute(request: ManageNeuron) -> Result<CommandResponse, Refusal> {
         Command::MakeProposal(proposal) => {
             make_proposal(neuron_key(&request.subaccount)?, caller, proposal).await
         }
+        Command::Split(command) => split(neuron_key(&request.subaccount)?, caller, command).await,
+        Command::Disburse(command) => {
+            disburse(neuron_key(&request.subaccount)?, caller, command).await
+        }
+        Command::DisburseMaturity(command) => {
+            disburse_maturity(neuron_key(&request.subaccount)?, caller, command).await
+        }
         Command::Configure(command) => {
-            let neuron = neuron_key(&request.subaccount)?;
-            let lock = NeuronLock::acquire(neuron)?;
-            let response = configure(neuron, caller, command);
-            drop(lock);
-            response
+            locked(&request.subaccount, |key| configure(key, caller, command))
         }
-        Command::RegisterVote(command) => {
-            let neuron = neuron_key(&request.subaccount)?;
-            let lock = NeuronLock::acquire(neuron)?;
-            let response = register_vote(neuron, caller, command);
-            drop(lock);
-            response
-        }
-        Command::Split(_) => unsupported("the command Split"),
-        Command::Follow(_) => unsupported("the command Follow"),
-        Command::SetFollowing(_) => unsupported("the command SetFollowing"),
-        Command::DisburseMaturity(_) => unsupported("the command DisburseMaturity"),
-        Command::StakeMaturity(_) => unsupported("the command StakeMaturity"),
-        Command::MergeMaturity(_) => unsupported("the command MergeMaturity"),
-        Command::Disburse(_) => unsupported("the command Disburse"),
-        Command::AddNeuronPermissions(_) => unsupported("the command AddNeuronPermissions"),
-        Command::RemoveNeuronPermissions(_) => unsupported("the command RemoveNeuronPermissions"),
+        Command::RegisterVote(command) => locked(&request.subaccount, |key| {
+            register_vote(key, caller, command)
+        }),
+        Command::Follow(command) => locked(&request.subaccount, |key| follow(key, caller, command)),
+        Command::SetFollowing(command) => locked(&request.subaccount, |key| {
+            set_following(key, caller, command)
+        }),
+        Command::StakeMaturity(command) => locked(&request.subaccount, |key| {
+            stake_maturity(key, caller, command)
+        }),
+        Command::AddNeuronPermissions(command) => locked(&request.subaccount, |key| {
+            permissions::add(key, caller, command)
+        }),
+        Command::RemoveNeuronPermissions(command) => locked(&request.subaccount, |key| {
+            permissions::remove(key, caller, command)
+        }),
+        Command::MergeMaturity(_) => Err(Refusal::Unsupported {
+            what: "the command MergeMaturity (StakeMaturity takes its place)",
+        }),
     }
+}
+
+/// A command that is over within its message; it waits for none of the neuron's that is
+/// in flight.
+fn locked(
+    subaccount: &[u8],
+    command: impl FnOnce(NeuronKey) -> Result<CommandResponse, Refusal>,
+) -> Result<CommandResponse, Refusal> {
+    let key = neuron_key(subaccount)?;
+    let lock = NeuronLock::acquire(key)?;
+    let response = command(key);
+    drop(lock);
+    response
 }

@@ -21,20 +21,47 @@
 //! | 15 | generic functions, and ids that are not given again |
 //! | 16 | closed proposals that still have their ballots |
 //! | 17 | on what terms proposals are voted on |
+//! | 18 | bits of 64 proposals each: status, topic, reward status |
+//! | 19 | nodes of the certified tree over proposals |
+//! | 20 | whom each neuron follows, by subject |
+//! | 21 | (subject, followee, follower): the same the other way round |
+//! | 22 | votes whose followers have not all been looked at |
+//! | 23 | transfers from neurons that are under way: their journal |
+//! | 24 | where the recount after a change of the power's rules is |
+//! | 25 | rounds of voting rewards |
+//! | 26 | closed proposals that wait for their rewards |
+//! | 27 | the round in which a proposal was rewarded |
+//! | 28 | the latest time that a movement was given |
+//! | 30 | time of the newest transfer: no two have the same |
+//! | 31 | payments from the treasury, and for cycles: their journal |
+//! | 32 | payments that are under way |
+//! | 33 | canisters of the DAO, and what was spent on each today |
+//! | 34 | rules by which cycles are bought, and what was spent today |
+//! | 35 | Wasm modules of upgrade proposals that are not decided or not executed |
+//! | 36 | governance's upgrade of itself, while it is under way |
+//! | 37 | canisters that were stopped for an upgrade and have to be started |
 
 use std::cell::RefCell;
 
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
 use ic_stable_structures::{DefaultMemoryImpl, StableBTreeMap, StableCell, StableVec};
 
+use crate::cascade::Cursor;
 use crate::cbor::Cbor;
+use crate::dao_canisters::{CyclesKeeping, DaoCanister};
 use crate::execution::Stage;
+use crate::following::{Followee, Subject};
 use crate::function::StoredFunction;
+use crate::movement::Movement;
 use crate::neuron::{Neuron, NeuronKey, VotingState};
-use crate::neurons::PrincipalKey;
+use crate::neurons::{PrincipalKey, Recount};
 use crate::parameters::Parameters;
+use crate::payment::Payment;
+use crate::planes::Planes;
 use crate::power::Sums;
 use crate::proposal::{Cast, Content, Failure, Progress, Terms};
+use crate::rewards::Rewards;
+use crate::self_upgrade::SelfUpgrade;
 use crate::settings::Settings;
 
 pub type Memory = VirtualMemory<DefaultMemoryImpl>;
@@ -44,7 +71,12 @@ pub type Memory = VirtualMemory<DefaultMemoryImpl>;
 const BUCKET_SIZE_PAGES: u16 = 16;
 
 /// Raised with every change to what the bytes mean.
-pub const LAYOUT_VERSION: u32 = 1;
+///
+/// | version | change |
+/// |---|---|
+/// | 1 | the first |
+/// | 2 | memories from 18 on; `Terms` have a digest; neurons have maturity (`migration`) |
+pub const LAYOUT_VERSION: u32 = 2;
 
 pub struct State {
     pub layout_version: StableCell<u32, Memory>,
@@ -65,6 +97,25 @@ pub struct State {
     pub functions: StableBTreeMap<u64, Cbor<StoredFunction>, Memory>,
     pub closed_with_ballots: StableBTreeMap<u64, (), Memory>,
     pub terms: StableBTreeMap<u64, Cbor<Terms>, Memory>,
+    pub planes: StableVec<Planes, Memory>,
+    pub certified_nodes: StableVec<[u8; 32], Memory>,
+    pub following: StableBTreeMap<(NeuronKey, Subject), Cbor<Vec<Followee>>, Memory>,
+    pub followers: StableBTreeMap<(Subject, NeuronKey, NeuronKey), (), Memory>,
+    pub cascades: StableBTreeMap<(u64, NeuronKey), Cbor<Cursor>, Memory>,
+    pub movements: StableBTreeMap<NeuronKey, Cbor<Movement>, Memory>,
+    pub recount: StableCell<Cbor<Recount>, Memory>,
+    pub rewards: StableCell<Cbor<Rewards>, Memory>,
+    pub unsettled: StableBTreeMap<u64, (), Memory>,
+    pub rewarded: StableBTreeMap<u64, u64, Memory>,
+    pub movement_clock: StableCell<u64, Memory>,
+    pub last_transfer_nanos: StableCell<u64, Memory>,
+    pub payments: StableBTreeMap<u64, Cbor<Payment>, Memory>,
+    pub open_payments: StableBTreeMap<u64, (), Memory>,
+    pub dao_canisters: StableBTreeMap<PrincipalKey, Cbor<DaoCanister>, Memory>,
+    pub cycles_keeping: StableCell<Cbor<CyclesKeeping>, Memory>,
+    pub wasm_modules: StableBTreeMap<u64, Vec<u8>, Memory>,
+    pub self_upgrade: StableCell<Cbor<Option<SelfUpgrade>>, Memory>,
+    pub stopped_canisters: StableBTreeMap<PrincipalKey, (), Memory>,
 }
 
 impl State {
@@ -90,6 +141,25 @@ impl State {
             functions: StableBTreeMap::init(at(15)),
             closed_with_ballots: StableBTreeMap::init(at(16)),
             terms: StableBTreeMap::init(at(17)),
+            planes: StableVec::init(at(18)),
+            certified_nodes: StableVec::init(at(19)),
+            following: StableBTreeMap::init(at(20)),
+            followers: StableBTreeMap::init(at(21)),
+            cascades: StableBTreeMap::init(at(22)),
+            movements: StableBTreeMap::init(at(23)),
+            recount: StableCell::init(at(24), Cbor::default()),
+            rewards: StableCell::init(at(25), Cbor::default()),
+            unsettled: StableBTreeMap::init(at(26)),
+            rewarded: StableBTreeMap::init(at(27)),
+            movement_clock: StableCell::init(at(28), 0),
+            last_transfer_nanos: StableCell::init(at(30), 0),
+            payments: StableBTreeMap::init(at(31)),
+            open_payments: StableBTreeMap::init(at(32)),
+            dao_canisters: StableBTreeMap::init(at(33)),
+            cycles_keeping: StableCell::init(at(34), Cbor::default()),
+            wasm_modules: StableBTreeMap::init(at(35)),
+            self_upgrade: StableCell::init(at(36), Cbor::default()),
+            stopped_canisters: StableBTreeMap::init(at(37)),
         }
     }
 

@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 use stoa_governance_api as api;
 use stoa_governance_api::code::NeuronPermissionType;
 
+use crate::cbor::Added;
 use crate::parameters::PowerRules;
 use crate::permission::Holder;
 use crate::power::Count;
@@ -30,7 +31,7 @@ pub enum Dissolve {
 /// All that voting power is computed from. Kept for past proposals when it changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct VotingState {
-    /// Stake less the fees of open or rejected proposals.
+    /// Stake less the fees of open or rejected proposals, and staked maturity.
     #[n(0)]
     pub stake_e8s: u64,
     #[n(1)]
@@ -108,6 +109,55 @@ pub struct Neuron {
     /// How the sums of voting power have it.
     #[n(8)]
     pub count: Count,
+    #[n(9)]
+    pub maturity: Added<Maturity>,
+}
+
+/// What voting earned: tokens that are not minted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct Maturity {
+    #[n(0)]
+    pub free_e8s: u64,
+    /// Counts as stake.
+    #[n(1)]
+    pub staked_e8s: u64,
+    /// Rewards are staked as they come.
+    #[n(2)]
+    pub auto_stake: bool,
+}
+
+impl Maturity {
+    pub fn add(&mut self, amount_e8s: u64) {
+        self.free_e8s = self
+            .free_e8s
+            .checked_add(amount_e8s)
+            .expect("BUG: more maturity than tokens can be");
+    }
+
+    pub fn stake(&mut self, amount_e8s: u64) {
+        self.free_e8s -= amount_e8s;
+        self.staked_e8s = self
+            .staked_e8s
+            .checked_add(amount_e8s)
+            .expect("BUG: more maturity than tokens can be");
+    }
+
+    pub fn unstake(&mut self) {
+        let staked = std::mem::take(&mut self.staked_e8s);
+        self.add(staked);
+    }
+
+    pub fn total_e8s(&self) -> u64 {
+        self.free_e8s.saturating_add(self.staked_e8s)
+    }
+
+    /// As a split's new neuron begins.
+    pub fn without_amounts(self) -> Self {
+        Self {
+            auto_stake: self.auto_stake,
+            ..Self::default()
+        }
+    }
 }
 
 impl Neuron {
@@ -123,12 +173,16 @@ impl Neuron {
             created_after_proposal: newest_proposal,
             state_after_proposal: newest_proposal,
             count: Count::default(),
+            maturity: Added::default(),
         }
     }
 
     pub fn voting_state(&self) -> VotingState {
         VotingState {
-            stake_e8s: self.stake_e8s.saturating_sub(self.fees_e8s),
+            stake_e8s: self
+                .stake_e8s
+                .saturating_sub(self.fees_e8s)
+                .saturating_add(self.maturity.staked_e8s),
             dissolve: self.dissolve,
             aging_since_seconds: self.aging_since_seconds,
         }
@@ -138,6 +192,10 @@ impl Neuron {
         self.holders
             .iter()
             .any(|holder| holder.principal == *principal && holder.permissions.has(permission))
+    }
+
+    pub fn is_dissolved(&self, now: u64) -> bool {
+        self.voting_state().dissolve_delay_seconds(now) == 0
     }
 
     pub fn require(
@@ -231,7 +289,8 @@ impl Neuron {
     pub fn to_wire(&self, key: NeuronKey) -> api::Neuron {
         api::Neuron {
             id: Some(key.into()),
-            staked_maturity_e8s_equivalent: None,
+            staked_maturity_e8s_equivalent: (self.maturity.staked_e8s > 0)
+                .then_some(self.maturity.staked_e8s),
             permissions: self
                 .holders
                 .iter()
@@ -244,11 +303,11 @@ impl Neuron {
                         .collect(),
                 })
                 .collect(),
-            maturity_e8s_equivalent: 0,
+            maturity_e8s_equivalent: self.maturity.free_e8s,
             cached_neuron_stake_e8s: self.stake_e8s,
             created_timestamp_seconds: self.created_at_seconds,
             source_nns_neuron_id: None,
-            auto_stake_maturity: None,
+            auto_stake_maturity: self.maturity.auto_stake.then_some(true),
             aging_since_timestamp_seconds: self.aging_since_seconds,
             dissolve_state: Some(match self.dissolve {
                 Dissolve::Delay(delay) => api::DissolveState::DissolveDelaySeconds(delay),

@@ -19,10 +19,12 @@ use std::borrow::Cow;
 use candid::Principal;
 use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
+use minicbor::{Decode, Encode};
 
 use crate::cbor::Cbor;
 use crate::memory::State;
 use crate::neuron::{Neuron, NeuronKey, VotingState};
+use crate::parameters::Parameters;
 use crate::power::Count;
 use crate::refusal::Refusal;
 
@@ -46,6 +48,12 @@ impl From<&Principal> for PrincipalKey {
         key[0] = bytes.len() as u8;
         key[1..=bytes.len()].copy_from_slice(bytes);
         Self(key)
+    }
+}
+
+impl PrincipalKey {
+    pub fn principal(&self) -> Principal {
+        Principal::from_slice(&self.0[1..=usize::from(self.0[0])])
     }
 }
 
@@ -73,6 +81,17 @@ impl Storable for PrincipalKey {
     };
 }
 
+/// After a change of the power's rules every neuron is counted anew, some in each
+/// message; until that is done the total is not known and no proposal can be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub enum Recount {
+    #[default]
+    #[n(0)]
+    Done,
+    #[n(1)]
+    After(#[cbor(n(0), with = "minicbor::bytes")] NeuronKey),
+}
+
 /// Whether a bounded piece of work is finished.
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,6 +116,52 @@ impl State {
         }
         let before = self.neurons.insert(key, Cbor(neuron));
         assert!(before.is_none(), "BUG: a neuron was claimed over another");
+    }
+
+    /// Takes the neuron out of everything that refers to it but the ballots that it cast
+    /// and the following of others, who follow nobody then.
+    pub fn remove_neuron(&mut self, key: &NeuronKey, now: u64) {
+        let mut neuron = self
+            .neuron(key)
+            .expect("BUG: a neuron that is not there is removed");
+        neuron.stake_e8s = 0;
+        neuron.fees_e8s = 0;
+        self.recount(key, &mut neuron, now);
+        // A count of nothing may still wait for its time.
+        if let Some(until) = neuron.count.until {
+            self.recounts.remove(&(until, *key));
+        }
+        for holder in &neuron.holders {
+            self.index_principal(*key, &holder.principal, false);
+        }
+        for (subject, _) in self.subjects_of(key) {
+            self.set_followees(*key, subject, vec![]);
+        }
+        let history: Vec<u64> = self
+            .history
+            .keys_range((*key, 0)..=(*key, u64::MAX))
+            .map(|(_, proposal)| proposal)
+            .collect();
+        for proposal in history {
+            self.history.remove(&(*key, proposal));
+        }
+        self.neurons.remove(key);
+    }
+
+    pub fn index_principal(&mut self, key: NeuronKey, principal: &Principal, is_holder: bool) {
+        let entry = (PrincipalKey::from(principal), key);
+        if is_holder {
+            self.neurons_by_principal.insert(entry, ());
+        } else {
+            self.neurons_by_principal.remove(&entry);
+        }
+    }
+
+    pub fn set_parameters(&mut self, parameters: Parameters) {
+        if parameters.power != self.parameters().power {
+            self.recount.set(Cbor(Recount::After([0; 32])));
+        }
+        self.parameters.set(Cbor(parameters));
     }
 
     /// Applies `change`; where it refuses, nothing has changed.
@@ -188,6 +253,9 @@ impl State {
 
     /// Counts anew the neurons for which it is due.
     pub fn work_off_recounts(&mut self, now: u64) -> Slicing {
+        if let Recount::After(after) = self.recount.get().0 {
+            return self.recount_all_after(after, now);
+        }
         for _ in 0..RECOUNTS_AT_ONCE_MAX {
             let Some(((due, key), ())) = self.recounts.first_key_value() else {
                 return Slicing::Done;
@@ -201,6 +269,23 @@ impl State {
             self.recount(&key, &mut neuron, now);
             self.neurons.insert(key, Cbor(neuron));
         }
+        Slicing::Paused
+    }
+
+    /// Ids are hashes, so no neuron has the first one.
+    fn recount_all_after(&mut self, after: NeuronKey, now: u64) -> Slicing {
+        let page = self.neurons_after(Some(after), RECOUNTS_AT_ONCE_MAX);
+        for key in &page {
+            let mut neuron = self.neuron(key).expect("BUG: a key without its neuron");
+            self.recount(key, &mut neuron, now);
+            self.neurons.insert(*key, Cbor(neuron));
+        }
+        let next = match page.last() {
+            Some(last) if page.len() == RECOUNTS_AT_ONCE_MAX => Recount::After(*last),
+            _ => Recount::Done,
+        };
+        self.recount.set(Cbor(next));
+        // Counts that came due meanwhile follow in the next round.
         Slicing::Paused
     }
 

@@ -12,6 +12,7 @@ use stoa_governance_api::{
     VotingRewardsParameters,
 };
 
+use crate::cbor::Added;
 use crate::permission::Permissions;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -28,6 +29,8 @@ const VOTING_PERIOD_SECONDS_MAX: u64 = 30 * DAY;
 const PROPOSALS_WITH_BALLOTS_MAX: u64 = 700;
 const NEURONS_MAX: u64 = 1_000_000;
 const PRINCIPALS_PER_NEURON_MAX: u64 = 15;
+/// The whole supply, a year.
+const REWARD_RATE_BASIS_POINTS_MAX: u64 = 10_000;
 
 /// What turns a neuron's stake and times into voting power. Each proposal keeps the
 /// rules of its creation.
@@ -73,6 +76,34 @@ pub struct Parameters {
     pub neuron_claimer_permissions: Permissions,
     #[n(12)]
     pub neuron_grantable_permissions: Permissions,
+    #[n(13)]
+    pub rewards: Added<RewardRules>,
+}
+
+/// How much voting earns in all; nothing where both rates are 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct RewardRules {
+    /// Of the supply, a year.
+    #[n(0)]
+    pub initial_rate_basis_points: u64,
+    #[n(1)]
+    pub final_rate_basis_points: u64,
+    /// From the first to the last, from genesis on.
+    #[n(2)]
+    pub transition_seconds: u64,
+    #[n(3)]
+    pub round_duration_seconds: u64,
+}
+
+impl Default for RewardRules {
+    fn default() -> Self {
+        Self {
+            initial_rate_basis_points: 0,
+            final_rate_basis_points: 0,
+            transition_seconds: 0,
+            round_duration_seconds: DAY,
+        }
+    }
 }
 
 impl Default for Parameters {
@@ -98,6 +129,7 @@ impl Default for Parameters {
             max_proposals_to_keep_per_action: 100,
             neuron_claimer_permissions: Permissions::all(),
             neuron_grantable_permissions: Permissions::none(),
+            rewards: Added::default(),
         }
     }
 }
@@ -114,7 +146,7 @@ pub enum ParameterError {
         parameter: &'static str,
         number: i32,
     },
-    /// Nothing here follows by default, pays rewards or advances versions yet.
+    /// Nothing here follows by default or advances versions, and what is critical is fixed.
     Unsupported { parameter: &'static str },
 }
 
@@ -199,6 +231,25 @@ impl Parameters {
         if let Some(list) = &wire.neuron_grantable_permissions {
             new.neuron_grantable_permissions = permissions("neuron_grantable_permissions", list)?;
         }
+        if let Some(given) = &wire.voting_rewards_parameters {
+            let rewards = &mut new.rewards;
+            set(
+                &mut rewards.initial_rate_basis_points,
+                given.initial_reward_rate_basis_points,
+            );
+            set(
+                &mut rewards.final_rate_basis_points,
+                given.final_reward_rate_basis_points,
+            );
+            set(
+                &mut rewards.transition_seconds,
+                given.reward_rate_transition_duration_seconds,
+            );
+            set(
+                &mut rewards.round_duration_seconds,
+                given.round_duration_seconds,
+            );
+        }
         refuse_unsupported(wire)?;
         new.check()?;
         Ok(new)
@@ -277,6 +328,25 @@ impl Parameters {
             self.max_followees_per_function,
             0,
             15,
+        )?;
+        let rewards = &self.rewards;
+        within(
+            "initial_reward_rate_basis_points",
+            rewards.initial_rate_basis_points,
+            rewards.final_rate_basis_points,
+            REWARD_RATE_BASIS_POINTS_MAX,
+        )?;
+        within(
+            "reward_rate_transition_duration_seconds",
+            rewards.transition_seconds,
+            0,
+            DURATION_SECONDS_MAX,
+        )?;
+        within(
+            "round_duration_seconds",
+            rewards.round_duration_seconds,
+            1,
+            YEAR,
         )
     }
 }
@@ -316,15 +386,8 @@ fn refuse_unsupported(wire: &NervousSystemParameters) -> Result<(), ParameterErr
     {
         return unsupported("default_followees");
     }
-    if wire
-        .voting_rewards_parameters
-        .as_ref()
-        .is_some_and(|rewards| {
-            rewards.initial_reward_rate_basis_points.unwrap_or(0) > 0
-                || rewards.final_reward_rate_basis_points.unwrap_or(0) > 0
-        })
-    {
-        return unsupported("voting_rewards_parameters");
+    if wire.maturity_modulation_disabled == Some(false) {
+        return unsupported("maturity_modulation_disabled");
     }
     if wire.automatically_advance_target_version == Some(true) {
         return unsupported("automatically_advance_target_version");
@@ -376,10 +439,14 @@ impl From<&Parameters> for NervousSystemParameters {
             max_age_bonus_percentage: Some(power.max_age_bonus_percentage),
             neuron_grantable_permissions: Some((&parameters.neuron_grantable_permissions).into()),
             voting_rewards_parameters: Some(VotingRewardsParameters {
-                final_reward_rate_basis_points: Some(0),
-                initial_reward_rate_basis_points: Some(0),
-                reward_rate_transition_duration_seconds: Some(0),
-                round_duration_seconds: Some(DAY),
+                final_reward_rate_basis_points: Some(parameters.rewards.final_rate_basis_points),
+                initial_reward_rate_basis_points: Some(
+                    parameters.rewards.initial_rate_basis_points,
+                ),
+                reward_rate_transition_duration_seconds: Some(
+                    parameters.rewards.transition_seconds,
+                ),
+                round_duration_seconds: Some(parameters.rewards.round_duration_seconds),
             }),
             maturity_modulation_disabled: Some(true),
             max_number_of_principals_per_neuron: Some(

@@ -29,6 +29,28 @@ impl Permissions {
         Self(self.0 | Self::bit(permission))
     }
 
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    pub const fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// What `ManageVotingPermission` may give and take.
+    pub const fn for_voting() -> Self {
+        Self::none()
+            .with(NeuronPermissionType::Vote)
+            .with(NeuronPermissionType::SubmitProposal)
+            .with(NeuronPermissionType::ManageVotingPermission)
+    }
+
     pub const fn has(self, permission: NeuronPermissionType) -> bool {
         self.0 & Self::bit(permission) != 0
     }

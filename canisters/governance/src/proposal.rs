@@ -9,7 +9,8 @@ use ic_stable_structures::storable::Bound;
 use minicbor::{Decode, Encode};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
 
-use crate::action::Action;
+use crate::actions::Action;
+use crate::cbor::Added;
 use crate::neuron::NeuronKey;
 use crate::parameters::PowerRules;
 use crate::topic::Topic;
@@ -75,7 +76,17 @@ pub struct Terms {
     pub initial_voting_period_seconds: u64,
     #[n(6)]
     pub wait_for_quiet_deadline_increase_seconds: u64,
+    /// Of what was proposed (`certification::digest`).
+    #[n(7)]
+    pub digest: Added<Digest>,
+    /// Rewards were on when it was made.
+    #[n(8)]
+    pub is_eligible_for_rewards: Added<bool>,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Digest(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Failure {
@@ -84,6 +95,16 @@ pub struct Failure {
     pub error_type: i32,
     #[n(1)]
     pub message: String,
+}
+
+impl From<crate::refusal::Refusal> for Failure {
+    fn from(refusal: crate::refusal::Refusal) -> Self {
+        let error: stoa_governance_api::GovernanceError = refusal.into();
+        Self {
+            error_type: error.error_type,
+            message: error.error_message,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,6 +169,33 @@ impl Progress {
         self.tallied_at_seconds = now;
     }
 
+    /// A turn of the outcome while it is open leaves voters time to answer: at least the
+    /// increase `W` and half of what is left of the voting period `I`, so that turns can
+    /// move the deadline to at most `I + 2·W` after creation; the SNS's rule.
+    pub fn wait_for_quiet(&mut self, before: &Self, terms: &Terms, now: u64) {
+        // The first votes turn nothing.
+        if (before.yes == 0 && before.no == 0)
+            || self.decision != Decision::Open
+            || self.due_decision(&terms.thresholds, now).is_some()
+            || before.leans_to_yes(terms) == self.leans_to_yes(terms)
+        {
+            return;
+        }
+        let elapsed = now.saturating_sub(terms.created_at_seconds);
+        let margin = terms
+            .wait_for_quiet_deadline_increase_seconds
+            .saturating_add(terms.initial_voting_period_seconds / 2)
+            .saturating_sub(elapsed / 2);
+        self.deadline_seconds = self.deadline_seconds.max(now.saturating_add(margin));
+    }
+
+    /// Whether the votes that were cast would adopt it, the quorum aside.
+    fn leans_to_yes(&self, terms: &Terms) -> bool {
+        let exercised = u128::from(self.yes) + u128::from(self.no);
+        u128::from(self.yes) * u128::from(BASIS_POINTS)
+            > exercised * u128::from(terms.thresholds.yes_of_exercised)
+    }
+
     /// The decision that is due, if one is: early as soon as the votes to come cannot
     /// change it, else at the deadline by the votes that were cast.
     pub fn due_decision(&self, thresholds: &Thresholds, now: u64) -> Option<Decision> {
@@ -183,8 +231,9 @@ impl Progress {
     }
 }
 
-impl Storable for Progress {
-    fn to_bytes(&self) -> Cow<'_, [u8]> {
+impl Progress {
+    /// As drawn above: stored and certified.
+    pub fn as_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(PROGRESS_SIZE_BYTES);
         bytes.push(PROGRESS_VERSION);
         bytes.push(match self.decision {
@@ -206,11 +255,17 @@ impl Storable for Progress {
         ] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
-        Cow::Owned(bytes)
+        bytes
+    }
+}
+
+impl Storable for Progress {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.as_bytes())
     }
 
     fn into_bytes(self) -> Vec<u8> {
-        self.to_bytes().into_owned()
+        self.as_bytes()
     }
 
     fn from_bytes(bytes: Cow<[u8]>) -> Self {

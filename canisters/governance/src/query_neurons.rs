@@ -1,10 +1,12 @@
 //! `get_neuron` and `list_neurons`.
 
 use stoa_governance_api::{
-    GetNeuron, GetNeuronResponse, GetNeuronResult, ListNeurons, ListNeuronsResponse, Neuron,
+    Account, DisburseMaturityInProgress, GetNeuron, GetNeuronResponse, GetNeuronResult,
+    ListNeurons, ListNeuronsResponse, Neuron, Subaccount as WireSubaccount,
 };
 
 use crate::memory::{State, with_state};
+use crate::movement::Subaccount;
 use crate::neuron::{NeuronKey, neuron_key};
 use crate::neurons::NEURONS_IN_ANSWER_MAX;
 use crate::refusal::Refusal;
@@ -24,7 +26,24 @@ pub fn get_neuron(request: GetNeuron) -> GetNeuronResponse {
 }
 
 fn wire(state: &State, key: NeuronKey) -> Result<Neuron, Refusal> {
-    Ok(state.neuron(&key)?.to_wire(key))
+    let mut neuron = state.neuron(&key)?.to_wire(key);
+    (neuron.followees, neuron.topic_followees) = state.following_to_wire(&key);
+    neuron.disburse_maturity_in_progress = state
+        .maturity_under_way(&key)
+        .map(|leg| DisburseMaturityInProgress {
+            timestamp_of_disbursement_seconds: leg.created_at_nanos / 1_000_000_000,
+            amount_e8s: leg.amount_e8s,
+            account_to_disburse_to: Some(Account {
+                owner: Some(leg.to_owner),
+                subaccount: leg.to_subaccount.map(|Subaccount(bytes)| WireSubaccount {
+                    subaccount: bytes.to_vec(),
+                }),
+            }),
+            finalize_disbursement_timestamp_seconds: None,
+        })
+        .into_iter()
+        .collect();
+    Ok(neuron)
 }
 
 /// In the order of ids, behind `start_page_at`. As in the SNS an unusable start is

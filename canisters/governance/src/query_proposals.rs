@@ -13,6 +13,7 @@ use crate::cbor::Cbor;
 use crate::memory::{State, with_state};
 use crate::neuron::{Neuron, NeuronKey};
 use crate::neurons::NEURONS_IN_ANSWER_MAX;
+use crate::planes::Filter;
 use crate::proposal::{Progress, Terms};
 use crate::refusal::Refusal;
 use crate::runtime;
@@ -25,8 +26,9 @@ const PROPOSALS_IN_ANSWER_MAX: usize = 100;
 const ANSWER_TEXT_BYTES_MAX: usize = 1_500_000;
 /// As in the SNS, longer payloads are left out of listings.
 const PAYLOAD_IN_LISTING_BYTES_MAX: usize = 1_000;
-/// Looking at one costs some 5,000 instructions, of 5 billion that a query has.
-const PROPOSALS_LOOKED_AT_MAX: u64 = 200_000;
+/// Looking at one costs some 5,000 instructions, of 5 billion that a query has. Only
+/// what has no bits (`planes`) is found by looking: action ids.
+const PROPOSALS_LOOKED_AT_MAX: usize = 200_000;
 /// Ballots looked up for one answer, whatever it shows: some 0.1 M instructions each.
 const BALLOTS_IN_ANSWER_MAX: usize = 1_000;
 
@@ -66,14 +68,14 @@ pub fn list_proposals(request: ListProposals) -> ListProposalsResponse {
             Some(before) => before.id.saturating_sub(1).min(state.newest_proposal()),
             None => state.newest_proposal(),
         };
-        let oldest = newest.saturating_sub(PROPOSALS_LOOKED_AT_MAX) + 1;
+        let filter = filter(&request);
         let mut proposals = Vec::new();
         let mut text_bytes = 0;
-        for id in (oldest..=newest).rev() {
-            let Ok(progress) = state.progress_of(id) else {
-                continue;
-            };
-            if !is_wanted(&request, &progress, now) {
+        for id in state
+            .matching(&filter, newest)
+            .take(PROPOSALS_LOOKED_AT_MAX)
+        {
+            if !is_wanted(state, &request, id, now) {
                 continue;
             }
             let mut proposal =
@@ -93,14 +95,48 @@ pub fn list_proposals(request: ListProposals) -> ListProposalsResponse {
     })
 }
 
-fn is_wanted(request: &ListProposals, progress: &Progress, now: u64) -> bool {
+/// What the bits can tell of the request.
+fn filter(request: &ListProposals) -> Filter {
+    let mut filter = Filter::default();
+    for number in &request.include_status {
+        if let Ok(status) = ProposalDecisionStatus::try_from(*number) {
+            filter.include_status(status);
+        }
+    }
+    for selector in request.include_topics.iter().flatten() {
+        filter.include_topic(selector.topic.map(Into::into));
+    }
+    for number in &request.include_reward_status {
+        if let Ok(status) = ProposalRewardStatus::try_from(*number) {
+            filter.include_reward_status(status);
+            // Its deadline may have passed since the bits were set.
+            if status == ProposalRewardStatus::ReadyToSettle {
+                filter.include_reward_status(ProposalRewardStatus::AcceptVotes);
+            }
+        }
+    }
+    filter
+}
+
+/// Exactly; numbers that mean nothing match nothing.
+fn is_wanted(state: &State, request: &ListProposals, id: u64, now: u64) -> bool {
+    if request.exclude_type.is_empty()
+        && request.include_reward_status.is_empty()
+        && request.include_status.is_empty()
+        && request.include_topics.as_ref().is_none_or(Vec::is_empty)
+    {
+        return true;
+    }
+    let progress = state
+        .progress_of(id)
+        .expect("BUG: a proposal has bits and no progress");
     let topics = request.include_topics.as_deref().unwrap_or_default();
     let includes = |numbers: &[i32], number: i32| numbers.is_empty() || numbers.contains(&number);
     !request.exclude_type.contains(&progress.action_id)
         && includes(&request.include_status, progress.status().number())
         && includes(
             &request.include_reward_status,
-            reward_status(progress, now).number(),
+            reward_status(state, id, &progress, now).number(),
         )
         && (topics.is_empty()
             || topics.contains(&TopicSelector {
@@ -108,12 +144,13 @@ fn is_wanted(request: &ListProposals, progress: &Progress, now: u64) -> bool {
             }))
 }
 
-/// Without rewards there is nothing to settle once votes are not accepted any more.
-fn reward_status(progress: &Progress, now: u64) -> ProposalRewardStatus {
-    if progress.accepts_votes(now) {
-        ProposalRewardStatus::AcceptVotes
-    } else {
-        ProposalRewardStatus::Settled
+/// Where votes are over and the timer has not come to it yet, it is ready to settle.
+fn reward_status(state: &State, id: u64, progress: &Progress, now: u64) -> ProposalRewardStatus {
+    match state.indexed_reward_status(id) {
+        ProposalRewardStatus::AcceptVotes if !progress.accepts_votes(now) => {
+            ProposalRewardStatus::ReadyToSettle
+        }
+        indexed => indexed,
     }
 }
 
@@ -178,7 +215,7 @@ fn wire(state: &State, id: u64, own: &[(NeuronKey, Neuron)]) -> Result<ProposalD
         }),
         ballots,
         minimum_yes_proportion_of_total: percentage(terms.thresholds.yes_of_total),
-        reward_event_round: 0,
+        reward_event_round: state.rewarded.get(&id).unwrap_or(0),
         failed_timestamp_seconds: progress.failed_at_seconds,
         reward_event_end_timestamp_seconds: None,
         proposal_creation_timestamp_seconds: terms.created_at_seconds,
@@ -203,7 +240,7 @@ fn wire(state: &State, id: u64, own: &[(NeuronKey, Neuron)]) -> Result<ProposalD
             current_deadline_timestamp_seconds: progress.deadline_seconds,
         }),
         minimum_yes_proportion_of_exercised: percentage(terms.thresholds.yes_of_exercised),
-        is_eligible_for_rewards: false,
+        is_eligible_for_rewards: terms.is_eligible_for_rewards.0,
         executed_timestamp_seconds: progress.executed_at_seconds,
         topic: progress.topic.map(Topic::into),
     })

@@ -3,7 +3,7 @@
 use stoa_governance_api::code::Mode;
 use stoa_governance_api::{
     GetMetadataResponse, GetModeResponse, ListNervousSystemFunctionsResponse, ListTopicsResponse,
-    NervousSystemFunction, NervousSystemParameters, TopicInfo,
+    NervousSystemFunction, NervousSystemParameters, RewardEvent, TopicInfo,
 };
 
 use crate::function::native_functions;
@@ -24,6 +24,10 @@ pub fn get_metadata() -> GetMetadataResponse {
             description: Some(settings.description.clone()),
         }
     })
+}
+
+pub fn get_latest_reward_event() -> RewardEvent {
+    with_state(|state| state.latest_reward_event())
 }
 
 /// There is no swap before which anything would be closed.

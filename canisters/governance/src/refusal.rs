@@ -82,6 +82,61 @@ pub enum Refusal {
     },
     AlreadyVoted,
     NotEligible,
+    /// A transfer of this neuron is not settled.
+    MovementUnderWay,
+    TooManyMovements {
+        max: u64,
+    },
+    NotDissolved {
+        left_seconds: u64,
+    },
+    DisburseTooSmall {
+        given_e8s: u64,
+        fee_e8s: u64,
+    },
+    InvalidSubaccount {
+        length: usize,
+    },
+    LedgerRefused {
+        message: String,
+    },
+    /// Governance goes on asking; the caller need not.
+    OutcomeUnknown {
+        message: String,
+    },
+    NeuronExists,
+    SplitTooSmall {
+        given_e8s: u64,
+        needed_e8s: u64,
+    },
+    SplitLeavesTooLittle {
+        stake_e8s: u64,
+        given_e8s: u64,
+        needed_e8s: u64,
+    },
+    InvalidPercentage {
+        percentage: u32,
+    },
+    NoMaturity,
+    NotMinting,
+    UnknownPermission {
+        number: i32,
+    },
+    NotGrantable,
+    TooManyPrincipals {
+        max: u64,
+    },
+    NoSuchHolder {
+        principal: Principal,
+    },
+    InvalidFollowing {
+        reason: String,
+    },
+    TooManyFollowees {
+        given: usize,
+        max: usize,
+    },
+    NoCertificate,
 }
 
 impl Refusal {
@@ -96,23 +151,40 @@ impl Refusal {
             }
             Self::MissingField { .. }
             | Self::InvalidVote { .. }
+            | Self::InvalidSubaccount { .. }
+            | Self::InvalidPercentage { .. }
+            | Self::UnknownPermission { .. }
+            | Self::InvalidFollowing { .. }
+            | Self::TooManyFollowees { .. }
             | Self::DissolveDelayNotIncreased { .. } => ErrorType::InvalidCommand,
             Self::Unsupported { .. } => ErrorType::Unavailable,
-            Self::NeuronLocked => ErrorType::NeuronLocked,
+            Self::NeuronLocked | Self::MovementUnderWay => ErrorType::NeuronLocked,
+            Self::NotGrantable | Self::NoSuchHolder { .. } => ErrorType::AccessControlList,
+            Self::NotDissolved { .. } => ErrorType::RequiresDissolved,
             Self::TooManyInFlight { .. }
             | Self::TooManyNeurons { .. }
             | Self::TooManyOpenProposals { .. }
+            | Self::TooManyMovements { .. }
             | Self::VotingPowerNotCurrent => ErrorType::ResourceExhausted,
-            Self::StakeTooSmall { .. } | Self::StakeBelowRejectCost { .. } => {
-                ErrorType::InsufficientFunds
-            }
-            Self::LedgerFailed { .. } => ErrorType::External,
+            Self::StakeTooSmall { .. }
+            | Self::StakeBelowRejectCost { .. }
+            | Self::DisburseTooSmall { .. }
+            | Self::SplitTooSmall { .. }
+            | Self::SplitLeavesTooLittle { .. }
+            | Self::NoMaturity => ErrorType::InsufficientFunds,
+            Self::LedgerFailed { .. }
+            | Self::LedgerRefused { .. }
+            | Self::OutcomeUnknown { .. } => ErrorType::External,
+            Self::NoCertificate => ErrorType::Unavailable,
             Self::StakeBelowCached { .. }
             | Self::DissolveDelayTooShort { .. }
             | Self::NoVotingPower
             | Self::VotingPowerTooLarge
             | Self::VotingClosed { .. }
-            | Self::AlreadyVoted => ErrorType::PreconditionFailed,
+            | Self::AlreadyVoted
+            | Self::NeuronExists
+            | Self::NotMinting
+            | Self::TooManyPrincipals { .. } => ErrorType::PreconditionFailed,
             Self::NotDissolving => ErrorType::RequiresDissolving,
             Self::AlreadyDissolving | Self::Dissolved => ErrorType::RequiresNotDissolving,
             Self::InvalidProposal { .. } => ErrorType::InvalidProposal,
@@ -215,6 +287,72 @@ impl std::fmt::Display for Refusal {
             Self::NotEligible => write!(
                 f,
                 "the neuron had no voting power when the proposal was made"
+            ),
+            Self::MovementUnderWay => write!(
+                f,
+                "a transfer of this neuron is being settled with the ledger; try again later"
+            ),
+            Self::TooManyMovements { max } => {
+                write!(f, "{max} transfers are being settled, which is the limit")
+            }
+            Self::NotDissolved { left_seconds } => {
+                write!(f, "the neuron is not dissolved, {left_seconds} s are left")
+            }
+            Self::DisburseTooSmall { given_e8s, fee_e8s } => write!(
+                f,
+                "{given_e8s} e8s can be disbursed, which must be more than the ledger's fee of {fee_e8s}"
+            ),
+            Self::InvalidSubaccount { length } => {
+                write!(f, "a subaccount has 32 bytes, not {length}")
+            }
+            Self::LedgerRefused { message } => write!(f, "the ledger refused: {message}"),
+            Self::OutcomeUnknown { message } => write!(
+                f,
+                "the outcome is not known yet, governance goes on asking the ledger; do not repeat: {message}"
+            ),
+            Self::NeuronExists => write!(f, "there is a neuron with this memo; take another"),
+            Self::SplitTooSmall {
+                given_e8s,
+                needed_e8s,
+            } => write!(
+                f,
+                "{given_e8s} e8s are split off, it must be {needed_e8s}: the least stake and the ledger's fee"
+            ),
+            Self::SplitLeavesTooLittle {
+                stake_e8s,
+                given_e8s,
+                needed_e8s,
+            } => write!(
+                f,
+                "{given_e8s} of {stake_e8s} e8s leave less than the least stake of {needed_e8s}"
+            ),
+            Self::InvalidPercentage { percentage } => {
+                write!(f, "{percentage} is no percentage from 1 to 100")
+            }
+            Self::NoMaturity => write!(f, "the neuron has no maturity to stake"),
+            Self::NotMinting => write!(
+                f,
+                "governance is not the minting account of its token, so maturity cannot be minted"
+            ),
+            Self::UnknownPermission { number } => write!(f, "{number} is no permission"),
+            Self::NotGrantable => write!(
+                f,
+                "neuron_grantable_permissions does not have all of these permissions"
+            ),
+            Self::TooManyPrincipals { max } => {
+                write!(f, "{max} principals have permissions, which is the limit")
+            }
+            Self::NoSuchHolder { principal } => {
+                write!(f, "{principal} does not have all of these permissions")
+            }
+            Self::InvalidFollowing { reason } => write!(f, "{reason}"),
+            Self::TooManyFollowees { given, max } => write!(
+                f,
+                "the neuron would follow {given} in all subjects together, at most {max} are allowed"
+            ),
+            Self::NoCertificate => write!(
+                f,
+                "a certificate is only to be had in a query: call this method as one"
             ),
         }
     }

@@ -1,12 +1,24 @@
 //! Governance driven natively: the test sets caller and time, plays the ledger, the
 //! validators and the targets, and decides when their answers come.
 
+mod certifying;
 mod claiming;
 mod execution;
+mod following;
+mod holders;
+mod ledger_model;
 mod limits;
 mod listing;
+mod migrating;
 mod model;
+mod moving;
+mod moving_model;
 mod neurons;
+mod parameters_change;
+mod quiet;
+mod rewarding;
+mod treasury;
+mod upgrades;
 mod voting;
 
 use std::future::Future;
@@ -72,6 +84,7 @@ pub fn parameters() -> NervousSystemParameters {
         transaction_fee_e8s: Some(1),
         reject_cost_e8s: Some(REJECT_COST),
         initial_voting_period_seconds: Some(PERIOD),
+        wait_for_quiet_deadline_increase_seconds: Some(0),
         ..Default::default()
     }
 }
@@ -88,6 +101,8 @@ pub fn governance_with(parameters: NervousSystemParameters) -> DefaultMemoryImpl
         cycles_minting: Principal::from_slice(&[80]),
         parameters: Some(parameters),
         functions: vec![function(FUNCTION)],
+        dao_canisters: None,
+        cycles_policy: None,
         name: "Stoa".to_string(),
         description: "A library".to_string(),
         url: "https://example.org".to_string(),
@@ -102,7 +117,12 @@ pub fn governance() -> DefaultMemoryImpl {
 fn lose_heap() {
     lock::forget_all();
     executing::forget_executing();
+    crate::rewards::forget_asking();
     crate::housekeeping::forget_armed();
+    crate::payment::forget_paying();
+    crate::dao_canisters::forget_asking();
+    crate::actions::forget_upgrading();
+    runtime::forget_traffic();
     runtime::take_sent();
     runtime::take_jobs();
 }
@@ -112,6 +132,7 @@ pub fn upgrade(stable: DefaultMemoryImpl) {
     lose_heap();
     install::open_after_upgrade();
     crate::housekeeping::start();
+    crate::self_upgrade::go_on_after_upgrade();
 }
 
 pub fn set_time(seconds: u64) {
@@ -324,8 +345,59 @@ pub fn now() -> u64 {
     runtime::now_seconds()
 }
 
+/// The management canister's answer to `canister_status`.
+pub fn status(cycles: u64, module_hash: Option<Vec<u8>>) -> Vec<u8> {
+    use ic_management_canister_types::{
+        CanisterStatusResult, CanisterStatusType, DefiniteCanisterSettings, MemoryMetrics,
+        QueryStats,
+    };
+    let nothing = || Nat::from(0u8);
+    candid::encode_one(CanisterStatusResult {
+        status: CanisterStatusType::Running,
+        ready_for_migration: false,
+        version: 1,
+        settings: DefiniteCanisterSettings {
+            controllers: vec![runtime::canister_self()],
+            compute_allocation: nothing(),
+            memory_allocation: nothing(),
+            freezing_threshold: nothing(),
+            reserved_cycles_limit: nothing(),
+            log_visibility: Default::default(),
+            log_memory_limit: nothing(),
+            wasm_memory_limit: nothing(),
+            wasm_memory_threshold: nothing(),
+            environment_variables: vec![],
+        },
+        module_hash,
+        memory_size: nothing(),
+        memory_metrics: MemoryMetrics {
+            wasm_memory_size: nothing(),
+            stable_memory_size: nothing(),
+            global_memory_size: nothing(),
+            wasm_binary_size: nothing(),
+            custom_sections_size: nothing(),
+            canister_history_size: nothing(),
+            wasm_chunk_store_size: nothing(),
+            snapshots_size: nothing(),
+            log_memory_store_size: nothing(),
+        },
+        cycles: Nat::from(cycles),
+        reserved_cycles: nothing(),
+        idle_cycles_burned_per_day: nothing(),
+        query_stats: QueryStats {
+            num_calls_total: nothing(),
+            num_instructions_total: nothing(),
+            request_payload_bytes_total: nothing(),
+            response_payload_bytes_total: nothing(),
+        },
+    })
+    .unwrap()
+}
+
 /// What must hold after any step.
 pub fn check_invariants() {
+    check_following();
+    check_indices();
     with_state(|state| {
         let mut sums = crate::power::Sums::default();
         let mut queued = 0;
@@ -350,5 +422,37 @@ pub fn check_invariants() {
             assert_eq!((progress.yes, progress.no), (yes, no), "tally of {id}");
             assert!(yes + no <= progress.total, "ballots of {id} fit the total");
         }
+    });
+}
+
+/// Both ways of following say the same.
+fn check_following() {
+    with_state(|state| {
+        let mut reversed = std::collections::BTreeSet::new();
+        for entry in state.following.iter() {
+            let (follower, subject) = *entry.key();
+            for followee in entry.value().0 {
+                reversed.insert((subject, followee.neuron, follower));
+            }
+        }
+        let index: std::collections::BTreeSet<_> = state.followers.keys().collect();
+        assert_eq!(index, reversed);
+    });
+}
+
+/// Bits and certified tree say of each proposal what its record says.
+fn check_indices() {
+    with_state(|state| {
+        for id in 1..=state.newest_proposal() {
+            let progress = state.progress_of(id).unwrap();
+            let mut filter = crate::planes::Filter::default();
+            filter.include_status(progress.status());
+            filter.include_topic(progress.topic);
+            filter.include_reward_status(state.indexed_reward_status(id));
+            assert_eq!(state.matching(&filter, id).next(), Some(id));
+        }
+        let before = runtime::certified_data();
+        state.certify();
+        assert_eq!(runtime::certified_data(), before, "the root is certified");
     });
 }

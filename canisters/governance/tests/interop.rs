@@ -11,6 +11,23 @@ use candid::{Decode, Encode};
 use candid_parser::utils::CandidSource;
 use stoa_governance_api as api;
 
+/// Methods that no SNS has.
+const OWN: &[&str] = &[
+    "add_dao_canister",
+    "c2c_upgrade_itself",
+    "get_proposal_certified",
+    "get_treasury",
+    "list_dao_canisters",
+    "list_payments",
+    "register_dao_canister",
+    "remove_dao_canister",
+    "request_cycles",
+    "set_cycles_policy",
+    "validate_add_dao_canister",
+    "validate_remove_dao_canister",
+    "validate_set_cycles_policy",
+];
+
 struct Both {
     env: TypeEnv,
     ours: Type,
@@ -63,6 +80,10 @@ fn should_serve_clients_of_the_reference_in_every_method() {
     let ours = methods(&both.env, &both.ours);
     assert!(ours.len() >= 10);
     for (name, method) in ours {
+        if OWN.contains(&name.as_str()) {
+            assert!(!reference.iter().any(|(other, _)| *other == name));
+            continue;
+        }
         let (_, expected) = reference
             .iter()
             .find(|(other, _)| *other == name)

@@ -100,27 +100,104 @@ pub fn put(version: &Sha256, index: u32, data: &[u8]) -> Result<(), OutOfStableM
     })
 }
 
-/// The file put together. `sizes` are the chunks' sizes in order; every one must have been put.
-pub fn read_file(version: &Sha256, sizes: impl Iterator<Item = u64>) -> Vec<u8> {
+pub fn has(version: &Sha256, index: u32) -> bool {
+    let key = ChunkKey {
+        version: version.0,
+        index,
+    };
+    CHUNKS.with_borrow(|store| store.slots.contains_key(&key))
+}
+
+/// Chunks of a version that are held.
+pub fn count(version: &Sha256) -> u64 {
+    let first = ChunkKey {
+        version: version.0,
+        index: 0,
+    };
+    let last = ChunkKey {
+        version: version.0,
+        index: u32::MAX,
+    };
+    CHUNKS.with_borrow(|store| store.slots.keys_range(first..=last).count() as u64)
+}
+
+/// Bytes of one chunk from `offset` on; they must be there.
+pub fn read(version: &Sha256, index: u32, offset: u64, into: &mut [u8]) {
     CHUNKS.with_borrow(|store| {
-        let mut file = Vec::new();
-        for (index, size) in sizes.enumerate() {
-            let key = ChunkKey {
-                version: version.0,
-                index: index as u32,
-            };
-            let slot = store
-                .slots
-                .get(&key)
-                .expect("BUG: a chunk before the cursor is not held");
-            let start = file.len();
-            file.resize(start + size as usize, 0);
-            store
-                .bytes
-                .read(u64::from(slot) * SLOT_SIZE_BYTES, &mut file[start..]);
+        let key = ChunkKey {
+            version: version.0,
+            index,
+        };
+        let slot = store
+            .slots
+            .get(&key)
+            .expect("BUG: a chunk before the cursor is not held");
+        store
+            .bytes
+            .read(u64::from(slot) * SLOT_SIZE_BYTES + offset, into);
+    });
+}
+
+/// The file put together. `sizes` are the sizes of the chunks from `first` on, in order; every one must have been put.
+pub fn read_file(version: &Sha256, first: u32, sizes: impl Iterator<Item = u64>) -> Vec<u8> {
+    let mut file = Vec::new();
+    for (index, size) in (first..).zip(sizes) {
+        let start = file.len();
+        file.resize(start + size as usize, 0);
+        read(version, index, 0, &mut file[start..]);
+    }
+    file
+}
+
+/// A file as the engine reads it, without a copy of the whole in the heap.
+pub struct FileSource {
+    version: Sha256,
+    size_bytes: u64,
+    /// Where each chunk begins; they are the version's first.
+    begins: Vec<u64>,
+}
+
+impl FileSource {
+    pub fn new(version: Sha256, size_bytes: u64, sizes: impl Iterator<Item = u64>) -> FileSource {
+        let mut next = 0;
+        let begins = sizes
+            .map(|size| {
+                let begin = next;
+                next += size;
+                begin
+            })
+            .collect();
+        FileSource {
+            version,
+            size_bytes,
+            begins,
         }
-        file
-    })
+    }
+}
+
+impl stoa_engine::Source for FileSource {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) {
+        let mut done = 0;
+        while done < into.len() {
+            let at = offset + done as u64;
+            // The last that begins at or before it; chunks are not empty.
+            let index = self.begins.partition_point(|begin| *begin <= at) - 1;
+            let end = self
+                .begins
+                .get(index + 1)
+                .copied()
+                .unwrap_or(self.size_bytes);
+            assert!(at < end, "BUG: read past the end");
+            let length = (into.len() - done).min((end - at) as usize);
+            let part = &mut into[done..done + length];
+            read(&self.version, index as u32, at - self.begins[index], part);
+            done += length;
+        }
+    }
 }
 
 /// Frees the slots of a version.
@@ -167,11 +244,11 @@ mod tests {
         put_file(&a, &file_a);
         put_file(&b, &file_b);
         put_file(&a, &file_a);
-        assert_eq!(read_file(&a, sizes(&file_a).into_iter()), file_a);
+        assert_eq!(read_file(&a, 0, sizes(&file_a).into_iter()), file_a);
         remove(&a);
         put_file(&c, &file_c);
-        assert_eq!(read_file(&b, sizes(&file_b).into_iter()), file_b);
-        assert_eq!(read_file(&c, sizes(&file_c).into_iter()), file_c);
+        assert_eq!(read_file(&b, 0, sizes(&file_b).into_iter()), file_b);
+        assert_eq!(read_file(&c, 0, sizes(&file_c).into_iter()), file_c);
         CHUNKS.with_borrow(|store| {
             assert_eq!(store.slots.len(), 4);
             assert!(store.free.is_empty());

@@ -1,51 +1,63 @@
-//! The journal of payments: what was intended is written before a call to the ledger, what came of it after.
+//! The journal of payments: what was intended is written before a call to a ledger, what came of it after.
 //!
 //! ```text
-//! Charging --> Charged --> Earned                      a call that ended with a receipt
-//!    |            |
-//!    |            +--> Refunding --> Refunded          a run that failed
-//!    +--> NotCharged                                   the ledger refused
-//!    +--> Unresolved  <-- Refunding                    no answer within the ledger's window
+//! Charging --> Charged --> Earned                       a call that ended with a receipt
+//!    |            +------> Loaded                       a load that is there
+//!    |            +------> Credited                     a deposit; what it was for failed, so it is the payer's again
+//!    +--> NotCharged                                    the ledger refused
+//!    +--> Unresolved                                    no answer within the ledger's window; governance may settle it
 //! ```
 //!
-//! What must hold: every payment is in exactly one state; the open ones (Charging, Charged, Refunding) are in
-//! `open_payments` and end by [`crate::recovery`] if nobody else ends them; books change in the same message.
+//! What must hold: every payment is in exactly one state; the open ones (Charging, Charged) are in `open_payments` and
+//! end by [`crate::recovery`] if nobody else ends them; accounts change in the same message as states.
 
 use candid::Principal;
-use stoa_inference_api::{GetPaymentError, GetPaymentResult, PaymentRecord, PaymentState};
-use stoa_types::Sha256;
+use stoa_inference_api::{
+    GetPaymentError, GetPaymentResult, PaymentPurpose, PaymentRecord, PaymentState,
+};
 
 use crate::limits::PAYMENTS_CLOSED_MAX;
+use crate::money::to_token;
 use crate::state;
-use crate::stored::{Payment, StoredPayment, StoredPaymentState};
+use crate::stored::{Funds, Payment, Purpose, StoredPayment, StoredPaymentState, Unit};
 
-/// Writes a payment down before the ledger is asked for it.
-pub fn open(
-    caller: Principal,
-    from_subaccount: Option<Sha256>,
-    version: Sha256,
-    price_e8s: u64,
-    fee_e8s: u64,
-    now_nanos: u64,
-) -> u64 {
-    state::with_mut(|state| {
-        // The newest entry is never pruned, so ids only grow.
-        let id = state.payments.last_key_value().map_or(0, |(id, _)| id + 1);
-        let payment = Payment {
-            id,
-            caller,
-            from_subaccount,
-            version,
-            price_e8s,
-            fee_e8s,
-            created_at_nanos: now_nanos,
-            state: StoredPaymentState::Charging,
-            attempts: 0,
-        };
-        state.payments.insert(id, StoredPayment::V1(payment));
-        state.open_payments.insert(id);
-        id
-    })
+/// A payment but for what the journal adds.
+#[derive(Clone, Copy, Debug)]
+pub struct Intent {
+    pub caller: Principal,
+    pub purpose: Purpose,
+    pub unit: Unit,
+    pub funds: Funds,
+    pub amount: u64,
+    pub author_part: u64,
+    pub fee: u64,
+    pub backed: u64,
+    pub now_nanos: u64,
+}
+
+/// Writes a payment down before the ledger is asked for it; one from credit has been taken already.
+pub fn open(intent: Intent) -> u64 {
+    let state = match intent.funds {
+        Funds::Allowance { .. } => StoredPaymentState::Charging,
+        Funds::Credit { .. } => StoredPaymentState::Charged { block: None },
+    };
+    // The newest entry is never pruned, so ids only grow.
+    let id = state::with(|state| state.payments.last_key_value().map_or(0, |(id, _)| id + 1));
+    put(Payment {
+        id,
+        caller: intent.caller,
+        purpose: intent.purpose,
+        unit: intent.unit,
+        funds: intent.funds,
+        amount: intent.amount,
+        author_part: intent.author_part,
+        fee: intent.fee,
+        backed: intent.backed,
+        created_at_nanos: intent.now_nanos,
+        state,
+        attempts: 0,
+    });
+    id
 }
 
 pub fn get(id: u64) -> Payment {
@@ -61,7 +73,7 @@ pub fn put(payment: Payment) {
         }
         state
             .payments
-            .insert(payment.id, StoredPayment::V1(payment));
+            .insert(payment.id, StoredPayment::V2(payment));
         prune(state);
     });
 }
@@ -75,10 +87,10 @@ pub fn set_state(id: u64, new: StoredPaymentState) {
 
 pub fn is_open(state: &StoredPaymentState) -> bool {
     match state {
-        StoredPaymentState::Charging
-        | StoredPaymentState::Charged { .. }
-        | StoredPaymentState::Refunding { .. } => true,
+        StoredPaymentState::Charging | StoredPaymentState::Charged { .. } => true,
         StoredPaymentState::Earned { .. }
+        | StoredPaymentState::Loaded { .. }
+        | StoredPaymentState::Credited { .. }
         | StoredPaymentState::NotCharged { .. }
         | StoredPaymentState::Refunded { .. }
         | StoredPaymentState::Unresolved { .. } => false,
@@ -96,8 +108,7 @@ fn prune(state: &mut state::State) {
         .payments
         .iter()
         .take(100)
-        .map(|entry| entry.value())
-        .map(|StoredPayment::V1(payment)| payment)
+        .map(|entry| Payment::from(entry.value()))
         .find(|payment| {
             !is_open(&payment.state)
                 && !matches!(payment.state, StoredPaymentState::Unresolved { .. })
@@ -122,17 +133,33 @@ fn record(payment: Payment) -> PaymentRecord {
     PaymentRecord {
         id: payment.id,
         caller: payment.caller,
-        version: payment.version,
-        price_e8s: payment.price_e8s,
-        ledger_fee_e8s: payment.fee_e8s,
+        purpose: match payment.purpose {
+            Purpose::Call { version } => PaymentPurpose::Call { version },
+            Purpose::Job { version } => PaymentPurpose::Job { version },
+            Purpose::Load { version } => PaymentPurpose::Load { version },
+            Purpose::Deposit => PaymentPurpose::Deposit,
+        },
+        token: to_token(payment.unit),
+        amount_e8s: payment.amount,
+        ledger_fee_e8s: payment.fee,
         created_at_nanos: payment.created_at_nanos,
         state: match payment.state {
             StoredPaymentState::Charging => PaymentState::Charging,
             StoredPaymentState::Charged { block } => PaymentState::Charged { block },
-            StoredPaymentState::Refunding { block, .. } => PaymentState::Refunding { block },
-            StoredPaymentState::Earned { block, receipt } => {
-                PaymentState::Earned { block, receipt }
-            }
+            StoredPaymentState::Earned {
+                block,
+                receipt,
+                price,
+            } => PaymentState::Earned {
+                block,
+                receipt,
+                price: price.into(),
+            },
+            StoredPaymentState::Loaded { block } => PaymentState::Loaded { block },
+            StoredPaymentState::Credited { block, amount } => PaymentState::Credited {
+                block,
+                amount: amount.into(),
+            },
             StoredPaymentState::NotCharged { message } => PaymentState::NotCharged { message },
             StoredPaymentState::Refunded {
                 block,

@@ -1,4 +1,4 @@
-//! Transfers on the ICP ledger, and what each answer means: done, definitely not done, or not known.
+//! Transfers on the ledgers of ICP and the governance token, and what each answer means: done, definitely not done, or not known.
 
 use candid::{CandidType, Nat, Principal};
 use icrc_ledger_types::icrc1::account::Account;
@@ -6,14 +6,15 @@ use icrc_ledger_types::icrc1::transfer::{Memo, TransferArg, TransferError};
 use icrc_ledger_types::icrc2::transfer_from::{TransferFromArgs, TransferFromError};
 use serde::Deserialize;
 use sha2::Digest;
+use stoa_types::Sha256;
 
-use crate::runtime::{self, CallFailure, Outcome, Runtime};
+use crate::runtime::{self, CallFailure, Runtime};
 use crate::state;
-use crate::stored::{Payment, Refund};
+use crate::stored::{Funds, Payment, Transfer, Unit};
 
 /// What is known about a transfer after asking for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Transfer {
+pub enum Outcome {
     /// Now or, by an earlier request of the same, before.
     Done {
         block: u64,
@@ -72,68 +73,84 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// Takes a payment's price from the payer, by allowance. Arguments follow from the record alone, so a
+/// Takes a payment's amount from the payer, by allowance. Arguments follow from the record alone, so a
 /// retry repeats them.
-pub async fn charge<R: Runtime>(runtime: &R, payment: &Payment) -> Transfer {
+pub async fn charge<R: Runtime>(runtime: &R, payment: &Payment) -> Outcome {
+    let from_subaccount = match payment.funds {
+        Funds::Allowance { from_subaccount } => from_subaccount,
+        Funds::Credit { .. } => panic!("BUG: no ledger is asked for credit"),
+    };
     let arguments = TransferFromArgs {
         spender_subaccount: None,
-        from: payer(payment),
-        to: Account {
-            owner: runtime.own_id(),
-            subaccount: None,
-        },
-        amount: payment.price_e8s.into(),
-        fee: Some(payment.fee_e8s.into()),
-        memo: Some(memo(b"stoa-pay", payment.id)),
+        from: account(payment.caller, from_subaccount),
+        to: account(runtime.own_id(), None),
+        amount: payment.amount.into(),
+        fee: Some(payment.fee.into()),
+        memo: Some(Memo::from(memo(b"stoa-pay", payment.id))),
         created_at_time: Some(payment.created_at_nanos),
     };
-    let ledger = state::configuration().icp_ledger;
-    let answer: Result<Result<Nat, TransferFromError>, CallFailure> =
-        runtime::call(runtime, ledger, "icrc2_transfer_from", (arguments,)).await;
+    let answer: Result<Result<Nat, TransferFromError>, CallFailure> = runtime::call(
+        runtime,
+        ledger_of(payment.unit),
+        "icrc2_transfer_from",
+        (arguments,),
+    )
+    .await;
     settle(answer, |error| match error {
         TransferFromError::BadFee { expected_fee } => bad_fee(expected_fee),
         TransferFromError::InsufficientFunds { balance } => {
-            Transfer::Refused(Refusal::InsufficientFunds { balance })
+            Outcome::Refused(Refusal::InsufficientFunds { balance })
         }
         TransferFromError::InsufficientAllowance { allowance } => {
-            Transfer::Refused(Refusal::InsufficientAllowance { allowance })
+            Outcome::Refused(Refusal::InsufficientAllowance { allowance })
         }
-        TransferFromError::TooOld => Transfer::Refused(Refusal::TooOld),
+        TransferFromError::TooOld => Outcome::Refused(Refusal::TooOld),
         TransferFromError::Duplicate { duplicate_of } => done(duplicate_of),
-        other => Transfer::Refused(Refusal::Other {
+        other => Outcome::Refused(Refusal::Other {
             message: other.to_string(),
         }),
     })
 }
 
-/// Gives a payer back the price and the fee that the charge cost.
-pub async fn refund<R: Runtime>(runtime: &R, payment: &Payment, refund: &Refund) -> Transfer {
+/// Sends what a record of an outgoing transfer says, exactly as it says.
+pub async fn send<R: Runtime>(runtime: &R, transfer: &Transfer) -> Outcome {
     let arguments = TransferArg {
         from_subaccount: None,
-        to: payer(payment),
-        amount: refund_e8s(payment).into(),
-        fee: Some(refund.fee_e8s.into()),
-        memo: Some(memo(b"stoa-ref", payment.id)),
-        created_at_time: Some(refund.created_at_nanos),
+        to: account(transfer.to, transfer.to_subaccount),
+        amount: transfer.amount.into(),
+        fee: Some(transfer.fee.into()),
+        memo: Some(Memo::from(transfer.memo.clone())),
+        created_at_time: Some(transfer.created_at_nanos),
     };
-    let ledger = state::configuration().icp_ledger;
-    let answer: Result<Result<Nat, TransferError>, CallFailure> =
-        runtime::call(runtime, ledger, "icrc1_transfer", (arguments,)).await;
+    let answer: Result<Result<Nat, TransferError>, CallFailure> = runtime::call(
+        runtime,
+        ledger_of(transfer.unit),
+        "icrc1_transfer",
+        (arguments,),
+    )
+    .await;
     settle(answer, |error| match error {
         TransferError::BadFee { expected_fee } => bad_fee(expected_fee),
         TransferError::InsufficientFunds { balance } => {
-            Transfer::Refused(Refusal::InsufficientFunds { balance })
+            Outcome::Refused(Refusal::InsufficientFunds { balance })
         }
-        TransferError::TooOld => Transfer::Refused(Refusal::TooOld),
+        TransferError::TooOld => Outcome::Refused(Refusal::TooOld),
         TransferError::Duplicate { duplicate_of } => done(duplicate_of),
-        other => Transfer::Refused(Refusal::Other {
+        other => Outcome::Refused(Refusal::Other {
             message: other.to_string(),
         }),
     })
 }
 
-pub fn refund_e8s(payment: &Payment) -> u64 {
-    payment.price_e8s.saturating_add(payment.fee_e8s)
+pub fn ledger_of(unit: Unit) -> Principal {
+    let configuration = state::configuration();
+    match unit {
+        Unit::Icp => configuration.icp_ledger,
+        Unit::Governance => configuration
+            .token_ledger
+            .expect("BUG: a payment in a token whose ledger is not known"),
+        Unit::Cycles => panic!("BUG: no ledger counts cycles"),
+    }
 }
 
 /// Sends ICP to where the cycles minting canister looks for a top-up of this canister.
@@ -142,7 +159,7 @@ pub async fn pay_minting<R: Runtime>(
     amount_e8s: u64,
     fee_e8s: u64,
     created_at_nanos: u64,
-) -> Transfer {
+) -> Outcome {
     let configuration = state::configuration();
     let arguments = IcpTransfer {
         memo: stoa_cmc_api::MEMO_TOP_UP_CANISTER,
@@ -159,19 +176,19 @@ pub async fn pay_minting<R: Runtime>(
     settle(
         answer.map(|result| result.map(Nat::from)),
         |error| match error {
-            IcpTransferError::BadFee { expected_fee } => Transfer::Refused(Refusal::BadFee {
+            IcpTransferError::BadFee { expected_fee } => Outcome::Refused(Refusal::BadFee {
                 expected_e8s: expected_fee.e8s,
             }),
             IcpTransferError::InsufficientFunds { balance } => {
-                Transfer::Refused(Refusal::InsufficientFunds {
+                Outcome::Refused(Refusal::InsufficientFunds {
                     balance: balance.e8s.into(),
                 })
             }
-            IcpTransferError::TxTooOld { .. } => Transfer::Refused(Refusal::TooOld),
-            IcpTransferError::TxDuplicate { duplicate_of } => Transfer::Done {
+            IcpTransferError::TxTooOld { .. } => Outcome::Refused(Refusal::TooOld),
+            IcpTransferError::TxDuplicate { duplicate_of } => Outcome::Done {
                 block: duplicate_of,
             },
-            IcpTransferError::TxCreatedInFuture => Transfer::Refused(Refusal::Other {
+            IcpTransferError::TxCreatedInFuture => Outcome::Refused(Refusal::Other {
                 message: "the ledger's clock is behind".to_owned(),
             }),
         },
@@ -180,33 +197,33 @@ pub async fn pay_minting<R: Runtime>(
 
 fn settle<E>(
     answer: Result<Result<Nat, E>, CallFailure>,
-    refused: impl FnOnce(E) -> Transfer,
-) -> Transfer {
+    refused: impl FnOnce(E) -> Outcome,
+) -> Outcome {
     match answer {
         Ok(Ok(block)) => done(block),
         Ok(Err(error)) => refused(error),
         Err(CallFailure {
-            outcome: Outcome::NotExecuted,
+            outcome: runtime::Outcome::NotExecuted,
             message,
-        }) => Transfer::Refused(Refusal::Other { message }),
+        }) => Outcome::Refused(Refusal::Other { message }),
         Err(CallFailure {
-            outcome: Outcome::Unknown,
+            outcome: runtime::Outcome::Unknown,
             message,
-        }) => Transfer::Unknown { message },
+        }) => Outcome::Unknown { message },
     }
 }
 
-fn done(block: Nat) -> Transfer {
+fn done(block: Nat) -> Outcome {
     match u64::try_from(block.0) {
-        Ok(block) => Transfer::Done { block },
-        Err(_) => Transfer::Unknown {
+        Ok(block) => Outcome::Done { block },
+        Err(_) => Outcome::Unknown {
             message: "the ledger's block index does not fit 64 bits".to_owned(),
         },
     }
 }
 
-fn bad_fee(expected: Nat) -> Transfer {
-    Transfer::Refused(match u64::try_from(expected.0) {
+fn bad_fee(expected: Nat) -> Outcome {
+    Outcome::Refused(match u64::try_from(expected.0) {
         Ok(expected_e8s) => Refusal::BadFee { expected_e8s },
         Err(_) => Refusal::Other {
             message: "the ledger's fee does not fit 64 bits".to_owned(),
@@ -214,16 +231,16 @@ fn bad_fee(expected: Nat) -> Transfer {
     })
 }
 
-fn payer(payment: &Payment) -> Account {
+fn account(owner: Principal, subaccount: Option<Sha256>) -> Account {
     Account {
-        owner: payment.caller,
-        subaccount: payment.from_subaccount.map(|subaccount| subaccount.0),
+        owner,
+        subaccount: subaccount.map(|subaccount| subaccount.0),
     }
 }
 
 /// Eight letters and the journal's id: no two payments are the same transfer to the ledger.
-fn memo(kind: &[u8; 8], id: u64) -> Memo {
-    Memo::from([kind.as_slice(), &id.to_be_bytes()].concat())
+pub fn memo(kind: &[u8; 8], id: u64) -> Vec<u8> {
+    [kind.as_slice(), &id.to_be_bytes()].concat()
 }
 
 /// Account identifier of the ICP ledger: CRC-32, big-endian, of the SHA-224 behind it. The subaccount names the canister

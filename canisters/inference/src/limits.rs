@@ -6,8 +6,31 @@ use std::time::Duration;
 pub const INPUT_BYTES_MAX: u64 = 1_900_000;
 /// Output tensors of one call; a reply has 2 MiB, and the receipt goes along.
 pub const OUTPUT_BYTES_MAX: u64 = 1_900_000;
-/// A run is one message of at most 40 billion instructions; half is left as a margin over the measured probe.
-pub const RUN_INSTRUCTIONS_MAX: u64 = 20_000_000_000;
+/// A message has at most 40 billion instructions. A run stops after the piece of work in which it passes this, and goes on
+/// in the next message; a piece is a fraction of a billion.
+pub const SLICE_INSTRUCTIONS: u64 = 20_000_000_000;
+/// What is expected to need more is a job with its input in stable memory, so that an upgrade does not lose it.
+pub const CALL_INSTRUCTIONS_MAX: u64 = SLICE_INSTRUCTIONS;
+/// Cycles come and go with the call, whose caller waits; it cannot be stopped meanwhile, so a few messages and no more.
+pub const RUN_INSTRUCTIONS_OF_CYCLES_MAX: u64 = 10 * SLICE_INSTRUCTIONS;
+/// Of the longest run, about fifty messages.
+pub const JOB_INSTRUCTIONS_MAX: u64 = 1_000_000_000_000;
+/// A query has 5 billion instructions; the rest is for what is around the run.
+pub const PREVIEW_INSTRUCTIONS_MAX: u64 = 4_000_000_000;
+/// A run may need this many times what was expected and then some, before it is ended and paid back.
+pub const RUN_OVERRUN_FACTOR: u64 = 2;
+pub const RUN_OVERRUN_INSTRUCTIONS: u64 = 1_000_000_000;
+
+/// Jobs under way, of all callers: each holds its input, 2 MB at most.
+pub const JOBS_OPEN_MAX: u64 = 64;
+pub const JOBS_OF_CALLER_MAX: usize = 4;
+/// Runs of several messages at a time: each holds its activations in the heap.
+pub const LONG_RUNS_MAX: usize = 2;
+/// Times that a job is begun. An upgrade in the middle costs one, a trap as well.
+pub const JOB_STARTS_MAX: u32 = 5;
+/// Ended jobs that are kept for their callers, and for how long.
+pub const JOBS_KEPT_MAX: u64 = 256;
+pub const JOBS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// A file is parsed in one message and held about four times on the way (file, protocol buffer, tensors, packed).
 pub const MODEL_BYTES_MAX: u64 = 128 << 20;
@@ -15,6 +38,15 @@ pub const MODEL_BYTES_MAX: u64 = 128 << 20;
 pub const MODEL_MEMORY_BYTES_MAX: u64 = 1 << 30;
 /// Records of loads in all; a failed one makes room.
 pub const LOADS_MAX: u64 = 32;
+/// Chunks asked for at a time, a MiB each.
+pub const CHUNKS_AT_A_TIME: usize = 8;
+/// Files that a pipeline reads, together (as the engine has it).
+pub const PIPELINE_BYTES_MAX: u64 = 16 << 20;
+/// All compiled models together may not be allowed more than this of the 4 GiB heap.
+pub const MODEL_HEAP_BYTES_MAX: u64 = 5 << 29;
+/// Ancestors that are asked for their royalty shares, and how deep.
+pub const ANCESTORS_MAX: usize = 16;
+pub const ANCESTOR_DEPTH_MAX: u32 = 8;
 /// Loads under way at a time.
 pub const LOADS_OPEN_MAX: u64 = 4;
 /// A failed load may be tried again after this, so that trying costs little.
@@ -24,13 +56,39 @@ pub const LOAD_ATTEMPTS_MAX: u32 = 3;
 
 /// Calls of `infer` in flight, of all callers.
 pub const CALLS_MAX: usize = 100;
+/// Calls over HTTP in flight: paid by keys, and free.
+pub const HTTP_CALLS_MAX: usize = 20;
+pub const FREE_CALLS_MAX: usize = 4;
 /// How old the registry's word on a version may be when a call is priced.
 pub const REGISTRY_FRESH: Duration = Duration::from_secs(60);
 
 /// Closed payments that the journal keeps for their payers to look up.
 pub const PAYMENTS_CLOSED_MAX: u64 = 10_000;
+pub const TRANSFERS_CLOSED_MAX: u64 = 10_000;
+/// Outgoing transfers without an answer at a time.
+pub const TRANSFERS_OPEN_MAX: u64 = 500;
+/// Transfers of one payout.
+pub const PAYOUT_BATCH: usize = 20;
+/// A deposit is at least this many ledger fees.
+pub const DEPOSIT_FEES_MIN: u64 = 10;
+/// The whole of a royalty.
+pub const PARTS: u128 = 1_000_000_000;
+pub const ROYALTY_ACCOUNTS_SHOWN_MAX: usize = 100;
+/// A rate beyond this (1,000 ICP a billion instructions or a chunk) is a mistake.
+pub const RATE_E8S_MAX: u64 = 100_000_000_000;
+pub const KEYS_MAX: u64 = 5_000;
+pub const KEYS_OF_OWNER_MAX: u64 = 20;
+pub const KEY_LABEL_BYTES_MAX: usize = 64;
+/// Names of models that the heap remembers.
+pub const NAMES_MAX: usize = 1_000;
+/// Hourly samples of the cycles balance: two days.
+pub const CYCLES_SAMPLES_MAX: u64 = 48;
+/// Until governance is asked for cycles again.
+pub const CYCLES_REQUEST_EVERY: Duration = Duration::from_secs(3_600);
 /// Open payments that one recovery looks at.
 pub const RECOVERY_BATCH: usize = 50;
+/// Ledger fees that a purchase of cycles leaves in the reserve.
+pub const FEES_KEPT: u64 = 10;
 pub const TOP_UPS_KEPT_MAX: u64 = 1_000;
 /// Top-ups that `status` shows.
 pub const TOP_UPS_SHOWN_MAX: usize = 20;

@@ -12,7 +12,8 @@ use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemor
 pub type Memory = VirtualMemory<DefaultMemoryImpl>;
 
 /// Version of the layout below: `post_upgrade` refuses one that it does not know.
-pub const LAYOUT_VERSION: u32 = 1;
+/// 1: books as two counters, refunds by transfer. 2: accounts. `migration.rs` takes 1 to 2.
+pub const LAYOUT_VERSION: u32 = 2;
 
 pub const LAYOUT: MemoryId = MemoryId::new(0);
 pub const CONFIGURATION: MemoryId = MemoryId::new(1);
@@ -26,8 +27,27 @@ pub const RECEIPT_INDEX: MemoryId = MemoryId::new(6);
 pub const RECEIPT_DATA: MemoryId = MemoryId::new(7);
 pub const PAYMENTS: MemoryId = MemoryId::new(8);
 pub const OPEN_PAYMENTS: MemoryId = MemoryId::new(9);
-pub const BOOKS: MemoryId = MemoryId::new(10);
+/// Layout 1: earned and spent ICP as two counters. Read by the migration only; accounts took its place.
+pub const RETIRED_BOOKS: MemoryId = MemoryId::new(10);
 pub const TOP_UPS: MemoryId = MemoryId::new(11);
+/// (unit, holder) to amount.
+pub const ACCOUNTS: MemoryId = MemoryId::new(12);
+/// What was received and sent of each unit.
+pub const TOTALS: MemoryId = MemoryId::new(13);
+/// Outgoing transfers.
+pub const TRANSFERS: MemoryId = MemoryId::new(14);
+pub const OPEN_TRANSFERS: MemoryId = MemoryId::new(15);
+pub const KEYS: MemoryId = MemoryId::new(16);
+/// Runs of several messages, under the id of their payment.
+pub const JOBS: MemoryId = MemoryId::new(17);
+pub const JOB_INPUTS: MemoryId = MemoryId::new(18);
+pub const JOB_ANSWERS: MemoryId = MemoryId::new(19);
+/// Samples of the cycles balance, for the burn rate.
+pub const CYCLES_SAMPLES: MemoryId = MemoryId::new(20);
+/// Free calls of this hour.
+pub const FREE_QUOTA: MemoryId = MemoryId::new(21);
+pub const CYCLES_REQUEST: MemoryId = MemoryId::new(22);
+pub const CYCLES_BOUGHT: MemoryId = MemoryId::new(23);
 
 thread_local! {
     static MANAGER: RefCell<MemoryManager<DefaultMemoryImpl>> =

@@ -1,14 +1,21 @@
 //! What anyone may read. All of it is from this canister's own records; nothing is asked of others.
 
+use stoa_engine::Slicing;
 use stoa_inference_api::{
-    InferenceStatus, LoadStatusError, LoadStatusResult, Quote, QuoteError, QuoteResult,
+    CyclesRequest, InferError, InferenceStatus, LoadStatusError, LoadStatusResult, Preview,
+    PreviewRequest, PreviewResult, Quote, QuoteCallResult, QuoteError, QuoteResult,
 };
 use stoa_types::Sha256;
+use stoa_types::pipeline::{Answer, Input};
 
 use crate::limits::TOP_UPS_SHOWN_MAX;
-use crate::price::{self, CostError};
+use crate::price::{self, CostError, Expected};
 use crate::runtime::Runtime;
-use crate::{load, receipts, state, top_up, volatile};
+use crate::stored::{Holder, StoredCyclesRequest, Unit};
+use crate::{
+    accounts, cycles, infer, jobs, load, names, payment, receipts, registration, state, top_up,
+    volatile,
+};
 
 pub fn load_status(version: Sha256) -> LoadStatusResult {
     state::load(&version)
@@ -16,36 +23,118 @@ pub fn load_status(version: Sha256) -> LoadStatusResult {
         .ok_or(LoadStatusError::NotFound { version })
 }
 
+/// Of the smallest call.
 pub fn quote(version: Sha256) -> QuoteResult {
-    let record = state::load(&version).ok_or(QuoteError::NotLoaded { version })?;
-    if !volatile::has_model(&version) {
-        return Err(QuoteError::NotReady { version });
+    state::load(&version).ok_or(QuoteError::NotLoaded { version })?;
+    price::expected(&version, 1)
+        .map(|expected| quote_of(version, expected))
+        .map_err(|error| match error {
+            CostError::NotReady | CostError::TooManyInstructions { .. } => {
+                QuoteError::NotReady { version }
+            }
+        })
+}
+
+/// Of this very call.
+pub fn quote_call(request: PreviewRequest) -> QuoteCallResult {
+    let (version, input) = locate(request)?;
+    let (_, expected) = infer::check_fits(version, &input)?;
+    Ok(quote_of(version, expected))
+}
+
+fn quote_of(version: Sha256, expected: Expected) -> Quote {
+    let load = state::load(&version).expect("BUG: what is quoted is loaded");
+    let policy = state::policy();
+    let author = load.registered.author_price_e8s;
+    let of = |unit| price::price(&policy, unit, author, expected.instructions);
+    let must = |unit| of(unit).expect("BUG: ICP and cycles are always taken");
+    Quote {
+        version,
+        price_e8s: must(Unit::Icp).total_e8s(),
+        price_cycles: must(Unit::Cycles).total.into(),
+        price_token_e8s: of(Unit::Governance).map(|price| price.total_e8s()),
+        author_price_e8s: author,
+        ledger_fee_e8s: state::ledger_fee(Unit::Icp),
+        ledger_fee_is_backed: payment::fee_is_backed(Unit::Icp),
+        instructions_per_call: expected.instructions,
+        messages: expected.messages(),
     }
-    let cost = price::cost(&version, 1).map_err(|error| match error {
-        CostError::NotReady | CostError::TooManyInstructions { .. } => {
-            QuoteError::NotReady { version }
+}
+
+fn locate(request: PreviewRequest) -> Result<(Sha256, Input), InferError> {
+    infer::check_size(&request.input)?;
+    let version = names::resolve_here(&request.model).ok_or_else(|| match &request.model {
+        stoa_inference_api::ModelReference::Name(name) => InferError::UnknownModel {
+            name: name.chars().take(256).collect(),
+        },
+        stoa_inference_api::ModelReference::Digest(version) => {
+            InferError::NotLoaded { version: *version }
         }
     })?;
-    Ok(Quote {
-        version,
-        price_e8s: cost.price_e8s,
-        price_cycles: cost.price_cycles.into(),
-        author_price_e8s: record.registered.author_price_e8s,
-        ledger_fee_e8s: state::configuration().ledger_fee_e8s,
-        instructions_per_call: cost.instructions,
-    })
+    if state::load(&version).is_none() {
+        return Err(InferError::NotLoaded { version });
+    }
+    registration::check_admitted(version)?;
+    if !volatile::has_model(&version) {
+        return Err(InferError::NotReady { version });
+    }
+    Ok((version, request.input))
+}
+
+/// A free preview: a query, so it leaves no trace, costs nobody and proves nothing. Through consensus it would cost this
+/// canister, so it is refused there.
+pub fn infer_query<R: Runtime>(runtime: &R, request: PreviewRequest) -> PreviewResult {
+    if runtime.is_replicated() {
+        return Err(InferError::QueryOnly);
+    }
+    let (version, input) = locate(request)?;
+    let answer = preview(version, input)?;
+    Ok(Preview { version, answer })
+}
+
+fn preview(version: Sha256, input: Input) -> Result<Answer, InferError> {
+    let (checked, expected) = infer::check_fits(version, &input)?;
+    let max = state::policy().preview_instructions_max;
+    if expected.instructions > max {
+        return Err(InferError::TooManyInstructions {
+            needed: expected.instructions,
+            max,
+        });
+    }
+    let failed = |message: String| InferError::RunFailed {
+        message,
+        refunded: true,
+    };
+    let compiled = volatile::peek_model(&version).ok_or(InferError::NotReady { version })?;
+    let running = compiled.start(checked).map_err(failed)?;
+    match running.step(|| true).map_err(failed)? {
+        Slicing::Done(answer) => Ok(answer),
+        Slicing::Paused(_) => Err(failed("it paused where it might go on".to_owned())),
+    }
 }
 
 pub fn status<R: Runtime>(runtime: &R) -> InferenceStatus {
     InferenceStatus {
         cycles: runtime.cycle_balance().into(),
-        revenue_e8s: state::books().revenue_e8s(),
+        spendable_cycles: infer::spendable_cycles(runtime).into(),
+        cycles_burnt_per_day: cycles::burnt_per_day(runtime).map(Into::into),
+        cycles_request: match state::with(|state| state.cycles_request.get().clone()) {
+            StoredCyclesRequest::Never => None,
+            StoredCyclesRequest::V1 { at_nanos, outcome } => {
+                Some(CyclesRequest { at_nanos, outcome })
+            }
+        },
+        revenue_e8s: accounts::balance_e8s(Unit::Icp, &Holder::Reserve),
+        books: accounts::books(),
         receipts: receipts::count(),
         loaded: state::loads().iter().map(load::status).collect(),
+        model_memory_bytes: volatile::model_bytes(),
+        jobs_open: jobs::open_count(),
         top_ups: state::top_ups_newest_first(TOP_UPS_SHOWN_MAX)
             .into_iter()
             .map(top_up::to_wire)
             .collect(),
-        policy: state::configuration().policy(),
+        policy: state::policy().to_wire(),
+        engine: stoa_engine::ENGINE.to_owned(),
     }
 }

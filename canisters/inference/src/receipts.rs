@@ -2,14 +2,16 @@
 //! one back without breaking every later one.
 //!
 //! ```text
-//! certified data = root of  receipts -+- count: u64 big-endian
-//!                                     +- tip:   hash of the newest receipt (32 zeros where there is none)
+//! certified data = root of -+- http_expr: what HTTP answers that are not certified say of themselves (`http/skip.rs`)
+//!                           +- receipts -+- count: u64 big-endian
+//!                                        +- tip:   hash of the newest receipt (32 zeros where there is none)
 //! ```
 
-use ic_certification::hash_tree::{HashTree, fork, label, leaf};
+use ic_certification::hash_tree::{HashTree, fork, label, leaf, pruned};
 use stoa_inference_api::{CertifiedReceipt, GetReceiptError, GetReceiptResult, Price, Receipt};
 use stoa_types::Sha256;
 
+use crate::http::skip;
 use crate::limits::SUCCESSORS_MAX;
 use crate::runtime::Runtime;
 use crate::state;
@@ -69,7 +71,7 @@ pub fn append<R: Runtime>(runtime: &R, entry: Entry) -> Receipt {
 
 /// Sets the certified data to what the log says; also after an upgrade, which keeps none.
 pub fn certify<R: Runtime>(runtime: &R) {
-    runtime.certify(tree().digest());
+    runtime.certify(fork(skip::tree(), tree()).digest());
 }
 
 pub fn count() -> u64 {
@@ -82,7 +84,8 @@ pub fn get_receipt(id: u64, certificate: Option<Vec<u8>>) -> GetReceiptResult {
     let receipt = read(id).ok_or(GetReceiptError::NotFound { id, count })?;
     let last = count.min(id.saturating_add(1).saturating_add(SUCCESSORS_MAX));
     let mut witness = Vec::new();
-    ciborium::into_writer(&tree(), &mut witness).expect("BUG: a tree of two leaves encodes");
+    let revealed: HashTree<Vec<u8>> = fork(pruned(skip::tree().digest()), tree());
+    ciborium::into_writer(&revealed, &mut witness).expect("BUG: a tree of two leaves encodes");
     Ok(CertifiedReceipt {
         receipt,
         successors: (id + 1..last).filter_map(read).collect(),
@@ -91,7 +94,8 @@ pub fn get_receipt(id: u64, certificate: Option<Vec<u8>>) -> GetReceiptResult {
     })
 }
 
-fn tree() -> HashTree<Vec<u8>> {
+/// The part about receipts.
+pub fn tree() -> HashTree<Vec<u8>> {
     label(
         "receipts",
         fork(
@@ -109,7 +113,7 @@ fn tip() -> Sha256 {
         .map_or(Sha256::default(), |receipt| receipt.hash)
 }
 
-fn read(id: u64) -> Option<Receipt> {
+pub fn read(id: u64) -> Option<Receipt> {
     let StoredReceipt::V1(receipt) = state::with(|state| state.receipts.get(id))?;
     Some(Receipt {
         id,
@@ -130,6 +134,7 @@ fn read(id: u64) -> Option<Receipt> {
 fn to_wire(price: StoredPrice) -> Price {
     match price {
         StoredPrice::IcpE8s(e8s) => Price::IcpE8s(e8s),
+        StoredPrice::TokenE8s(e8s) => Price::TokenE8s(e8s),
         StoredPrice::Cycles(cycles) => Price::Cycles(cycles.into()),
     }
 }

@@ -1,33 +1,36 @@
 //! Ends the payments that nobody works on any more: their message trapped, the canister was upgraded, or the
-//! ledger's answer did not come. A charge that turns out to have happened is given back: its run is gone.
+//! ledger's answer did not come. A charge that turns out to have happened is given back, unless a job or a load goes
+//! on with it.
 
 use std::time::Duration;
 
-use crate::ledger::Transfer;
 use crate::limits::{RECOVERY_BATCH, RETRY_WHILE_BUSY, retry_delay};
 use crate::runtime::{Runtime, Task};
-use crate::stored::StoredPaymentState;
+use crate::stored::{Purpose, StoredPaymentState};
 use crate::volatile::PaymentGuard;
-use crate::{journal, payment};
+use crate::{jobs, journal, payment, state};
 
 pub async fn recover<R: Runtime>(runtime: &R) {
     let open = journal::open_ids(RECOVERY_BATCH);
-    if !open.is_empty() {
+    if open.iter().any(|id| !somebody_goes_on(*id)) {
         // Should a message of this chain trap, the next timer goes on where the journal says.
         runtime.schedule(RETRY_WHILE_BUSY, Task::Payments);
     }
     let mut pause = Duration::MAX;
     for id in open {
+        if somebody_goes_on(id) {
+            continue;
+        }
         let delay = match PaymentGuard::lock(id) {
             Some(_guard) => {
                 settle(runtime, id).await;
                 let left = journal::get(id);
-                if !journal::is_open(&left.state) {
+                if !journal::is_open(&left.state) || somebody_goes_on(id) {
                     continue;
                 }
                 retry_delay(left.attempts)
             }
-            // A message of `infer` or another timer has it, and will end it, unless it traps.
+            // A message or another timer has it, and will end it, unless it traps.
             None => RETRY_WHILE_BUSY,
         };
         pause = pause.min(delay);
@@ -38,16 +41,30 @@ pub async fn recover<R: Runtime>(runtime: &R) {
 }
 
 async fn settle<R: Runtime>(runtime: &R, id: u64) {
-    if journal::get(id).state == StoredPaymentState::Charging
-        && !matches!(payment::charge(runtime, id).await, Transfer::Done { .. })
-    {
-        return;
+    if journal::get(id).state == StoredPaymentState::Charging {
+        let _ends_in_the_journal = payment::charge(runtime, id).await;
+        jobs::after_charge(runtime, id);
     }
-    if matches!(
-        journal::get(id).state,
-        StoredPaymentState::Charged { .. } | StoredPaymentState::Refunding { .. }
-    ) {
-        let _is_back: bool = payment::refund(runtime, id).await;
+    let is_charged = matches!(journal::get(id).state, StoredPaymentState::Charged { .. });
+    if is_charged && !somebody_goes_on(id) {
+        payment::give_back(id);
+    }
+}
+
+/// Whether what was charged is still of use: a job runs again from its stored input, a load goes on.
+fn somebody_goes_on(id: u64) -> bool {
+    let Some(payment) = state::payment(id) else {
+        return false;
+    };
+    if payment.state == StoredPaymentState::Charging {
+        return false;
+    }
+    match payment.purpose {
+        Purpose::Job { .. } => jobs::is_open(id),
+        Purpose::Load { version } => {
+            state::load(&version).is_some_and(|load| load.payment == Some(id))
+        }
+        Purpose::Call { .. } | Purpose::Deposit => false,
     }
 }
 

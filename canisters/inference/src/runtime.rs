@@ -14,10 +14,22 @@ pub enum Task {
     Loads,
     Payments,
     TopUp,
+    Transfers,
+    Payouts,
+    Jobs,
+    CyclesSample,
 }
 
 impl Task {
-    pub const ALL: [Task; 3] = [Task::Loads, Task::Payments, Task::TopUp];
+    pub const ALL: [Task; 7] = [
+        Task::Loads,
+        Task::Payments,
+        Task::TopUp,
+        Task::Transfers,
+        Task::Payouts,
+        Task::Jobs,
+        Task::CyclesSample,
+    ];
 }
 
 pub trait Runtime: Clone + 'static {
@@ -30,6 +42,8 @@ pub trait Runtime: Clone + 'static {
         method: &'static str,
         argument: Vec<u8>,
     ) -> impl Future<Output = Result<Vec<u8>, CallFailure>>;
+    /// Gives cycles of this canister to another. Returns what came back.
+    fn deposit_cycles(&self, to: Principal, cycles: u128) -> impl Future<Output = u128>;
     fn attached_cycles(&self) -> u128;
     /// Returns what was accepted.
     fn accept_cycles(&self, max: u128) -> u128;
@@ -40,6 +54,8 @@ pub trait Runtime: Clone + 'static {
     fn instructions(&self) -> u64;
     fn certify(&self, root: [u8; 32]);
     fn schedule(&self, delay: Duration, task: Task);
+    /// Whether this message runs through consensus (a query called by itself does not).
+    fn is_replicated(&self) -> bool;
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -118,6 +134,25 @@ impl Runtime for Canister {
         }
     }
 
+    async fn deposit_cycles(&self, to: Principal, cycles: u128) -> u128 {
+        use ic_cdk::call::Call;
+        #[derive(CandidType)]
+        struct Target {
+            canister_id: Principal,
+        }
+        let answer = Call::unbounded_wait(Principal::management_canister(), "deposit_cycles")
+            .with_arg(Target { canister_id: to })
+            .with_cycles(cycles)
+            .await;
+        match answer {
+            Ok(_) | Err(ic_cdk::call::CallFailed::CallRejected(_)) => {
+                ic_cdk::api::msg_cycles_refunded()
+            }
+            // It never left.
+            Err(_) => cycles,
+        }
+    }
+
     fn attached_cycles(&self) -> u128 {
         ic_cdk::api::msg_cycles_available()
     }
@@ -144,6 +179,10 @@ impl Runtime for Canister {
 
     fn schedule(&self, delay: Duration, task: Task) {
         ic_cdk_timers::set_timer(delay, crate::tasks::run(*self, task));
+    }
+
+    fn is_replicated(&self) -> bool {
+        ic_cdk::api::in_replicated_execution()
     }
 }
 

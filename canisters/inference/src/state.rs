@@ -4,27 +4,43 @@
 use std::cell::RefCell;
 
 use ic_stable_structures::{StableBTreeMap, StableBTreeSet, StableCell, StableLog};
-use stoa_inference_api::{InitArgs, Policy};
+use stoa_inference_api::InitArgs;
 use stoa_types::Sha256;
 
 use crate::memory::{self, LAYOUT_VERSION, Memory};
+use crate::policy::ValidPolicy;
 use crate::stored::{
-    Books, Configuration, Load, Payment, StoredBooks, StoredConfiguration, StoredLoad,
-    StoredPayment, StoredReceipt, StoredTopUp, TopUp,
+    AccountKey, Configuration, Load, Payment, StoredAnswer, StoredBooks, StoredBought,
+    StoredConfiguration, StoredCyclesRequest, StoredJob, StoredKey, StoredLoad, StoredPayment,
+    StoredPolicy, StoredQuota, StoredReceipt, StoredSample, StoredTopUp, StoredTotals,
+    StoredTransfer, TopUp, Totals, Unit,
 };
 
-/// What the ICP ledger asks for a transfer until it says otherwise.
-const ICP_FEE_E8S: u64 = 10_000;
+/// What the ledgers ask for a transfer until they say otherwise.
+const FEE_E8S: u64 = 10_000;
 
 pub struct State {
-    layout: StableCell<u32, Memory>,
-    configuration: StableCell<StoredConfiguration, Memory>,
+    pub(crate) layout: StableCell<u32, Memory>,
+    pub(crate) configuration: StableCell<StoredConfiguration, Memory>,
     loads: StableBTreeMap<[u8; 32], StoredLoad, Memory>,
     pub(crate) payments: StableBTreeMap<u64, StoredPayment, Memory>,
     pub(crate) open_payments: StableBTreeSet<u64, Memory>,
-    books: StableCell<StoredBooks, Memory>,
+    pub(crate) retired_books: StableCell<StoredBooks, Memory>,
     pub(crate) top_ups: StableBTreeMap<u64, StoredTopUp, Memory>,
     pub(crate) receipts: StableLog<StoredReceipt, Memory, Memory>,
+    pub(crate) accounts: StableBTreeMap<AccountKey, u128, Memory>,
+    pub(crate) totals: StableCell<StoredTotals, Memory>,
+    pub(crate) transfers: StableBTreeMap<u64, StoredTransfer, Memory>,
+    pub(crate) open_transfers: StableBTreeSet<u64, Memory>,
+    pub(crate) keys: StableBTreeMap<[u8; 32], StoredKey, Memory>,
+    pub(crate) jobs: StableBTreeMap<u64, StoredJob, Memory>,
+    /// Candid of a `stoa_types::pipeline::Input`.
+    pub(crate) job_inputs: StableBTreeMap<u64, Vec<u8>, Memory>,
+    pub(crate) job_answers: StableBTreeMap<u64, StoredAnswer, Memory>,
+    pub(crate) cycles_samples: StableBTreeMap<u64, StoredSample, Memory>,
+    pub(crate) free_quota: StableCell<StoredQuota, Memory>,
+    pub(crate) cycles_request: StableCell<StoredCyclesRequest, Memory>,
+    pub(crate) cycles_bought: StableCell<StoredBought, Memory>,
 }
 
 thread_local! {
@@ -37,11 +53,38 @@ thread_local! {
         loads: StableBTreeMap::init(memory::region(memory::LOADS)),
         payments: StableBTreeMap::init(memory::region(memory::PAYMENTS)),
         open_payments: StableBTreeSet::init(memory::region(memory::OPEN_PAYMENTS)),
-        books: StableCell::init(memory::region(memory::BOOKS), StoredBooks::V1(Books::default())),
+        retired_books: StableCell::init(
+            memory::region(memory::RETIRED_BOOKS),
+            StoredBooks::V1(Default::default()),
+        ),
         top_ups: StableBTreeMap::init(memory::region(memory::TOP_UPS)),
         receipts: StableLog::init(
             memory::region(memory::RECEIPT_INDEX),
             memory::region(memory::RECEIPT_DATA),
+        ),
+        accounts: StableBTreeMap::init(memory::region(memory::ACCOUNTS)),
+        totals: StableCell::init(
+            memory::region(memory::TOTALS),
+            StoredTotals::V1([Totals::default(); 3]),
+        ),
+        transfers: StableBTreeMap::init(memory::region(memory::TRANSFERS)),
+        open_transfers: StableBTreeSet::init(memory::region(memory::OPEN_TRANSFERS)),
+        keys: StableBTreeMap::init(memory::region(memory::KEYS)),
+        jobs: StableBTreeMap::init(memory::region(memory::JOBS)),
+        job_inputs: StableBTreeMap::init(memory::region(memory::JOB_INPUTS)),
+        job_answers: StableBTreeMap::init(memory::region(memory::JOB_ANSWERS)),
+        cycles_samples: StableBTreeMap::init(memory::region(memory::CYCLES_SAMPLES)),
+        free_quota: StableCell::init(
+            memory::region(memory::FREE_QUOTA),
+            StoredQuota::V1 { hour: 0, used: 0 },
+        ),
+        cycles_request: StableCell::init(
+            memory::region(memory::CYCLES_REQUEST),
+            StoredCyclesRequest::Never,
+        ),
+        cycles_bought: StableCell::init(
+            memory::region(memory::CYCLES_BOUGHT),
+            StoredBought::V1(0),
         ),
     });
 }
@@ -55,97 +98,105 @@ pub fn with_mut<T>(write: impl FnOnce(&mut State) -> T) -> T {
 }
 
 /// First installation.
-pub fn initialise(arguments: InitArgs) {
+pub fn initialise(arguments: InitArgs) -> Result<(), String> {
     let InitArgs {
         registry,
         governance,
         icp_ledger,
+        token_ledger,
         cycles_minting,
         policy,
     } = arguments;
-    let mut configuration = Configuration {
+    let policy = ValidPolicy::try_from(policy)?;
+    if policy.takes_token() && token_ledger.is_none() {
+        return Err("a price in the governance token needs its ledger".to_owned());
+    }
+    with_mut(|state| {
+        state.layout.set(LAYOUT_VERSION);
+    });
+    put_configuration(Configuration {
         registry,
         governance,
         icp_ledger,
+        token_ledger,
         cycles_minting,
-        rate_e8s_per_billion_instructions: 0,
-        rate_cycles_per_billion_instructions: 0,
-        cycles_per_e8: 0,
-        top_up_below_cycles: 0,
-        top_up_e8s: 0,
-        ledger_fee_e8s: ICP_FEE_E8S,
-    };
-    configuration.set_policy(&policy);
-    with_mut(|state| {
-        state.layout.set(LAYOUT_VERSION);
-        state
-            .configuration
-            .set(StoredConfiguration::V1(configuration));
+        policy: policy.into_stored(),
+        icp_fee_e8s: FEE_E8S,
+        token_fee_e8s: FEE_E8S,
     });
-}
-
-/// After an upgrade: the memory must be one that this code knows how to read.
-pub fn check_layout() {
-    let found = with(|state| *state.layout.get());
-    if found != LAYOUT_VERSION {
-        ic_cdk::trap(format!(
-            "stable memory has layout {found}, this code reads {LAYOUT_VERSION}"
-        ));
-    }
+    Ok(())
 }
 
 pub fn configuration() -> Configuration {
     with(|state| match state.configuration.get() {
-        StoredConfiguration::V1(configuration) => configuration.clone(),
+        StoredConfiguration::V2(configuration) => configuration.clone(),
+        StoredConfiguration::V1(old) => old.clone().into(),
         StoredConfiguration::Absent => panic!("BUG: no configuration after init"),
     })
 }
 
-pub fn set_ledger_fee(fee_e8s: u64) {
-    let configuration = Configuration {
-        ledger_fee_e8s: fee_e8s,
+pub fn policy() -> StoredPolicy {
+    configuration().policy
+}
+
+pub fn set_policy(policy: ValidPolicy) {
+    put_configuration(Configuration {
+        policy: policy.into_stored(),
         ..configuration()
-    };
-    with_mut(|state| {
-        state
-            .configuration
-            .set(StoredConfiguration::V1(configuration))
     });
 }
 
-impl Configuration {
-    pub fn policy(&self) -> Policy {
-        Policy {
-            rate_e8s_per_billion_instructions: self.rate_e8s_per_billion_instructions,
-            rate_cycles_per_billion_instructions: self.rate_cycles_per_billion_instructions.into(),
-            cycles_per_e8: self.cycles_per_e8.into(),
-            top_up_below_cycles: self.top_up_below_cycles.into(),
-            top_up_e8s: self.top_up_e8s,
-        }
-    }
+pub fn put_configuration(configuration: Configuration) {
+    with_mut(|state| {
+        state
+            .configuration
+            .set(StoredConfiguration::V2(configuration))
+    });
+}
 
-    fn set_policy(&mut self, policy: &Policy) {
-        self.rate_e8s_per_billion_instructions = policy.rate_e8s_per_billion_instructions;
-        self.rate_cycles_per_billion_instructions =
-            cycles(&policy.rate_cycles_per_billion_instructions);
-        self.cycles_per_e8 = cycles(&policy.cycles_per_e8);
-        self.top_up_below_cycles = cycles(&policy.top_up_below_cycles);
-        self.top_up_e8s = policy.top_up_e8s;
+pub fn ledger_fee(unit: Unit) -> u64 {
+    let configuration = configuration();
+    match unit {
+        Unit::Icp => configuration.icp_fee_e8s,
+        Unit::Governance => configuration.token_fee_e8s,
+        Unit::Cycles => 0,
     }
 }
 
-/// The platform counts cycles in 128 bits; a policy with more is a mistake of whoever installs.
-fn cycles(amount: &candid::Nat) -> u128 {
-    u128::try_from(amount.0.clone())
-        .unwrap_or_else(|_| ic_cdk::trap(format!("{amount} cycles do not fit 128 bits")))
+pub fn set_ledger_fee(unit: Unit, fee_e8s: u64) {
+    let mut configuration = configuration();
+    match unit {
+        Unit::Icp => configuration.icp_fee_e8s = fee_e8s,
+        Unit::Governance => configuration.token_fee_e8s = fee_e8s,
+        Unit::Cycles => panic!("BUG: no ledger counts cycles"),
+    }
+    put_configuration(configuration);
+}
+
+impl From<StoredLoad> for Load {
+    fn from(stored: StoredLoad) -> Self {
+        match stored {
+            StoredLoad::V1(old) => old.into(),
+            StoredLoad::V2(load) => load,
+        }
+    }
+}
+
+impl From<StoredPayment> for Payment {
+    fn from(stored: StoredPayment) -> Self {
+        match stored {
+            StoredPayment::V1(old) => old.into(),
+            StoredPayment::V2(payment) => payment,
+        }
+    }
 }
 
 pub fn load(version: &Sha256) -> Option<Load> {
-    with(|state| state.loads.get(&version.0)).map(|StoredLoad::V1(load)| load)
+    with(|state| state.loads.get(&version.0)).map(Load::from)
 }
 
 pub fn put_load(load: Load) {
-    with_mut(|state| state.loads.insert(load.version.0, StoredLoad::V1(load)));
+    with_mut(|state| state.loads.insert(load.version.0, StoredLoad::V2(load)));
 }
 
 pub fn remove_load(version: &Sha256) {
@@ -154,59 +205,11 @@ pub fn remove_load(version: &Sha256) {
 
 /// At most `LOADS_MAX`.
 pub fn loads() -> Vec<Load> {
-    with(|state| {
-        state
-            .loads
-            .values()
-            .map(|StoredLoad::V1(load)| load)
-            .collect()
-    })
+    with(|state| state.loads.values().map(Load::from).collect())
 }
 
 pub fn payment(id: u64) -> Option<Payment> {
-    with(|state| state.payments.get(&id)).map(|StoredPayment::V1(payment)| payment)
-}
-
-pub fn books() -> Books {
-    with(|state| {
-        let StoredBooks::V1(books) = state.books.get();
-        *books
-    })
-}
-
-pub fn change_books(change: impl FnOnce(&mut Books)) {
-    let mut books = books();
-    change(&mut books);
-    with_mut(|state| state.books.set(StoredBooks::V1(books)));
-}
-
-impl Books {
-    /// What may be spent. A refund in advance of any income makes it owe fees first, hence the floor.
-    pub fn revenue_e8s(&self) -> u64 {
-        self.earned_e8s.saturating_sub(self.spent_e8s)
-    }
-
-    pub fn earn(&mut self, e8s: u64) {
-        self.earned_e8s = self
-            .earned_e8s
-            .checked_add(e8s)
-            .expect("BUG: more ICP than there is");
-    }
-
-    pub fn spend(&mut self, e8s: u64) {
-        self.spent_e8s = self
-            .spent_e8s
-            .checked_add(e8s)
-            .expect("BUG: more ICP than there is");
-    }
-
-    /// Takes back what a transfer that definitely did not happen had been booked with.
-    pub fn unspend(&mut self, e8s: u64) {
-        self.spent_e8s = self
-            .spent_e8s
-            .checked_sub(e8s)
-            .expect("BUG: more taken back than spent");
-    }
+    with(|state| state.payments.get(&id)).map(Payment::from)
 }
 
 pub fn top_ups_newest_first(count: usize) -> Vec<TopUp> {

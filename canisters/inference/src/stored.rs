@@ -1,6 +1,10 @@
 //! What is written to stable memory. These are not the wire types: each is an enum of versions, so that a
 //! later release reads what this one wrote, and conversions stand beside the state that owns them.
-//! A manifest's signature is stored as the manifest has it: its schema is itself versioned and never changes.
+//! A manifest's signature and pipeline are stored as the manifest has them: its schema is itself versioned and never
+//! changes.
+
+mod money;
+pub mod v1;
 
 use std::borrow::Cow;
 
@@ -9,10 +13,13 @@ use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
 use serde::Deserialize;
 use stoa_types::Sha256;
-use stoa_types::manifest::Signature;
+use stoa_types::manifest::{Pipeline, Signature};
+use stoa_types::pipeline::Answer;
+
+pub use money::*;
 
 macro_rules! storable {
-    ($($name:ident),*) => {$(
+    ($($name:ident),* $(,)?) => {$(
         impl Storable for $name {
             fn to_bytes(&self) -> Cow<'_, [u8]> {
                 Cow::Owned(candid::encode_one(self).expect("BUG: a stored type encodes"))
@@ -34,14 +41,24 @@ storable!(
     StoredPayment,
     StoredBooks,
     StoredTopUp,
-    StoredReceipt
+    StoredReceipt,
+    StoredTotals,
+    StoredTransfer,
+    StoredKey,
+    StoredJob,
+    StoredAnswer,
+    StoredSample,
+    StoredQuota,
+    StoredCyclesRequest,
+    StoredBought,
 );
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
 pub enum StoredConfiguration {
     /// Only between the first use of the memory and `init`.
     Absent,
-    V1(Configuration),
+    V1(v1::Configuration),
+    V2(Configuration),
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -49,38 +66,66 @@ pub struct Configuration {
     pub registry: Principal,
     pub governance: Principal,
     pub icp_ledger: Principal,
+    pub token_ledger: Option<Principal>,
     pub cycles_minting: Principal,
+    pub policy: StoredPolicy,
+    /// As the ledgers last told it.
+    pub icp_fee_e8s: u64,
+    pub token_fee_e8s: u64,
+}
+
+/// Only made from a policy that was checked.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct StoredPolicy {
     pub rate_e8s_per_billion_instructions: u64,
     pub rate_cycles_per_billion_instructions: u128,
     pub cycles_per_e8: u128,
+    pub token_e8s_per_icp: Option<u64>,
     pub top_up_below_cycles: u128,
     pub top_up_e8s: u64,
-    /// As the ledger last told it.
-    pub ledger_fee_e8s: u64,
+    pub treasury_basis_points: u16,
+    pub reserve_basis_points: u16,
+    pub payout_e8s_min: u64,
+    pub load_e8s_per_chunk: u64,
+    pub preview_instructions_max: u64,
+    pub free_calls_per_hour: u32,
+    pub free_instructions_max: u64,
+    pub model_memory_bytes_max: u64,
 }
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
 pub enum StoredLoad {
-    V1(Load),
+    V1(v1::Load),
+    V2(Load),
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Debug)]
 pub struct Load {
     pub version: Sha256,
     pub started_at_nanos: u64,
-    pub file: ModelFile,
+    /// The network first, then what its pipeline reads. Their chunks lie one after the other in `chunks`.
+    pub files: Vec<FileRange>,
+    pub chunks: Vec<PlacedChunk>,
     pub signature: Signature,
+    /// Absent where layout 1 loaded it: then tensors in, tensors out.
+    pub pipeline: Option<Pipeline>,
     pub state: StoredLoadState,
+    /// The measurement, which a rebuild by the same engine keeps, so that the price does not move with an upgrade.
+    pub probe: Option<Probe>,
     /// Steps that were begun and did not come back, since the last that did.
     pub attempts: u32,
+    /// What was paid for this load, until it is there or has failed.
+    pub payment: Option<u64>,
     pub registered: Registered,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub struct ModelFile {
+pub struct FileRange {
+    pub path: String,
     pub size_bytes: u64,
     pub sha256: Sha256,
-    pub chunks: Vec<PlacedChunk>,
+    /// How many of the load's chunks are this file's.
+    pub chunks: u32,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -90,18 +135,38 @@ pub struct PlacedChunk {
     pub shards: Vec<Principal>,
 }
 
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Probe {
+    pub instructions_per_call: u64,
+    pub memory_bytes: u64,
+    pub engine: String,
+}
+
 /// What the registry said, and when.
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Registered {
-    /// In lower case; only `admitted` runs.
+    /// In lower case.
     pub status: String,
     pub author_price_e8s: u64,
     pub asked_at_nanos: u64,
+    /// `publisher/name`
+    pub model: String,
+    pub semver: String,
+    /// Who shares the author's price, down the lineage. What they leave is the reserve's.
+    pub payees: Vec<Payee>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Payee {
+    pub owner: Principal,
+    pub subaccount: Option<Sha256>,
+    /// Of a billion.
+    pub parts: u64,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub enum StoredLoadState {
-    /// Chunks before `next` are held and were verified.
+    /// Every chunk that the chunk store has was verified. (`next` is what layout 1 counted.)
     Fetching {
         next: u64,
     },
@@ -114,60 +179,6 @@ pub enum StoredLoadState {
         message: String,
         at_nanos: u64,
     },
-}
-
-#[derive(CandidType, Deserialize, Clone, Debug)]
-pub enum StoredPayment {
-    V1(Payment),
-}
-
-#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub struct Payment {
-    pub id: u64,
-    pub caller: Principal,
-    pub from_subaccount: Option<Sha256>,
-    pub version: Sha256,
-    pub price_e8s: u64,
-    /// What the payer bears besides the price.
-    pub fee_e8s: u64,
-    /// Also the ledger's key against double execution, so a retry repeats it.
-    pub created_at_nanos: u64,
-    pub state: StoredPaymentState,
-    /// Retries so far, for the pause before the next.
-    pub attempts: u32,
-}
-
-#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub enum StoredPaymentState {
-    Charging,
-    Charged { block: u64 },
-    Refunding { block: u64, refund: Refund },
-    Earned { block: u64, receipt: u64 },
-    NotCharged { message: String },
-    Refunded { block: u64, refund_block: u64 },
-    Unresolved { message: String },
-}
-
-/// The transfer that gives a payment back, exactly as it was or will be sent.
-#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refund {
-    pub created_at_nanos: u64,
-    /// Fee of the refund's own transfer, which this canister bears.
-    pub fee_e8s: u64,
-}
-
-#[derive(CandidType, Deserialize, Clone, Debug)]
-pub enum StoredBooks {
-    V1(Books),
-}
-
-/// Own ICP in two counters that only grow, but for a transfer that definitely did not happen.
-#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Books {
-    /// Prices of calls that ended with a receipt.
-    pub earned_e8s: u64,
-    /// Top-ups with their fees, and both fees of each refund.
-    pub spent_e8s: u64,
 }
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
@@ -218,4 +229,67 @@ pub struct ReceiptV1 {
 pub enum StoredPrice {
     IcpE8s(u64),
     Cycles(u128),
+    TokenE8s(u64),
+}
+
+#[derive(CandidType, Deserialize, Clone, Debug)]
+pub enum StoredJob {
+    V1(Job),
+}
+
+/// A run of several messages. Its input is in a region of its own until it ends, its answer after.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Job {
+    /// Of its payment.
+    pub id: u64,
+    pub caller: Principal,
+    pub version: Sha256,
+    pub created_at_nanos: u64,
+    /// Runs that were begun; each but the last was lost with the heap or trapped.
+    pub starts: u32,
+    pub state: StoredJobState,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum StoredJobState {
+    Open,
+    Done { at_nanos: u64, receipt: u64 },
+    Failed { at_nanos: u64, message: String },
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Debug)]
+pub enum StoredAnswer {
+    V1(Answer),
+}
+
+#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoredSample {
+    V1(Sample),
+}
+
+#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sample {
+    pub balance: u128,
+    /// All cycles that ever came in as far as the books know: callers' and top-ups'.
+    pub gained: u128,
+}
+
+#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoredQuota {
+    V1 { hour: u64, used: u32 },
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum StoredCyclesRequest {
+    Never,
+    V1 {
+        at_nanos: u64,
+        outcome: Option<Result<(), String>>,
+    },
+}
+
+/// All cycles that top-ups ever brought.
+#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoredBought {
+    V1(u128),
 }

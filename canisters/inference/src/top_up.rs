@@ -13,12 +13,14 @@
 use stoa_cmc_api::{NotifyError, NotifyTopUpArg, NotifyTopUpResult};
 use stoa_inference_api::{TopUpError, TopUpResult, TopUpState};
 
-use crate::ledger::{self, Refusal, Transfer};
-use crate::limits::{RETRY_WHILE_BUSY, TOP_UPS_KEPT_MAX, retry_delay};
+use crate::accounts;
+use crate::cycles;
+use crate::ledger::{self, Outcome, Refusal};
+use crate::limits::{FEES_KEPT, RETRY_WHILE_BUSY, TOP_UPS_KEPT_MAX, retry_delay};
 use crate::payment::{learn_fee, outside_window};
 use crate::runtime::{self, Runtime, Task};
 use crate::state;
-use crate::stored::{StoredTopUp, StoredTopUpState, TopUp};
+use crate::stored::{Holder, StoredTopUp, StoredTopUpState, TopUp, Unit};
 use crate::volatile::TopUpGuard;
 
 /// The timer's form: does what there is to do, and comes again where something is left.
@@ -27,9 +29,11 @@ pub async fn run<R: Runtime>(runtime: &R) {
         Ok(top_up) if is_open(&state_of(top_up.id)) => {
             runtime.schedule(retry_delay(attempts_of(top_up.id)), Task::TopUp);
         }
+        // Then the DAO is asked, whose answer comes as cycles.
+        Err(TopUpError::NotEnoughRevenue { .. }) => cycles::ask_governance(runtime).await,
         // Whoever is at it may trap.
         Err(TopUpError::Busy { .. }) => runtime.schedule(RETRY_WHILE_BUSY, Task::TopUp),
-        // Done; or not needed, not affordable, refused: the hour will come again.
+        // Done; or not needed, refused: the hour will come again.
         Ok(_) | Err(_) => {}
     }
 }
@@ -62,19 +66,19 @@ pub async fn top_up<R: Runtime>(runtime: &R) -> TopUpResult {
 }
 
 fn begin<R: Runtime>(runtime: &R) -> Result<u64, TopUpError> {
-    let configuration = state::configuration();
+    let policy = state::policy();
     let balance = runtime.cycle_balance();
-    if balance >= configuration.top_up_below_cycles {
+    if balance >= policy.top_up_below_cycles {
         return Err(TopUpError::NotNeeded {
             balance: balance.into(),
-            top_up_below: configuration.top_up_below_cycles.into(),
+            top_up_below: policy.top_up_below_cycles.into(),
         });
     }
-    let fee_e8s = configuration.ledger_fee_e8s;
-    let revenue_e8s = state::books().revenue_e8s();
-    let amount_e8s = configuration
-        .top_up_e8s
-        .min(revenue_e8s.saturating_sub(fee_e8s));
+    let fee_e8s = state::ledger_fee(Unit::Icp);
+    // The fees of some calls that fail stay, so that those who paid by allowance have everything back.
+    let kept_e8s = fee_e8s.saturating_mul(FEES_KEPT);
+    let revenue_e8s = accounts::balance_e8s(Unit::Icp, &Holder::Reserve).saturating_sub(kept_e8s);
+    let amount_e8s = policy.top_up_e8s.min(revenue_e8s.saturating_sub(fee_e8s));
     // Less than the fee would burn more than it buys.
     if amount_e8s < fee_e8s {
         return Err(TopUpError::NotEnoughRevenue {
@@ -82,7 +86,13 @@ fn begin<R: Runtime>(runtime: &R) -> Result<u64, TopUpError> {
             needed_e8s: fee_e8s.saturating_mul(2),
         });
     }
-    state::change_books(|books| books.spend(amount_e8s + fee_e8s));
+    accounts::transfer(
+        Unit::Icp,
+        &Holder::Reserve,
+        &Holder::Sending,
+        u128::from(amount_e8s) + u128::from(fee_e8s),
+    )
+    .expect("BUG: the reserve was checked");
     let id = state::with_mut(|state| {
         let id = state.top_ups.last_key_value().map_or(0, |(id, _)| id + 1);
         if state.top_ups.len() >= TOP_UPS_KEPT_MAX {
@@ -106,7 +116,8 @@ async fn transfer<R: Runtime>(runtime: &R, id: u64) {
     let top_up = get(id);
     let repeated = top_up.attempts > 0;
     if repeated && outside_window(runtime, top_up.created_at_nanos) {
-        // Whether it went through stands in the ledger's blocks; the books keep it as spent.
+        // Whether it went through stands in the ledger's blocks; the books keep it as sent.
+        accounts::send(Unit::Icp, &Holder::Sending, gross(&top_up));
         fail(
             id,
             "no answer about the transfer within the ledger's window".to_owned(),
@@ -125,19 +136,28 @@ async fn transfer<R: Runtime>(runtime: &R, id: u64) {
     )
     .await
     {
-        Transfer::Done { block } => set_state(id, StoredTopUpState::Notifying { block }),
+        Outcome::Done { block } => {
+            accounts::send(Unit::Icp, &Holder::Sending, gross(&top_up));
+            set_state(id, StoredTopUpState::Notifying { block });
+        }
         // This request did nothing; what became of an earlier one it does not say, so the books stay as they are.
-        Transfer::Refused(refusal) if repeated && !refusal.is_about_all_requests() => {
+        Outcome::Refused(refusal) if repeated && !refusal.is_about_all_requests() => {
             if refusal == Refusal::TooOld {
+                accounts::send(Unit::Icp, &Holder::Sending, gross(&top_up));
                 fail(id, refusal.to_string());
             }
         }
-        Transfer::Refused(refusal) => {
-            learn_fee(&refusal);
-            state::change_books(|books| books.unspend(top_up.amount_e8s + top_up.fee_e8s));
+        Outcome::Refused(refusal) => {
+            learn_fee(Unit::Icp, &refusal);
+            accounts::release(
+                Unit::Icp,
+                &Holder::Sending,
+                &Holder::Reserve,
+                gross(&top_up),
+            );
             fail(id, refusal.to_string());
         }
-        Transfer::Unknown { .. } => {}
+        Outcome::Unknown { .. } => {}
     }
 }
 
@@ -157,6 +177,7 @@ async fn notify<R: Runtime>(runtime: &R, id: u64, block: u64) {
     match answer {
         Ok(Ok(cycles)) => {
             let cycles = u128::try_from(cycles.0).unwrap_or(u128::MAX);
+            cycles::note_bought(cycles);
             set_state(id, StoredTopUpState::Done { block, cycles });
         }
         // What came back, less fees that we do not know, is not booked: the books may be too low, never too high.
@@ -184,6 +205,10 @@ async fn notify<R: Runtime>(runtime: &R, id: u64, block: u64) {
     }
 }
 
+fn gross(top_up: &TopUp) -> u128 {
+    u128::from(top_up.amount_e8s) + u128::from(top_up.fee_e8s)
+}
+
 pub fn is_open(state: &StoredTopUpState) -> bool {
     match state {
         StoredTopUpState::Transferring | StoredTopUpState::Notifying { .. } => true,
@@ -207,7 +232,7 @@ fn get(id: u64) -> TopUp {
     top_up
 }
 
-fn put(top_up: TopUp) {
+pub fn put(top_up: TopUp) {
     state::with_mut(|state| state.top_ups.insert(top_up.id, StoredTopUp::V1(top_up)));
 }
 

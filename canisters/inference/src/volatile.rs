@@ -1,49 +1,57 @@
 //! Heap that an upgrade loses, and locks that a trap releases. Models are rebuilt from stable bytes; a call
-//! in flight ends with its message; so nothing here may be the only place of anything.
+//! in flight ends with its message, or is a job whose input is stable; so nothing here may be the only place of anything.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use candid::Principal;
-use stoa_engine::{CheckedInputs, Loading, Model, RunError};
+use stoa_engine::{Loading, Model};
 use stoa_types::Sha256;
-use stoa_types::tensor::Tensor;
 
-use crate::limits::CALLS_MAX;
+use crate::limits::{CALLS_MAX, FREE_CALLS_MAX, HTTP_CALLS_MAX, LONG_RUNS_MAX, NAMES_MAX};
+use crate::run::PendingRun;
+use crate::runner::{Compiled, Running};
 
 /// A load between two steps.
 pub enum Progress {
     Loading(Loading),
-    /// Built; the probe is next.
-    Built(Model),
+    /// Built; its pipeline and the probe are next.
+    Built(Box<Model>),
+    /// The probe, and what it has used.
+    Probing(Compiled, Running, u64),
 }
 
-/// A run on its way from the payer's message to the message that runs it, and back.
-pub struct PendingRun {
-    pub version: Sha256,
-    pub inputs: Option<CheckedInputs>,
-    pub result: Option<RunResult>,
-}
-
-pub type RunResult = Result<Finished, RunError>;
-
-#[derive(Clone, PartialEq, Debug)]
-pub struct Finished {
-    pub outputs: Vec<Tensor>,
-    pub instructions: u64,
+struct Held {
+    compiled: Compiled,
+    /// Of `clock`, when it was used last.
+    used: u64,
 }
 
 #[derive(Default)]
 struct Volatile {
-    models: BTreeMap<Sha256, Model>,
+    models: BTreeMap<Sha256, Held>,
+    clock: u64,
+    /// Left the heap for another model, and were not asked for since.
+    evicted: BTreeSet<Sha256>,
+    /// Asked for although they are not in the heap: they come back whatever has to leave.
+    wanted: BTreeSet<Sha256>,
     progress: BTreeMap<Sha256, Progress>,
     runs: BTreeMap<u64, PendingRun>,
     next_run: u64,
+    /// Instructions that a job's run has used so far.
+    job_progress: BTreeMap<u64, u64>,
+    names: BTreeMap<String, (Sha256, u64)>,
     callers: BTreeSet<Principal>,
     payments: BTreeSet<u64>,
+    transfers: BTreeSet<u64>,
     loads: BTreeSet<Sha256>,
     registrations: BTreeSet<Principal>,
+    jobs: BTreeSet<u64>,
+    free_calls: BTreeSet<u64>,
+    http_calls: BTreeSet<u64>,
+    next_call: u64,
     topping_up: bool,
+    paying_out: bool,
 }
 
 thread_local! {
@@ -60,22 +68,116 @@ pub fn forget_everything() {
     with(|heap| *heap = Volatile::default());
 }
 
-pub fn model(version: &Sha256) -> Option<Model> {
-    with(|heap| heap.models.get(version).cloned())
+/// Nothing is locked and no run is in the table: what must hold when no message is under way.
+#[cfg(test)]
+pub fn is_at_rest() -> bool {
+    with(|heap| {
+        heap.runs.is_empty()
+            && heap.callers.is_empty()
+            && heap.payments.is_empty()
+            && heap.transfers.is_empty()
+            && heap.loads.is_empty()
+            && heap.registrations.is_empty()
+            && heap.jobs.is_empty()
+            && heap.free_calls.is_empty()
+            && heap.http_calls.is_empty()
+            && !heap.topping_up
+            && !heap.paying_out
+    })
+}
+
+/// For a call: it counts as used.
+pub fn use_model(version: &Sha256) -> Option<Compiled> {
+    with(|heap| {
+        heap.clock += 1;
+        let clock = heap.clock;
+        let held = heap.models.get_mut(version)?;
+        held.used = clock;
+        Some(held.compiled.clone())
+    })
+}
+
+/// For a query, which leaves no trace.
+pub fn peek_model(version: &Sha256) -> Option<Compiled> {
+    with(|heap| heap.models.get(version).map(|held| held.compiled.clone()))
 }
 
 pub fn has_model(version: &Sha256) -> bool {
     with(|heap| heap.models.contains_key(version))
 }
 
-pub fn put_model(version: Sha256, model: Model) {
-    with(|heap| heap.models.insert(version, model));
+pub fn put_model(version: Sha256, compiled: Compiled) {
+    with(|heap| {
+        heap.clock += 1;
+        let used = heap.clock;
+        heap.evicted.remove(&version);
+        heap.wanted.remove(&version);
+        heap.models.insert(version, Held { compiled, used });
+    });
 }
 
 pub fn remove_model(version: &Sha256) {
     with(|heap| {
         heap.models.remove(version);
         heap.progress.remove(version);
+        heap.evicted.remove(version);
+        heap.wanted.remove(version);
+    });
+}
+
+pub fn is_evicted(version: &Sha256) -> bool {
+    with(|heap| heap.evicted.contains(version))
+}
+
+/// Somebody wants it again.
+pub fn recall(version: &Sha256) {
+    with(|heap| {
+        heap.evicted.remove(version);
+        heap.wanted.insert(*version);
+    });
+}
+
+pub fn is_wanted(version: &Sha256) -> bool {
+    with(|heap| heap.wanted.contains(version))
+}
+
+/// Until it is recalled, it is not rebuilt.
+pub fn set_evicted(version: &Sha256) {
+    with(|heap| {
+        heap.models.remove(version);
+        heap.progress.remove(version);
+        heap.evicted.insert(*version);
+    });
+}
+
+/// Of compiled models, as the engine bounds each.
+pub fn model_bytes() -> u64 {
+    with(|heap| total_bytes(heap))
+}
+
+fn total_bytes(heap: &Volatile) -> u64 {
+    heap.models
+        .values()
+        .map(|held| held.compiled.memory_bytes())
+        .fold(0, u64::saturating_add)
+}
+
+/// The least recently used models leave until the rest fits, but for the one to keep.
+pub fn evict_down_to(budget_bytes: u64, keep: Option<Sha256>) {
+    with(|heap| {
+        while total_bytes(heap) > budget_bytes {
+            let oldest = heap
+                .models
+                .iter()
+                .filter(|(version, _)| Some(**version) != keep)
+                .min_by_key(|(_, held)| held.used)
+                .map(|(version, _)| *version);
+            let Some(oldest) = oldest else {
+                return;
+            };
+            heap.models.remove(&oldest);
+            heap.evicted.insert(oldest);
+        }
     });
 }
 
@@ -87,61 +189,55 @@ pub fn put_progress(version: Sha256, progress: Progress) {
     with(|heap| heap.progress.insert(version, progress));
 }
 
-/// A run in the table for as long as this value lives.
-#[must_use = "the run leaves the table when this is dropped"]
-pub struct RunSlot {
-    id: u64,
+pub fn name(name: &str) -> Option<(Sha256, u64)> {
+    with(|heap| heap.names.get(name).copied())
 }
 
-impl RunSlot {
-    pub fn new(version: Sha256, inputs: CheckedInputs) -> RunSlot {
-        with(|heap| {
-            let id = heap.next_run;
-            heap.next_run += 1;
-            heap.runs.insert(
-                id,
-                PendingRun {
-                    version,
-                    inputs: Some(inputs),
-                    result: None,
-                },
-            );
-            RunSlot { id }
-        })
-    }
-
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    pub fn take_result(&self) -> Option<RunResult> {
-        with(|heap| {
-            heap.runs
-                .get_mut(&self.id)
-                .and_then(|run| run.result.take())
-        })
-    }
-}
-
-impl Drop for RunSlot {
-    fn drop(&mut self) {
-        with(|heap| heap.runs.remove(&self.id));
-    }
-}
-
-pub fn take_run_inputs(id: u64) -> Option<(Sha256, CheckedInputs)> {
+pub fn remember_name(name: &str, version: Sha256, now_nanos: u64) {
     with(|heap| {
-        let run = heap.runs.get_mut(&id)?;
-        Some((run.version, run.inputs.take()?))
+        if heap.names.len() >= NAMES_MAX {
+            // What they mean is asked again.
+            heap.names.clear();
+        }
+        heap.names.insert(name.to_owned(), (version, now_nanos));
+    });
+}
+
+pub fn insert_run(run: PendingRun) -> u64 {
+    with(|heap| {
+        let id = heap.next_run;
+        heap.next_run += 1;
+        heap.runs.insert(id, run);
+        id
     })
 }
 
-pub fn put_run_result(id: u64, result: RunResult) {
-    with(|heap| {
-        if let Some(run) = heap.runs.get_mut(&id) {
-            run.result = Some(result);
-        }
-    });
+pub fn remove_run(id: u64) -> Option<PendingRun> {
+    with(|heap| heap.runs.remove(&id))
+}
+
+pub fn put_run(id: u64, run: PendingRun) {
+    with(|heap| heap.runs.insert(id, run));
+}
+
+pub fn long_runs() -> usize {
+    with(|heap| heap.runs.values().filter(|run| run.is_long()).count())
+}
+
+pub fn has_room_for_a_long_run() -> bool {
+    long_runs() < LONG_RUNS_MAX
+}
+
+pub fn note_job_progress(job: u64, instructions: u64) {
+    with(|heap| heap.job_progress.insert(job, instructions));
+}
+
+pub fn job_progress(job: u64) -> u64 {
+    with(|heap| heap.job_progress.get(&job).copied().unwrap_or(0))
+}
+
+pub fn forget_job_progress(job: u64) {
+    with(|heap| heap.job_progress.remove(&job));
 }
 
 macro_rules! guard {
@@ -169,12 +265,16 @@ macro_rules! guard {
 }
 
 guard! {
-    /// One call of `infer` of a caller.
+    /// One call of a caller that pays.
     CallerGuard, callers: Principal, CALLS_MAX
 }
 guard! {
     /// One message or retry that works on a payment.
     PaymentGuard, payments: u64, usize::MAX
+}
+guard! {
+    /// One message or retry that works on an outgoing transfer.
+    TransferGuard, transfers: u64, usize::MAX
 }
 guard! {
     /// One chain of messages that works on a load.
@@ -184,22 +284,49 @@ guard! {
     /// One question of a caller to the registry about a version to load.
     RegistrationGuard, registrations: Principal, CALLS_MAX
 }
-
-#[must_use = "the lock is released when this is dropped"]
-pub struct TopUpGuard(());
-
-impl TopUpGuard {
-    pub fn lock() -> Option<TopUpGuard> {
-        let locked = with(|heap| !std::mem::replace(&mut heap.topping_up, true));
-        locked.then(|| TopUpGuard(()))
-    }
+guard! {
+    /// One chain of messages that runs a job.
+    JobGuard, jobs: u64, usize::MAX
+}
+guard! {
+    /// One call that nobody pays for.
+    FreeCallGuard, free_calls: u64, FREE_CALLS_MAX
+}
+guard! {
+    /// One call over HTTP that a key pays for.
+    HttpCallGuard, http_calls: u64, HTTP_CALLS_MAX
 }
 
-impl Drop for TopUpGuard {
-    fn drop(&mut self) {
-        with(|heap| heap.topping_up = false);
-    }
+/// A number that no other call of this run of the canister has.
+pub fn next_call() -> u64 {
+    with(|heap| {
+        heap.next_call += 1;
+        heap.next_call
+    })
 }
+
+macro_rules! only_one {
+    ($name:ident, $field:ident) => {
+        #[must_use = "the lock is released when this is dropped"]
+        pub struct $name(());
+
+        impl $name {
+            pub fn lock() -> Option<$name> {
+                let locked = with(|heap| !std::mem::replace(&mut heap.$field, true));
+                locked.then(|| $name(()))
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                with(|heap| heap.$field = false);
+            }
+        }
+    };
+}
+
+only_one!(TopUpGuard, topping_up);
+only_one!(PayoutGuard, paying_out);
 
 #[cfg(test)]
 mod tests {
@@ -222,6 +349,7 @@ mod tests {
         }
         drop(held);
         assert!(TopUpGuard::lock().is_some());
+        assert!(is_at_rest());
     }
 
     #[test]
@@ -233,5 +361,17 @@ mod tests {
         assert!(CallerGuard::lock(one_more).is_none());
         drop(guards);
         assert!(CallerGuard::lock(one_more).is_some());
+    }
+
+    #[test]
+    fn should_release_a_guard_that_a_panic_unwinds_through() {
+        // What a trapped callback's cleanup does: it drops the future and all that it holds.
+        let caller = Principal::from_slice(&[1]);
+        let outcome = std::panic::catch_unwind(|| {
+            let _held = CallerGuard::lock(caller).unwrap();
+            panic!("the callback traps");
+        });
+        assert!(outcome.is_err());
+        assert!(CallerGuard::lock(caller).is_some());
     }
 }

@@ -5,16 +5,15 @@ use candid::Principal;
 use stoa_registry_api::{AdmitVersionArgs, ValidationResult, VersionStatus};
 use stoa_types::Sha256;
 
+use crate::authority::{NotGovernance, check_governance};
 use crate::rendering;
 use crate::runtime::Runtime;
-use crate::state::State;
-use crate::state::records::{NewestAdmitted, Status, VersionRecord};
+use crate::state::records::{Status, VersionRecord};
+use crate::state::{Decision, State};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AdmitError {
-    NotGovernance {
-        governance: Principal,
-    },
+    NotGovernance(NotGovernance),
     NotFound {
         version: Sha256,
     },
@@ -28,12 +27,7 @@ pub enum AdmitError {
 impl std::fmt::Display for AdmitError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotGovernance { governance } => {
-                write!(
-                    f,
-                    "only the governance canister {governance} admits versions"
-                )
-            }
+            Self::NotGovernance(error) => error.fmt(f),
             Self::NotFound { version } => write!(f, "there is no version {version}"),
             Self::WrongStatus { version, status } => write!(
                 f,
@@ -69,10 +63,7 @@ pub fn admit_version(
     caller: Principal,
     args: &AdmitVersionArgs,
 ) -> Result<(), AdmitError> {
-    let governance = state.governance();
-    if caller != governance {
-        return Err(AdmitError::NotGovernance { governance });
-    }
+    check_governance(state, caller).map_err(AdmitError::NotGovernance)?;
     let version = args.version;
     let admitted = state
         .version(&version)
@@ -81,49 +72,7 @@ pub fn admit_version(
         return Ok(());
     }
     let record = check(state, &version)?;
-    note_newest(state, &record, version);
-    state.set_status(runtime, caller, version, record, Status::Admitted);
+    let decision = Decision::default();
+    state.set_status(runtime, caller, version, record, Status::Admitted, decision);
     Ok(())
-}
-
-/// What `publisher/name` alone means from now on, if this version is newer than the one before.
-fn note_newest(state: &mut State, record: &VersionRecord, version: Sha256) {
-    let mut model = state.models.get(&record.model()).unwrap_or_default();
-    let is_newer = model
-        .newest_admitted
-        .as_ref()
-        .is_none_or(|newest| precedence(&record.semver) > precedence(&newest.semver));
-    if is_newer {
-        model.newest_admitted = Some(NewestAdmitted {
-            semver: record.semver.clone(),
-            version,
-        });
-        state.models.insert(record.model(), model);
-    }
-}
-
-/// A release goes before any pre-release, then SemVer decides.
-fn precedence(semver: &str) -> (bool, semver::Version) {
-    let version = semver::Version::parse(semver).expect("BUG: a stored version is not SemVer");
-    (version.pre.is_empty(), version)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn should_prefer_releases_and_then_the_higher_number() {
-        let ascending = [
-            "0.9.0-rc.1",
-            "3.0.0-beta",
-            "0.1.0",
-            "0.2.0",
-            "0.10.0",
-            "1.0.0",
-        ];
-        for pair in ascending.windows(2) {
-            assert!(precedence(pair[0]) < precedence(pair[1]), "{pair:?}");
-        }
-    }
 }

@@ -1,5 +1,8 @@
-//! `begin_upload`: checks a manifest, places its bytes, writes the draft down, and only
+//! `begin_upload`: checks a manifest, takes the storage deposit, places the bytes, writes the draft down, and only
 //! then tells the shards what to expect. Asking again with the same manifest goes on from wherever that stopped.
+//!
+//! The deposit comes before everything that costs more than reading the manifest. A deposit of which no draft comes goes back
+//! by itself.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +13,12 @@ use stoa_registry_api::{
 use stoa_types::manifest::Manifest;
 use stoa_types::{Problem, Sha256, ValidManifest};
 
+use crate::budget;
+use crate::deposits::{self, Charge};
+use crate::fleet::{self, rooms};
 use crate::guard::VersionGuard;
-use crate::limits::{COPIES, OPEN_DRAFTS_MAX, OPEN_DRAFTS_PER_CALLER_MAX, VERSIONS_MAX};
-use crate::placement::{self, ShardRoom};
+use crate::limits::{COPIES, VERSIONS_MAX, VERSIONS_PER_MODEL_MAX};
+use crate::placement;
 use crate::runtime::{CallFailed, Runtime};
 use crate::shards::{Confirmation, ShardTrouble, Targets};
 use crate::state::State;
@@ -27,20 +33,31 @@ pub async fn begin_upload(
     if caller == Principal::anonymous() {
         return Err(BeginUploadError::AnonymousCaller);
     }
+    // Cheap questions first: a manifest is dear to check.
+    with(|state| check_publisher(state, caller, &manifest.publisher))?;
+    spend_budget(runtime, caller, &manifest)?;
     let valid = check_manifest(manifest)?;
     let version = valid.digest();
     let guard = VersionGuard::lock(version).ok_or(BeginUploadError::Busy)?;
 
     if with(|state| check_request(state, caller, &valid))? == Request::New {
-        learn_capacities(runtime).await?;
-        // Everything is checked again: other drafts may have come during the calls.
-        with_mut(|state| create_draft(state, runtime, caller, valid))?;
+        take_deposit(runtime, caller, &valid).await?;
+        let created = match learn_capacities(runtime).await {
+            // Everything is checked again: other drafts may have come during the calls.
+            Ok(()) => with_mut(|state| create_draft(state, runtime, caller, valid)),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = created {
+            with_mut(|state| deposits::abandon(state, runtime, version));
+            return Err(error);
+        }
     }
     let targets = with(|state| Targets::of(state, version));
     let record = with(|state| locked(state, version));
     if record.status != Status::Draft {
         return Ok(plan(version, &targets, None));
     }
+    with_mut(|state| state.touch(runtime, version));
     // Announcing is by far the dearest part, so that it is not repeated for whoever asks often.
     if record.announced_for != Some(caller) {
         targets.announce(runtime, caller).await.map_err(refused)?;
@@ -54,6 +71,47 @@ pub async fn begin_upload(
     let plan = plan(version, &targets, Some(confirmation));
     drop(guard);
     Ok(plan)
+}
+
+fn spend_budget(
+    runtime: &impl Runtime,
+    caller: Principal,
+    manifest: &Manifest,
+) -> Result<(), BeginUploadError> {
+    let chunks = manifest
+        .files
+        .iter()
+        .map(|file| file.chunks.len() as u64)
+        .sum();
+    let max = with(|state| state.parameters.get().planned_chunks_per_hour_max);
+    budget::spend(runtime.now_nanos(), caller, chunks, max).map_err(|exhausted| {
+        BeginUploadError::TooManyRequests {
+            retry_after_seconds: exhausted.retry_after_seconds,
+        }
+    })
+}
+
+async fn take_deposit(
+    runtime: &impl Runtime,
+    caller: Principal,
+    valid: &ValidManifest,
+) -> Result<(), BeginUploadError> {
+    let amount_e8s = with(|state| deposits::amount_e8s(state, valid.size_bytes()));
+    let is_waiting = with(|state| state.claimable.contains_key(&valid.digest().0));
+    if amount_e8s == 0 && !is_waiting {
+        return Ok(());
+    }
+    match deposits::charge(runtime, caller, valid.digest(), amount_e8s).await {
+        Charge::Held => Ok(()),
+        Charge::Refused {
+            needed_e8s,
+            refusal,
+        } => Err(BeginUploadError::DepositRefused {
+            needed_e8s,
+            refusal,
+        }),
+        Charge::Unknown { message } => Err(BeginUploadError::DepositUnknown { message }),
+    }
 }
 
 fn check_manifest(manifest: Manifest) -> Result<ValidManifest, BeginUploadError> {
@@ -84,20 +142,29 @@ enum Request {
     Known,
 }
 
+fn check_publisher(
+    state: &State,
+    caller: Principal,
+    publisher: &str,
+) -> Result<(), BeginUploadError> {
+    let publisher = publisher.to_owned();
+    if !state.publishers.contains_key(&publisher) {
+        return Err(BeginUploadError::UnknownPublisher { publisher });
+    }
+    if !state.is_publisher(&publisher, caller) {
+        return Err(BeginUploadError::NotPublisher { publisher });
+    }
+    Ok(())
+}
+
 fn check_request(
     state: &State,
     caller: Principal,
     valid: &ValidManifest,
 ) -> Result<Request, BeginUploadError> {
     let manifest = valid.manifest();
-    let publisher = manifest.publisher.clone();
-    match state.publishers.get(&publisher) {
-        None => return Err(BeginUploadError::UnknownPublisher { publisher }),
-        Some(record) if record.owner != caller => {
-            return Err(BeginUploadError::NotPublisher { publisher });
-        }
-        Some(_) => {}
-    }
+    let publisher = &manifest.publisher;
+    check_publisher(state, caller, publisher)?;
     if state.versions.contains_key(&valid.digest().0) {
         return Ok(Request::Known);
     }
@@ -107,6 +174,12 @@ fn check_request(
         return Err(BeginUploadError::VersionTaken { existing });
     }
     check_caps(state, caller)?;
+    let model = state.models.get(&format!("{publisher}/{}", manifest.name));
+    if model.is_some_and(|model| model.versions >= VERSIONS_PER_MODEL_MAX) {
+        return Err(BeginUploadError::TooManyVersionsOfModel {
+            max: VERSIONS_PER_MODEL_MAX,
+        });
+    }
     for parent in &manifest.lineage.parents {
         if !state.versions.contains_key(&parent.version.0) {
             let parent = parent.version;
@@ -126,7 +199,9 @@ fn check_request(
 fn check_caps(state: &State, caller: Principal) -> Result<(), BeginUploadError> {
     let own = state.accounts.get(&caller).unwrap_or_default().open_drafts;
     let all = state.settings.get().open_drafts;
-    for (open, max) in [(own, OPEN_DRAFTS_PER_CALLER_MAX), (all, OPEN_DRAFTS_MAX)] {
+    let parameters = state.parameters.get();
+    let own_max = parameters.open_versions_per_caller_max;
+    for (open, max) in [(own, own_max), (all, parameters.open_versions_max)] {
         if open >= max {
             return Err(BeginUploadError::TooManyDrafts { open, max });
         }
@@ -169,25 +244,6 @@ async fn learn_capacities(runtime: &impl Runtime) -> Result<(), BeginUploadError
     }
 }
 
-fn rooms(state: &State) -> Vec<ShardRoom> {
-    let room = |number: u16, capacity_bytes: u64, assigned_bytes: u64| ShardRoom {
-        number,
-        free_bytes: capacity_bytes.saturating_sub(assigned_bytes),
-    };
-    state
-        .shards
-        .iter()
-        .filter_map(|entry| {
-            let shard = entry.value();
-            Some(room(
-                *entry.key(),
-                shard.capacity_bytes?,
-                shard.assigned_bytes,
-            ))
-        })
-        .collect()
-}
-
 fn create_draft(
     state: &mut State,
     runtime: &impl Runtime,
@@ -203,6 +259,7 @@ fn create_draft(
         .map(|chunk| (chunk.hash, holders_of(state, &chunk.hash)))
         .collect();
     let plan = placement::place(valid.manifest(), &rooms(state), &holders).map_err(|no_room| {
+        fleet::grow(state, runtime);
         BeginUploadError::NoRoom {
             needed_bytes: no_room.needed_bytes,
         }
@@ -215,7 +272,8 @@ fn create_draft(
         shard.assigned_bytes += bytes;
         state.shards.insert(*number, shard);
     }
-    state.insert_draft(runtime, caller, valid, plan.placement);
+    let deposit = deposits::claim(state, valid.digest());
+    state.insert_draft(runtime, caller, valid, plan.placement, deposit);
     Ok(())
 }
 
@@ -252,7 +310,11 @@ fn refused(trouble: ShardTrouble) -> BeginUploadError {
 
 /// Without a confirmation nothing is missing: the version was sealed.
 fn plan(version: Sha256, targets: &Targets, confirmation: Option<Confirmation>) -> UploadPlan {
-    let status: VersionStatus = with(|state| locked(state, version).status).into();
+    let record = with(|state| locked(state, version));
+    let deposit = record
+        .deposit
+        .and_then(|id| with(|state| deposits::get_deposit(state, id)));
+    let status: VersionStatus = record.status.into();
     let mut missing = confirmation
         .map(|confirmation| confirmation.missing_on)
         .unwrap_or_default()
@@ -271,5 +333,7 @@ fn plan(version: Sha256, targets: &Targets, confirmation: Option<Confirmation>) 
         version,
         status,
         chunks,
+        deposit,
+        expires_at_nanos: Some(record.expires_at_nanos).filter(|time| *time > 0),
     }
 }

@@ -40,15 +40,16 @@ pub fn claim_publisher(
             max: PUBLISHERS_MAX,
         });
     }
-    let now_nanos = runtime.now_nanos();
     let publisher = PublisherRecord {
         owner: caller,
-        created_at_nanos: now_nanos,
+        created_at_nanos: runtime.now_nanos(),
+        co_publishers: vec![],
+        offered_to: None,
     };
     state.publishers.insert(handle.clone(), publisher);
     account.handles.push(handle.clone());
     state.accounts.insert(caller, account);
-    state.record(now_nanos, caller, Action::ClaimedPublisher { handle });
+    state.record(runtime, caller, Action::ClaimedPublisher { handle });
     Ok(())
 }
 

@@ -5,7 +5,8 @@ use stoa_registry_api::{CertifiedVersion, GetVersionCertifiedResult, GetVersionE
 use stoa_types::Sha256;
 
 use crate::certification;
-use crate::runtime::{self, Runtime};
+use crate::details::certificate;
+use crate::runtime::Runtime;
 use crate::state::State;
 
 pub fn get_version_certified(
@@ -14,14 +15,11 @@ pub fn get_version_certified(
     version: Sha256,
 ) -> GetVersionCertifiedResult {
     let record = state.version(&version).ok_or(GetVersionError::NotFound)?;
-    let certificate = runtime.certificate().unwrap_or_else(|| {
-        runtime::trap("a certificate is only to be had in a query: call this method as one")
-    });
     Ok(CertifiedVersion {
         version,
         manifest: state.manifest(&version),
         status: record.status.into(),
-        certificate,
-        witness: certification::witness(&version),
+        certificate: certificate(runtime),
+        witness: certification::version_witness(&version),
     })
 }

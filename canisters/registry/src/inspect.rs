@@ -5,8 +5,8 @@ use candid::Principal;
 
 use crate::limits::MANIFEST_BYTES_MAX;
 
-/// Arguments of all methods but `begin_upload`: a digest or a name.
-const SMALL_BYTES_MAX: u64 = 1024;
+/// Arguments of all methods but `begin_upload`: digests and names, and a reason of 1,000 bytes.
+const SMALL_BYTES_MAX: u64 = 2_048;
 
 pub fn is_acceptable(
     method: &str,
@@ -19,15 +19,57 @@ pub fn is_acceptable(
     }
     match method {
         "begin_upload" => argument_bytes <= MANIFEST_BYTES_MAX,
-        "claim_publisher" | "seal" | "submit" | "set_price" => argument_bytes <= SMALL_BYTES_MAX,
-        "admit_version" => caller == governance && argument_bytes <= SMALL_BYTES_MAX,
-        // Queries, by somebody who wants the answer from consensus.
-        "validate_admit_version"
+        "accept_publisher" | "claim_publisher" | "note_proposal" | "offer_publisher" | "seal"
+        | "set_alias" | "set_co_publishers" | "set_price" | "submit" | "withdraw" => {
+            argument_bytes <= SMALL_BYTES_MAX
+        }
+        // A chunk of 1 MiB and the Candid around it.
+        "put_shard_module_chunk" => argument_bytes <= (1 << 20) + 1024,
+        "add_inference" | "assign_model" | "remove_inference" | "add_shard" | "grow_fleet"
+        | "retire_shard" | "scrub_shards" | "set_fleet_policy" | "set_shard_module"
+        | "admit_version" | "deprecate_version" | "revoke_version" | "set_parameters" => {
+            caller == governance && argument_bytes <= SMALL_BYTES_MAX
+        }
+        // Queries, by somebody who wants the answer from consensus. Those with a certificate only make sense as queries.
+        "audit_log"
+        | "describe_version"
+        | "fleet_status"
+        | "get_deposit"
+        | "get_model"
+        | "get_parameters"
+        | "get_publisher"
         | "get_version"
-        | "resolve"
-        | "list_versions"
+        | "icrc3_get_archives"
+        | "icrc3_get_blocks"
+        | "icrc3_supported_block_types"
+        | "list_deposits"
+        | "list_inference"
+        | "list_jobs"
+        | "list_lineage"
+        | "list_model_versions"
+        | "list_open_versions"
+        | "list_publishers"
         | "list_shards"
-        | "audit_log" => argument_bytes <= SMALL_BYTES_MAX,
+        | "list_versions"
+        | "publishers_of"
+        | "quote_deposit"
+        | "resolve"
+        | "route"
+        | "search"
+        | "status"
+        | "validate_add_inference"
+        | "validate_add_shard"
+        | "validate_admit_version"
+        | "validate_assign_model"
+        | "validate_deprecate_version"
+        | "validate_grow_fleet"
+        | "validate_remove_inference"
+        | "validate_retire_shard"
+        | "validate_revoke_version"
+        | "validate_scrub_shards"
+        | "validate_set_fleet_policy"
+        | "validate_set_parameters"
+        | "validate_set_shard_module" => argument_bytes <= SMALL_BYTES_MAX,
         _ => false,
     }
 }
@@ -48,7 +90,7 @@ mod tests {
         assert!(!ask("seal", Principal::anonymous(), 40));
         assert!(!ask("list_shards", Principal::anonymous(), 8));
         assert!(!ask("begin_upload", someone, MANIFEST_BYTES_MAX + 1));
-        assert!(!ask("seal", someone, 1025));
+        assert!(!ask("seal", someone, 2_049));
         assert!(!ask("no_such_method", someone, 0));
     }
 }

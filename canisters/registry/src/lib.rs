@@ -7,31 +7,58 @@
 
 mod admit_version;
 mod audit_log;
+mod authority;
 mod begin_upload;
+mod blocks;
+mod budget;
 mod certification;
 mod claim_publisher;
+mod cycles;
+mod deposits;
+mod details;
+mod fleet;
 mod get_version;
 mod get_version_certified;
 mod guard;
+mod hand_over_publisher;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod image;
 mod inspect;
+mod ledger;
 mod lifecycle;
 mod limits;
+mod lineage;
+mod list_publishers;
 mod list_shards;
 mod list_versions;
 mod memory;
+mod models;
+mod notices;
+mod parameters;
 mod placement;
+mod proposals;
+mod release;
 mod rendering;
 mod resolve;
+mod retire_version;
+mod route;
 mod runtime;
 mod seal;
+mod search;
+mod set_alias;
+mod set_co_publishers;
 mod set_price;
 mod shards;
 mod state;
 mod submit;
+mod summary;
+mod sweep;
+mod tasks;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod withdraw;
 
 use candid::utils::{
     decode_args_with_decoding_and_skipping_quota as decode_args,
@@ -39,11 +66,11 @@ use candid::utils::{
 };
 use candid::{Principal, candid_method};
 use ic_cdk::{init, inspect_message, post_upgrade, query, update};
-use stoa_registry_api::{
-    AdmitVersionArgs, AuditLogArgs, AuditLogPage, BeginUploadResult, ClaimPublisherResult,
-    GetVersionCertifiedResult, GetVersionError, GetVersionResult, InitArgs, ListVersionsArgs,
-    SealResult, SetPriceResult, SubmitResult, ValidationResult, VersionSummary,
+use icrc_ledger_types::icrc3::archive::{GetArchivesArgs, GetArchivesResult};
+use icrc_ledger_types::icrc3::blocks::{
+    GetBlocksRequest, GetBlocksResult, ICRC3DataCertificate, SupportedBlockType,
 };
+use stoa_registry_api::*;
 use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
 
@@ -88,6 +115,56 @@ async fn begin_upload(manifest: Manifest) -> BeginUploadResult {
 #[candid_method(update)]
 async fn seal(version: Sha256) -> SealResult {
     seal::seal(&Ic, caller(), version).await
+}
+
+#[query]
+fn list_inference() -> Vec<Principal> {
+    state::with(route::inference_canisters)
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn route(version: Sha256) -> Vec<Principal> {
+    state::with(|state| route::route(state, version))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_add_inference(canister: Principal) -> ValidationResult {
+    state::with(|state| route::validate_add_inference(state, canister))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn add_inference(canister: Principal) {
+    let added = state::with_mut(|state| route::add_inference(state, &Ic, caller(), canister));
+    added.unwrap_or_else(|reason| runtime::trap(&reason));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_remove_inference(canister: Principal) -> ValidationResult {
+    state::with(|state| route::validate_remove_inference(state, canister))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn remove_inference(canister: Principal) {
+    let removed = state::with_mut(|state| route::remove_inference(state, caller(), canister));
+    removed.unwrap_or_else(|reason| runtime::trap(&reason));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_assign_model(args: AssignModelArgs) -> ValidationResult {
+    state::with(|state| route::validate_assign_model(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn assign_model(args: AssignModelArgs) {
+    let assigned = state::with_mut(|state| route::assign_model(state, &Ic, caller(), &args));
+    assigned.unwrap_or_else(|reason| runtime::trap(&reason));
 }
 
 #[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
@@ -151,6 +228,312 @@ fn list_shards() -> Vec<Principal> {
 #[candid_method(query)]
 fn audit_log(args: AuditLogArgs) -> AuditLogPage {
     state::with(|state| audit_log::audit_log(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn offer_publisher(args: OfferPublisherArgs) -> OfferPublisherResult {
+    state::with_mut(|state| hand_over_publisher::offer_publisher(state, &Ic, caller(), args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn accept_publisher(handle: String) -> AcceptPublisherResult {
+    state::with_mut(|state| hand_over_publisher::accept_publisher(state, &Ic, caller(), handle))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_co_publishers(args: SetCoPublishersArgs) -> SetCoPublishersResult {
+    state::with_mut(|state| set_co_publishers::set_co_publishers(state, &Ic, caller(), args))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_publisher(handle: String) -> Option<PublisherInfo> {
+    state::with(|state| list_publishers::get_publisher(state, handle))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_publishers(args: ListPublishersArgs) -> Vec<PublisherInfo> {
+    state::with(|state| list_publishers::list_publishers(state, args))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn publishers_of(owner: Principal) -> Vec<PublisherInfo> {
+    state::with(|state| list_publishers::publishers_of(state, owner))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_model(model: String) -> GetModelResult {
+    state::with(|state| models::get_model(state, &model))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_model_versions(args: ListModelVersionsArgs) -> ListModelVersionsResult {
+    state::with(|state| models::list_model_versions(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_alias(args: SetAliasArgs) -> SetAliasResult {
+    state::with_mut(|state| set_alias::set_alias(state, &Ic, caller(), args))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn search(args: SearchArgs) -> SearchResult {
+    state::with(|state| search::search(state, &args))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_lineage(args: LineageArgs) -> LineageResult {
+    state::with(|state| lineage::list_lineage(state, &args))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_open_versions(account: Principal) -> Vec<VersionSummary> {
+    state::with(|state| list_versions::list_open_versions(state, account))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn describe_version(version: Sha256) -> DescribeVersionResult {
+    state::with(|state| details::describe_version(state, version))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_status_certified(version: Sha256) -> CertifiedStatus {
+    state::with(|state| details::get_status_certified(state, &Ic, version))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn resolve_certified(name: String) -> ResolveCertifiedResult {
+    state::with(|state| details::resolve_certified(state, &Ic, name))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn quote_deposit(size_bytes: u64) -> DepositQuote {
+    state::with(|state| deposits::quote_deposit(state, &Ic, size_bytes))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_deposit(id: u64) -> Option<DepositInfo> {
+    state::with(|state| deposits::get_deposit(state, id))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_deposits(args: ListDepositsArgs) -> Vec<DepositInfo> {
+    state::with(|state| deposits::list_deposits(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn withdraw(version: Sha256) -> WithdrawResult {
+    state::with_mut(|state| withdraw::withdraw(state, &Ic, caller(), version))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn note_proposal(args: NoteProposalArgs) -> NoteProposalResult {
+    proposals::note_proposal(&Ic, caller(), args).await
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_deprecate_version(args: DeprecateVersionArgs) -> ValidationResult {
+    state::with(|state| retire_version::validate_deprecate_version(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn deprecate_version(args: DeprecateVersionArgs) {
+    let done =
+        state::with_mut(|state| retire_version::deprecate_version(state, &Ic, caller(), args));
+    if let Err(error) = done {
+        runtime::trap(&error.to_string());
+    }
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_revoke_version(args: RevokeVersionArgs) -> ValidationResult {
+    state::with(|state| retire_version::validate_revoke_version(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn revoke_version(args: RevokeVersionArgs) {
+    let done = state::with_mut(|state| retire_version::revoke_version(state, &Ic, caller(), args));
+    if let Err(error) = done {
+        runtime::trap(&error.to_string());
+    }
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_set_parameters(args: RegistryParameters) -> ValidationResult {
+    state::with(|state| parameters::validate_set_parameters(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_parameters(args: RegistryParameters) {
+    let done = state::with_mut(|state| parameters::set_parameters(state, &Ic, caller(), args));
+    if let Err(error) = done {
+        runtime::trap(&error.to_string());
+    }
+}
+
+#[query]
+fn get_parameters() -> RegistryParameters {
+    state::with(parameters::get_parameters)
+}
+
+#[query]
+fn status() -> RegistryStatus {
+    state::with(|state| details::status(state, &Ic, runtime::stable_memory_bytes()))
+}
+
+// A hundred ranges at about 30 each.
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn icrc3_get_blocks(ranges: Vec<GetBlocksRequest>) -> GetBlocksResult {
+    state::with(|state| blocks::icrc3_get_blocks(state, &ranges))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn icrc3_get_archives(args: GetArchivesArgs) -> GetArchivesResult {
+    blocks::icrc3_get_archives(&args)
+}
+
+#[query]
+fn icrc3_get_tip_certificate() -> Option<ICRC3DataCertificate> {
+    blocks::icrc3_get_tip_certificate(&Ic)
+}
+
+#[query]
+fn icrc3_supported_block_types() -> Vec<SupportedBlockType> {
+    blocks::icrc3_supported_block_types()
+}
+
+// The fleet. Targets of generic functions trap where they refuse, as governance understands it.
+
+#[query(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn fleet_status() -> FleetStatus {
+    state::with(fleet::status::fleet_status)
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn list_jobs(args: ListJobsArgs) -> Vec<FleetJob> {
+    state::with(|state| fleet::status::list_jobs(state, &args))
+}
+
+// A chunk of 1 MiB costs one a byte.
+#[update(decode_with = "decode_one::<2_200_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn put_shard_module_chunk(bytes: serde_bytes::ByteBuf) -> PutModuleChunkResult {
+    state::with_mut(|state| fleet::module::put_chunk(state, caller(), bytes.into_vec()))
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_add_shard(args: ShardArgs) -> ValidationResult {
+    state::with(|state| fleet::functions::validate_add_shard(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn add_shard(args: ShardArgs) {
+    trap_on_refusal(fleet::functions::add_shard(&Ic, caller(), args).await);
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_retire_shard(args: ShardArgs) -> ValidationResult {
+    state::with(|state| fleet::functions::validate_retire_shard(state, &args))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn retire_shard(args: ShardArgs) {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::retire_shard(state, &Ic, caller(), &args)
+    }));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_set_fleet_policy(policy: FleetPolicy) -> ValidationResult {
+    state::with(|state| fleet::functions::validate_set_fleet_policy(state, &policy))
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_fleet_policy(policy: FleetPolicy) {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::set_fleet_policy(state, &Ic, caller(), &policy)
+    }));
+}
+
+#[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_set_shard_module(module: ShardModule) -> ValidationResult {
+    fleet::functions::validate_set_shard_module(&module)
+}
+
+#[update(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn set_shard_module(module: ShardModule) {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::set_shard_module(state, &Ic, caller(), &module)
+    }));
+}
+
+#[query(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_scrub_shards() -> ValidationResult {
+    state::with(fleet::functions::validate_scrub_shards)
+}
+
+#[update(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn scrub_shards() {
+    trap_on_refusal(fleet::functions::scrub_shards(&Ic, caller()).await);
+}
+
+#[query(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn validate_grow_fleet() -> ValidationResult {
+    state::with(fleet::functions::validate_grow_fleet)
+}
+
+#[update(decode_with = "decode_args::<1_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn grow_fleet() {
+    trap_on_refusal(state::with_mut(|state| {
+        fleet::functions::grow_fleet(state, &Ic, caller())
+    }));
+}
+
+fn trap_on_refusal(outcome: Result<(), String>) {
+    if let Err(refusal) = outcome {
+        runtime::trap(&refusal);
+    }
 }
 
 #[cfg(test)]

@@ -7,31 +7,34 @@ use candid::Principal;
 use stoa_registry_api::InitArgs;
 use stoa_types::Sha256;
 
-use crate::certification;
 use crate::limits::SHARDS_MAX;
 use crate::memory::RawMemory;
 use crate::runtime::{self, Ic, Runtime};
-use crate::state::{self, State};
+use crate::state::records::Parameters;
+use crate::state::{self, Installation, State};
+use crate::{certification, models, parameters};
 
 pub fn init(args: &InitArgs, installer: Principal) {
-    if let Err(reason) = check(args) {
-        runtime::trap(&format!("cannot install: {reason}"));
-    }
-    let raw = RawMemory::default();
-    match State::create(
-        raw,
-        Ic.now_nanos(),
+    let parameters =
+        check(args).unwrap_or_else(|reason| runtime::trap(&format!("cannot install: {reason}")));
+    let installation = Installation {
         installer,
-        args.governance,
-        &args.shards,
-    ) {
-        Ok(state) => state::set(state),
-        Err(error) => runtime::trap(&format!("cannot install: {error:?}")),
-    }
-    certification::rebuild(&Ic, std::iter::empty());
+        governance: args.governance,
+        icp_ledger: args.icp_ledger,
+        shards: &args.shards,
+        inference: args.inference.as_deref().unwrap_or_default(),
+        parameters,
+    };
+    state::set(State::create(
+        RawMemory::default(),
+        Ic.now_nanos(),
+        &installation,
+    ));
+    rebuild_certification(&Ic);
+    runtime::arm_timers();
 }
 
-fn check(args: &InitArgs) -> Result<(), String> {
+fn check(args: &InitArgs) -> Result<Parameters, String> {
     let given = args.shards.len() as u64;
     if given > SHARDS_MAX {
         return Err(format!(
@@ -42,18 +45,30 @@ fn check(args: &InitArgs) -> Result<(), String> {
     if distinct.len() as u64 != given {
         return Err("a shard is listed twice".to_owned());
     }
-    if args.governance == Principal::anonymous() {
-        return Err("the anonymous principal cannot govern".to_owned());
+    for (name, canister) in [
+        ("governance", args.governance),
+        ("icp_ledger", args.icp_ledger),
+    ] {
+        if canister == Principal::anonymous() {
+            return Err(format!("{name} cannot be the anonymous principal"));
+        }
     }
-    Ok(())
+    let parameters = args
+        .parameters
+        .clone()
+        .map_or(parameters::DEFAULT, Parameters::from);
+    let ledger_fee_e8s = state::records::usual_ledger_fee_e8s();
+    parameters::check(&parameters, ledger_fee_e8s).map_err(|invalid| invalid.to_string())?;
+    Ok(parameters)
 }
 
 pub fn post_upgrade() {
-    match State::open(RawMemory::default()) {
+    match State::open(RawMemory::default(), Ic.now_nanos()) {
         Ok(state) => state::set(state),
         Err(error) => runtime::trap(&format!("cannot upgrade: {error:?}")),
     }
     rebuild_certification(&Ic);
+    runtime::arm_timers();
 }
 
 pub fn rebuild_certification(runtime: &impl Runtime) {
@@ -62,6 +77,10 @@ pub fn rebuild_certification(runtime: &impl Runtime) {
             .versions
             .iter()
             .map(|entry| (Sha256(*entry.key()), entry.value().status.into()));
-        certification::rebuild(runtime, statuses);
+        let aliases = state
+            .models
+            .iter()
+            .flat_map(|entry| models::names(entry.key(), &entry.value()));
+        certification::rebuild(runtime, statuses, aliases, state.audit_tip());
     });
 }

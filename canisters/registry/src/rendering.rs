@@ -2,10 +2,12 @@
 //! from the stored manifest, never from the proposer. Texts of the publisher stand in code marks, so
 //! that they cannot pose as headings or links; they have no line breaks (`ValidManifest`).
 
+use stoa_registry_api::{DeprecateVersionArgs, RevokeVersionArgs, VersionStatus};
 use stoa_types::Sha256;
 use stoa_types::manifest::{FileEntry, Manifest};
 
 use crate::state::State;
+use crate::state::records::VersionRecord;
 
 /// Bytes that one list may take; the whole stays far below the 30,000 that a proposal's summary may have.
 const LIST_BYTES_MAX: usize = 6_000;
@@ -48,6 +50,52 @@ pub fn admission(state: &State, version: &Sha256) -> String {
     push_list(&mut text, "Claims of the publisher", claim_lines(&manifest));
     push_list(&mut text, "Royalties", royalty_lines(&manifest));
     text
+}
+
+/// Of a version that may be deprecated.
+pub fn deprecation(state: &State, args: &DeprecateVersionArgs, record: &VersionRecord) -> String {
+    let successor = match &args.successor {
+        None => "none".to_owned(),
+        Some(successor) => {
+            let name = state
+                .version(successor)
+                .map_or_else(String::new, |record| record.reference());
+            format!("`{name}`, version `{successor}`")
+        }
+    };
+    format!(
+        "# Deprecate {reference}\n\n\
+         - Version (SHA-256 of the manifest): `{version}`\n\
+         - Successor: {successor}\n\
+         - Reason: {reason}\n\n\
+         It can still be downloaded and run, but its name stands for another version wherever there is one.\n",
+        reference = record.reference(),
+        version = args.version,
+        reason = code(&args.reason),
+    )
+}
+
+/// Of a version that may be revoked.
+pub fn revocation(args: &RevokeVersionArgs, record: &VersionRecord) -> String {
+    let bytes = if args.delete_bytes {
+        "**deleted** from the shards, where no other version needs them"
+    } else {
+        "kept"
+    };
+    format!(
+        "# Revoke {reference}\n\n\
+         - Version (SHA-256 of the manifest): `{version}`\n\
+         - Status now: {status}\n\
+         - Size: {size_bytes} bytes\n\
+         - Reason: {reason}\n\
+         - Its bytes are {bytes}\n\n\
+         Inference stops running it. The manifest and this decision stay on record.\n",
+        reference = record.reference(),
+        version = args.version,
+        status = VersionStatus::from(record.status).name(),
+        size_bytes = record.size_bytes,
+        reason = code(&args.reason),
+    )
 }
 
 fn code(text: &str) -> String {

@@ -5,12 +5,14 @@ use candid::Principal;
 use stoa_registry_api::{SealError, SealResult};
 use stoa_types::Sha256;
 
+use crate::fleet;
 use crate::guard::VersionGuard;
 use crate::placement;
 use crate::runtime::Runtime;
+use crate::search;
 use crate::shards::{Confirmation, ShardTrouble, Targets};
 use crate::state::records::{ChunkPlace, Status, VersionRecord};
-use crate::state::{State, with, with_mut};
+use crate::state::{Decision, State, with, with_mut};
 
 pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) -> SealResult {
     let record = with(|state| check(state, caller, &version))?;
@@ -27,8 +29,15 @@ pub async fn seal(runtime: &impl Runtime, caller: Principal, version: Sha256) ->
         // Again: the world may have changed during the calls.
         let mut record = check(state, caller, &version)?;
         record.announced_for.get_or_insert(caller);
+        state.versions.insert(version.0, record);
         index_chunks(state, &version);
-        state.set_status(runtime, caller, version, record, Status::Sealed);
+        let manifest = state.manifest(&version);
+        search::insert(state, version, &manifest);
+        state.link_parents(version, &manifest);
+        let record = check(state, caller, &version)?;
+        let decision = Decision::default();
+        state.set_status(runtime, caller, version, record, Status::Sealed, decision);
+        fleet::version_sealed(state, runtime, &version);
         Ok(())
     })?;
     drop(guard);

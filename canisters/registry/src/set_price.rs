@@ -36,7 +36,7 @@ pub fn set_price(
             model,
             price_per_call_e8s,
         };
-        state.record(runtime.now_nanos(), caller, action);
+        state.record(runtime, caller, action);
     }
     Ok(())
 }

@@ -1,29 +1,45 @@
-//! The registry's books, all in stable memory, and the few changes that must
-//! happen together. What must hold after every call:
+//! The registry's books, all in stable memory. What must hold after every call:
 //!
 //! - a version has a record, a manifest whose digest is its key, a placement and a reference, or none of them;
-//! - the open drafts of all accounts add up to the counter in the settings;
-//! - every change of a status is in the audit log and in the certified tree.
+//! - the undecided versions of all accounts add up to the counter in the settings, and each has a deadline;
+//! - every change of a status is in the audit log and in the certified tree;
+//! - a deposit that is held belongs to one undecided version, or waits to be claimed by one (`deposits.rs`);
+//! - a model has one version that stands for it in a search, as soon as one is sealed (`models.rs`).
 
+mod migration;
 pub mod records;
+mod versions;
 
 use std::cell::RefCell;
 
 use candid::Principal;
-use ic_stable_structures::{StableBTreeMap, StableBTreeSet, StableCell, StableLog};
+use ic_stable_structures::{
+    StableBTreeMap, StableBTreeSet, StableCell, StableLog, StableVec as Vector,
+};
+use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
-use stoa_types::{Sha256, ValidManifest};
 
+use crate::blocks;
 use crate::certification;
+use crate::fleet::Fleet;
 use crate::memory::{self, RawMemory, Stable};
+use crate::parameters;
+use crate::route::Routes;
 use crate::runtime::Runtime;
 use records::{
-    AccountRecord, Action, AuditRecord, ChunkPlace, ManifestRecord, ModelRecord, PlacementRecord,
-    PublisherRecord, Settings, ShardRecord, Status, VersionRecord,
+    AccountRecord, Action, AuditRecord, ChunkPlace, DepositRecord, ManifestRecord, ModelRecord,
+    NoticeRecord, Parameters, PlacementRecord, PublisherRecord, Settings, ShardRecord,
+    VersionRecord,
 };
 
-/// Version of the arrangement in `memory.rs`. An upgrade that finds another one traps rather than guess.
-pub const LAYOUT_VERSION: u32 = 1;
+pub use migration::bring_up;
+pub use versions::{Decision, relation_of};
+
+/// Version of the arrangement in `memory.rs`. An upgrade that finds one it does not know traps rather than guess.
+///
+/// - 1: versions, manifests, placements, audit log.
+/// - 2: 13 to 27 of `memory.rs`, and later fields of the records.
+pub const LAYOUT_VERSION: u32 = 2;
 
 thread_local! {
     /// A view of stable memory; opened by `init` and again by `post_upgrade`.
@@ -49,37 +65,65 @@ pub enum OpenError {
     UnknownLayout { found: u32, known: u32 },
 }
 
+type Digest = [u8; 32];
+
 pub struct State {
     pub settings: StableCell<Settings, Stable>,
+    pub parameters: StableCell<Parameters, Stable>,
     pub shards: StableBTreeMap<u16, ShardRecord, Stable>,
     pub publishers: StableBTreeMap<String, PublisherRecord, Stable>,
     pub accounts: StableBTreeMap<Principal, AccountRecord, Stable>,
     pub models: StableBTreeMap<String, ModelRecord, Stable>,
-    pub references: StableBTreeMap<String, [u8; 32], Stable>,
-    pub versions: StableBTreeMap<[u8; 32], VersionRecord, Stable>,
-    pub manifests: StableBTreeMap<[u8; 32], ManifestRecord, Stable>,
-    pub placements: StableBTreeMap<[u8; 32], PlacementRecord, Stable>,
+    pub references: StableBTreeMap<String, Digest, Stable>,
+    pub versions: StableBTreeMap<Digest, VersionRecord, Stable>,
+    pub manifests: StableBTreeMap<Digest, ManifestRecord, Stable>,
+    pub placements: StableBTreeMap<Digest, PlacementRecord, Stable>,
     pub chunk_places: StableBTreeSet<ChunkPlace, Stable>,
     pub audit: StableLog<AuditRecord, Stable, Stable>,
+    pub audit_hashes: Vector<Digest, Stable>,
+    /// Time in nanoseconds and version.
+    pub deadlines: StableBTreeSet<(u64, Digest), Stable>,
+    pub open_versions: StableBTreeSet<(Principal, Digest), Stable>,
+    pub documents: StableBTreeMap<u32, Digest, Stable>,
+    pub postings: StableBTreeMap<[u8; 20], Vec<u8>, Stable>,
+    pub deposits: StableBTreeMap<u64, DepositRecord, Stable>,
+    pub open_deposits: StableBTreeSet<u64, Stable>,
+    pub claimable: StableBTreeMap<Digest, u64, Stable>,
+    pub deposits_of: StableBTreeMap<(Principal, u64), (), Stable>,
+    /// Child and parent.
+    pub parents: StableBTreeMap<(Digest, Digest), u8, Stable>,
+    /// Parent and child.
+    pub children: StableBTreeMap<(Digest, Digest), u8, Stable>,
+    pub notices: StableBTreeMap<(Principal, Digest), NoticeRecord, Stable>,
+    pub releases: StableBTreeSet<(u16, Digest), Stable>,
+    pub watched: StableBTreeMap<Digest, u64, Stable>,
+    pub fleet: Fleet,
+    pub routes: Routes,
+}
+
+/// What a new registry starts with.
+pub struct Installation<'a> {
+    pub installer: Principal,
+    pub governance: Principal,
+    pub icp_ledger: Principal,
+    pub shards: &'a [Principal],
+    pub inference: &'a [Principal],
+    pub parameters: Parameters,
 }
 
 impl State {
-    pub fn create(
-        raw: RawMemory,
-        now_nanos: u64,
-        actor: Principal,
-        governance: Principal,
-        shards: &[Principal],
-    ) -> Result<Self, OpenError> {
+    pub fn create(raw: RawMemory, now_nanos: u64, installation: &Installation<'_>) -> Self {
         let manager = memory::manager(raw.clone());
         StableCell::new(manager.get(memory::LAYOUT), LAYOUT_VERSION);
-        let settings = Settings {
-            governance,
-            open_drafts: 0,
-        };
+        let governance = installation.governance;
+        let settings = Settings::new(governance, Some(installation.icp_ledger));
         StableCell::new(manager.get(memory::SETTINGS), settings);
-        let mut state = Self::open(raw)?;
-        for (number, principal) in (0..).zip(shards) {
+        StableCell::new(
+            manager.get(memory::PARAMETERS),
+            installation.parameters.clone(),
+        );
+        let mut state = Self::load(raw);
+        for (number, principal) in (0..).zip(installation.shards) {
             let record = ShardRecord {
                 principal: *principal,
                 capacity_bytes: None,
@@ -87,19 +131,20 @@ impl State {
             };
             state.shards.insert(number, record);
         }
+        state.routes.install(installation.inference, now_nanos);
         let action = Action::Installed {
             governance,
-            shards: shards.to_vec(),
+            shards: installation.shards.to_vec(),
         };
-        state.record(now_nanos, actor, action);
-        Ok(state)
+        state.append(now_nanos, installation.installer, action);
+        state
     }
 
-    /// Of a memory that `create` has written, at any time before.
-    pub fn open(raw: RawMemory) -> Result<Self, OpenError> {
+    /// Of a memory that `create` has written, at any time before; an older layout is brought up.
+    pub fn open(raw: RawMemory, now_nanos: u64) -> Result<Self, OpenError> {
         use ic_stable_structures::Memory;
 
-        let manager = memory::manager(raw);
+        let manager = memory::manager(raw.clone());
         let layout = manager.get(memory::LAYOUT);
         // An empty memory was never created by this canister: 0 stands for that.
         let found = if layout.size() == 0 {
@@ -107,18 +152,27 @@ impl State {
         } else {
             *StableCell::init(layout, 0_u32).get()
         };
-        if found != LAYOUT_VERSION {
-            return Err(OpenError::UnknownLayout {
+        match found {
+            LAYOUT_VERSION => Ok(Self::load(raw)),
+            1 => {
+                let mut state = Self::load(raw);
+                state.migrate_from_1(now_nanos);
+                StableCell::new(manager.get(memory::LAYOUT), LAYOUT_VERSION);
+                Ok(state)
+            }
+            found => Err(OpenError::UnknownLayout {
                 found,
                 known: LAYOUT_VERSION,
-            });
+            }),
         }
-        let nobody = Settings {
-            governance: Principal::management_canister(),
-            open_drafts: 0,
-        };
-        Ok(Self {
+    }
+
+    fn load(raw: RawMemory) -> Self {
+        let manager = memory::manager(raw);
+        let nobody = Settings::new(Principal::management_canister(), None);
+        Self {
             settings: StableCell::init(manager.get(memory::SETTINGS), nobody),
+            parameters: StableCell::init(manager.get(memory::PARAMETERS), parameters::DEFAULT),
             shards: StableBTreeMap::init(manager.get(memory::SHARDS)),
             publishers: StableBTreeMap::init(manager.get(memory::PUBLISHERS)),
             accounts: StableBTreeMap::init(manager.get(memory::ACCOUNTS)),
@@ -132,11 +186,40 @@ impl State {
                 manager.get(memory::AUDIT_INDEX),
                 manager.get(memory::AUDIT_DATA),
             ),
-        })
+            audit_hashes: Vector::init(manager.get(memory::AUDIT_HASHES)),
+            deadlines: StableBTreeSet::init(manager.get(memory::DEADLINES)),
+            open_versions: StableBTreeSet::init(manager.get(memory::OPEN_VERSIONS)),
+            documents: StableBTreeMap::init(manager.get(memory::DOCUMENTS)),
+            postings: StableBTreeMap::init(manager.get(memory::POSTINGS)),
+            deposits: StableBTreeMap::init(manager.get(memory::DEPOSITS)),
+            open_deposits: StableBTreeSet::init(manager.get(memory::OPEN_DEPOSITS)),
+            claimable: StableBTreeMap::init(manager.get(memory::CLAIMABLE)),
+            deposits_of: StableBTreeMap::init(manager.get(memory::DEPOSITS_OF)),
+            parents: StableBTreeMap::init(manager.get(memory::PARENTS)),
+            children: StableBTreeMap::init(manager.get(memory::CHILDREN)),
+            notices: StableBTreeMap::init(manager.get(memory::NOTICES)),
+            releases: StableBTreeSet::init(manager.get(memory::RELEASES)),
+            watched: StableBTreeMap::init(manager.get(memory::WATCHED)),
+            fleet: Fleet::open(&manager),
+            routes: Routes::open(&manager),
+        }
     }
 
     pub fn governance(&self) -> Principal {
         self.settings.get().governance
+    }
+
+    pub fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings.get().clone();
+        change(&mut settings);
+        self.settings.set(settings);
+    }
+
+    #[cfg(test)]
+    pub fn change_parameters(&mut self, change: impl FnOnce(&mut Parameters)) {
+        let mut parameters = self.parameters.get().clone();
+        change(&mut parameters);
+        self.parameters.set(parameters);
     }
 
     pub fn version(&self, version: &Sha256) -> Option<VersionRecord> {
@@ -165,10 +248,11 @@ impl State {
             .principal
     }
 
+    /// The owner or one of those who publish with them.
     pub fn is_publisher(&self, publisher: &str, caller: Principal) -> bool {
         self.publishers
             .get(&publisher.to_owned())
-            .is_some_and(|record| record.owner == caller)
+            .is_some_and(|record| record.owner == caller || record.co_publishers.contains(&caller))
     }
 
     pub fn price_per_call_e8s(&self, version: &VersionRecord) -> u64 {
@@ -177,8 +261,21 @@ impl State {
             .map_or(0, |model| model.price_per_call_e8s)
     }
 
-    /// Appends to the audit log. It cannot fail but for lack of stable memory, and then nothing else may happen either.
-    pub fn record(&mut self, timestamp_nanos: u64, actor: Principal, action: Action) {
+    /// Index and hash of the last audit block.
+    pub fn audit_tip(&self) -> Option<(u64, Digest)> {
+        let last = self.audit_hashes.len().checked_sub(1)?;
+        Some((last, self.audit_hashes.get(last)?))
+    }
+
+    /// Appends to the audit log and certifies its new tip.
+    pub fn record(&mut self, runtime: &impl Runtime, actor: Principal, action: Action) {
+        self.append(runtime.now_nanos(), actor, action);
+        let (index, hash) = self.audit_tip().expect("BUG: the log is empty");
+        certification::set_tip(runtime, index, hash);
+    }
+
+    /// It cannot fail but for lack of stable memory, and then nothing else may happen either.
+    fn append(&mut self, timestamp_nanos: u64, actor: Principal, action: Action) {
         let record = AuditRecord {
             timestamp_nanos,
             actor,
@@ -187,89 +284,12 @@ impl State {
         self.audit
             .append(&record)
             .expect("no stable memory left for the audit log");
+        self.push_hash(&record);
     }
 
-    /// Brings a version into being. The caller has checked everything.
-    pub fn insert_draft(
-        &mut self,
-        runtime: &impl Runtime,
-        caller: Principal,
-        valid: ValidManifest,
-        placement: PlacementRecord,
-    ) {
-        let version = valid.digest();
-        let size_bytes = valid.size_bytes();
-        let manifest = valid.into_manifest();
-        let record = VersionRecord {
-            publisher: manifest.publisher.clone(),
-            name: manifest.name.clone(),
-            semver: manifest.version.clone(),
-            license: manifest.license.clone(),
-            task: manifest.task.clone(),
-            size_bytes,
-            status: Status::Draft,
-            created_by: caller,
-            created_at_nanos: runtime.now_nanos(),
-            announced_for: None,
-        };
-        if !self.models.contains_key(&record.model()) {
-            self.models.insert(record.model(), ModelRecord::default());
-        }
-        self.references.insert(record.reference(), version.0);
-        self.manifests.insert(version.0, ManifestRecord(manifest));
-        self.placements.insert(version.0, placement);
-        self.versions.insert(version.0, record);
-        self.count_open(caller, true);
-        self.changed_status(runtime, caller, version, None, Status::Draft);
-    }
-
-    /// The one way in which a status changes.
-    pub fn set_status(
-        &mut self,
-        runtime: &impl Runtime,
-        actor: Principal,
-        version: Sha256,
-        mut record: VersionRecord,
-        to: Status,
-    ) {
-        let from = record.status;
-        let created_by = record.created_by;
-        record.status = to;
-        self.versions.insert(version.0, record);
-        if from.is_open() && !to.is_open() {
-            self.count_open(created_by, false);
-        }
-        self.changed_status(runtime, actor, version, Some(from), to);
-    }
-
-    fn changed_status(
-        &mut self,
-        runtime: &impl Runtime,
-        actor: Principal,
-        version: Sha256,
-        from: Option<Status>,
-        to: Status,
-    ) {
-        certification::insert(runtime, version, to.into());
-        let action = Action::ChangedStatus { version, from, to };
-        self.record(runtime.now_nanos(), actor, action);
-    }
-
-    fn count_open(&mut self, account: Principal, is_one_more: bool) {
-        let change = |count: &mut u64| {
-            *count = if is_one_more {
-                *count + 1
-            } else {
-                count
-                    .checked_sub(1)
-                    .expect("BUG: fewer open drafts than none")
-            };
-        };
-        let mut record = self.accounts.get(&account).unwrap_or_default();
-        change(&mut record.open_drafts);
-        self.accounts.insert(account, record);
-        let mut settings = self.settings.get().clone();
-        change(&mut settings.open_drafts);
-        self.settings.set(settings);
+    /// Of the next block that has none yet.
+    fn push_hash(&mut self, record: &AuditRecord) {
+        let parent = self.audit_tip().map(|(_, hash)| hash);
+        self.audit_hashes.push(&blocks::hash(record, parent));
     }
 }

@@ -8,8 +8,8 @@ use stoa_types::Sha256;
 
 use crate::rendering;
 use crate::runtime::Runtime;
-use crate::state::State;
 use crate::state::records::Status;
+use crate::state::{Decision, State};
 
 pub fn submit(
     state: &mut State,
@@ -29,8 +29,12 @@ pub fn submit(
     }
     let title = format!("Admit {}", record.reference());
     match record.status {
-        Status::Sealed => state.set_status(runtime, caller, version, record, Status::Proposed),
-        // A proposal that was lost or rejected may be made again.
+        Status::Sealed => {
+            check_parents(state, version)?;
+            let decision = Decision::default();
+            state.set_status(runtime, caller, version, record, Status::Proposed, decision);
+        }
+        // A proposal that was never made, or whose execution failed, may be made again.
         Status::Proposed => {}
         other => {
             let status = other.into();
@@ -44,4 +48,24 @@ pub fn submit(
         title,
         summary: rendering::admission(state, &version),
     })
+}
+
+/// A version that may still go would leave its children without a parent.
+fn check_parents(state: &State, version: Sha256) -> Result<(), SubmitError> {
+    for parent in state.manifest(&version).lineage.parents {
+        let parent = parent.version;
+        let stays = |status| {
+            matches!(
+                status,
+                Status::Admitted | Status::Deprecated | Status::Revoked
+            )
+        };
+        if !state
+            .version(&parent)
+            .is_some_and(|record| stays(record.status))
+        {
+            return Err(SubmitError::ParentNotAdmitted { parent });
+        }
+    }
+    Ok(())
 }

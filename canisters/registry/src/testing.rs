@@ -2,12 +2,16 @@
 //! that suspend once each, so that a test decides what runs between a call and its answer.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+pub mod services;
 
 use candid::Principal;
+use services::Services;
 use stoa_shard_api::{ConfirmResult, ExpectArgs, ExpectError, ExpectResult, Held, ShardStatus};
 use stoa_types::Sha256;
 use stoa_types::manifest::{
@@ -16,10 +20,14 @@ use stoa_types::manifest::{
 use stoa_types::tensor::DataType;
 
 use crate::memory::RawMemory;
-use crate::runtime::{CallFailed, Runtime};
-use crate::state::{self, State};
+use crate::parameters;
+use crate::runtime::{CallFailed, CallFailure, Runtime, Task};
+use crate::state::records::Parameters;
+use crate::state::{self, Installation, State};
 
 pub const GOVERNANCE: Principal = Principal::from_slice(&[9, 9]);
+pub const LEDGER: Principal = Principal::from_slice(&[8, 8]);
+pub const REGISTRY: Principal = Principal::from_slice(&[7, 7]);
 
 pub fn principal(number: u8) -> Principal {
     Principal::from_slice(&[1, number])
@@ -31,10 +39,20 @@ pub fn shard(number: u8) -> Principal {
 
 /// A new registry with three shards, governed by `GOVERNANCE`. Returns its memory.
 pub fn install() -> RawMemory {
-    let shards = [shard(0), shard(1), shard(2)];
     let memory = RawMemory::default();
-    let state = State::create(memory.clone(), 1, principal(0), GOVERNANCE, &shards).unwrap();
-    state::set(state);
+    let installation = Installation {
+        inference: &[],
+        installer: principal(0),
+        governance: GOVERNANCE,
+        icp_ledger: LEDGER,
+        shards: &[shard(0), shard(1), shard(2)],
+        parameters: Parameters {
+            deposit_e8s_per_mib: 0,
+            deposit_e8s_min: 0,
+            ..parameters::DEFAULT
+        },
+    };
+    state::set(State::create(memory.clone(), 1, &installation));
     memory
 }
 
@@ -43,6 +61,9 @@ pub struct TestShard {
     pub held: BTreeMap<Sha256, u64>,
     pub expected: BTreeMap<Sha256, Principal>,
     pub expect_calls: u64,
+    pub damaged: std::collections::BTreeSet<Sha256>,
+    /// Paths of each version that it serves.
+    pub served: std::collections::BTreeSet<(Sha256, String)>,
     pub capacity_bytes: u64,
     /// Answers nothing, as a stopped canister.
     pub is_down: bool,
@@ -50,6 +71,11 @@ pub struct TestShard {
 
 pub struct TestRuntime {
     pub shards: RefCell<BTreeMap<Principal, TestShard>>,
+    pub services: RefCell<Services>,
+    pub management: RefCell<crate::fleet::testing::TestManagement>,
+    pub now_nanos: Cell<u64>,
+    pub cycles: Cell<u128>,
+    pub scheduled: RefCell<BTreeSet<Task>>,
     certified: Cell<[u8; 32]>,
 }
 
@@ -64,8 +90,22 @@ impl TestRuntime {
         };
         Self {
             shards: RefCell::new((0..3).map(shard_of).collect()),
+            services: RefCell::default(),
+            management: RefCell::default(),
+            now_nanos: Cell::new(1_700_000_000_000_000_000),
+            cycles: Cell::new(1 << 60),
+            scheduled: RefCell::default(),
             certified: Cell::new([0; 32]),
         }
+    }
+
+    pub fn pass(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap();
+        self.now_nanos.set(self.now_nanos.get() + nanos);
+    }
+
+    pub fn with_services<T>(&self, use_them: impl FnOnce(&mut Services) -> T) -> T {
+        use_them(&mut self.services.borrow_mut())
     }
 
     pub fn certified_data(&self) -> [u8; 32] {
@@ -103,7 +143,47 @@ impl TestRuntime {
 
 impl Runtime for TestRuntime {
     fn now_nanos(&self) -> u64 {
-        1_700_000_000_000_000_000
+        self.now_nanos.get()
+    }
+
+    fn own_id(&self) -> Principal {
+        REGISTRY
+    }
+
+    fn cycle_balance(&self) -> u128 {
+        self.cycles.get()
+    }
+
+    fn log(&self, _: &str) {}
+
+    fn schedule(&self, _: Duration, task: Task) {
+        self.scheduled.borrow_mut().insert(task);
+    }
+
+    async fn call(
+        &self,
+        callee: Principal,
+        method: &'static str,
+        argument: Vec<u8>,
+    ) -> Result<Vec<u8>, CallFailure> {
+        Suspend(false).await;
+        if let Some(answer) = crate::fleet::testing::call(self, callee, method, &argument) {
+            return answer;
+        }
+        let now_nanos = self.now_nanos.get();
+        self.services
+            .borrow_mut()
+            .answer(now_nanos, callee, method, &argument)
+    }
+
+    async fn manage(
+        &self,
+        method: &'static str,
+        argument: Vec<u8>,
+        cycles: u128,
+    ) -> Result<Vec<u8>, CallFailure> {
+        Suspend(false).await;
+        crate::fleet::testing::manage(self, method, &argument, cycles)
     }
 
     fn set_certified_data(&self, root_hash: &[u8; 32]) {

@@ -1,8 +1,17 @@
 //! The life of a version through the same functions that the entry points call, with
 //! rivals and failures in the middle.
 
+mod aliases;
+mod books;
 mod decisions;
+mod deposits;
+mod layouts;
+mod lineage;
+mod proposals;
+mod publishers;
 mod reading;
+mod retirement;
+mod searching;
 mod uploads;
 
 use candid::Principal;
@@ -15,6 +24,7 @@ use stoa_types::Sha256;
 use stoa_types::manifest::{Manifest, Parent, Relation};
 
 use crate::admit_version::{AdmitError, admit_version, validate_admit_version};
+use crate::authority::NotGovernance;
 use crate::begin_upload::begin_upload;
 use crate::claim_publisher::claim_publisher;
 use crate::get_version::get_version;
@@ -22,6 +32,7 @@ use crate::list_versions::list_versions;
 use crate::resolve::resolve;
 use crate::seal::seal;
 use crate::set_price::set_price;
+use crate::state::records::Status;
 use crate::state::{State, with, with_mut};
 use crate::submit::submit;
 use crate::testing::{
@@ -36,25 +47,82 @@ const README: &[u8] = b"# Digits";
 impl State {
     fn check_invariants(&self) {
         let mut open = 0;
+        let mut held = std::collections::BTreeSet::new();
         for entry in self.versions.iter() {
             let (digest, record) = entry.into_pair();
             let version = Sha256(digest);
             assert_eq!(self.manifest(&version).digest(), version);
             assert_eq!(self.references.get(&record.reference()), Some(digest));
             assert!(!self.placement(&version).segments.is_empty());
-            assert!(self.models.contains_key(&record.model()));
-            open += u64::from(record.status.is_open());
+            let is_open = record.status.is_open();
+            open += u64::from(is_open);
+            let deadline = (record.expires_at_nanos, digest);
+            assert_eq!(self.deadlines.contains(&deadline), is_open);
+            let own = (record.created_by, digest);
+            assert_eq!(self.open_versions.contains(&own), is_open);
+            if let Some(number) = record.document {
+                assert_eq!(self.documents.get(&number), Some(digest));
+            }
+            assert_eq!(record.document.is_none(), record.status == Status::Draft);
+            if is_open && let Some(id) = record.deposit {
+                assert!(held.insert(id), "two versions have one deposit");
+            }
         }
         assert_eq!(self.versions.len(), self.references.len());
         assert_eq!(self.versions.len(), self.manifests.len());
         assert_eq!(self.versions.len(), self.placements.len());
         assert_eq!(self.settings.get().open_drafts, open);
+        assert_eq!(self.deadlines.len(), open);
+        assert_eq!(self.open_versions.len(), open);
         let of_accounts: u64 = self
             .accounts
             .iter()
             .map(|entry| entry.value().open_drafts)
             .sum();
         assert_eq!(of_accounts, open);
+        assert_eq!(self.audit.len(), self.audit_hashes.len());
+        self.check_models();
+        self.check_deposits(&held);
+    }
+
+    fn check_models(&self) {
+        let mut versions = 0;
+        for entry in self.models.iter() {
+            let (model, record) = entry.into_pair();
+            let all = crate::models::versions_of(self, &model);
+            assert_eq!(record.versions, all.len() as u64);
+            assert!(!all.is_empty());
+            versions += record.versions;
+            for (_, version) in crate::models::names(&model, &record) {
+                let status = self.version(&version).unwrap().status;
+                assert!(crate::models::is_usable(status), "{model}");
+            }
+            let has_document = all.iter().any(|(_, record)| record.document.is_some());
+            assert_eq!(record.face.is_some(), has_document);
+        }
+        assert_eq!(versions, self.versions.len());
+    }
+
+    /// A deposit that is held belongs to one undecided version or waits for one.
+    fn check_deposits(&self, held: &std::collections::BTreeSet<u64>) {
+        use crate::state::records::DepositState;
+        for entry in self.deposits.iter() {
+            let (id, record) = entry.into_pair();
+            let is_waiting = self.claimable.get(&record.version.0) == Some(id);
+            let is_open = match record.state {
+                DepositState::Charging => {
+                    assert!(is_waiting, "nobody would find this deposit again");
+                    true
+                }
+                DepositState::Held { .. } => {
+                    assert!(is_waiting != held.contains(&id), "deposit {id} is nobody's");
+                    is_waiting
+                }
+                DepositState::Returning | DepositState::Forwarding => true,
+                _ => false,
+            };
+            assert_eq!(self.open_deposits.contains(&id), is_open, "deposit {id}");
+        }
     }
 }
 
@@ -78,7 +146,11 @@ fn prepared() -> TestRuntime {
 }
 
 fn begin(runtime: &TestRuntime, manifest: Manifest) -> BeginUploadResult {
-    let result = Running::start(begin_upload(runtime, principal(OWNER), manifest)).finish();
+    begin_by(runtime, OWNER, manifest)
+}
+
+fn begin_by(runtime: &TestRuntime, caller: u8, manifest: Manifest) -> BeginUploadResult {
+    let result = Running::start(begin_upload(runtime, principal(caller), manifest)).finish();
     with(State::check_invariants);
     result
 }
@@ -115,4 +187,37 @@ fn publish(runtime: &TestRuntime, manifest: Manifest) -> Sha256 {
     with_mut(|state| submit(state, runtime, principal(OWNER), plan.version)).unwrap();
     admit(runtime, GOVERNANCE, plan.version).unwrap();
     plan.version
+}
+
+/// Pushes, seals and submits, so that governance could decide.
+fn propose(runtime: &TestRuntime, manifest: Manifest) -> Sha256 {
+    let version = seal_new(runtime, manifest);
+    with_mut(|state| submit(state, runtime, principal(OWNER), version)).unwrap();
+    with(State::check_invariants);
+    version
+}
+
+fn seal_new(runtime: &TestRuntime, manifest: Manifest) -> Sha256 {
+    let plan = begin(runtime, manifest).unwrap();
+    put_all(runtime, &plan);
+    try_seal(runtime, plan.version).unwrap();
+    plan.version
+}
+
+/// Runs whatever timers would, until nothing asks for more.
+fn run_timers(runtime: &TestRuntime) {
+    for _ in 0..100 {
+        let due = std::mem::take(&mut *runtime.scheduled.borrow_mut());
+        if due.is_empty() {
+            return;
+        }
+        for task in due {
+            run_task(runtime, task);
+        }
+    }
+}
+
+fn run_task(runtime: &TestRuntime, task: crate::runtime::Task) {
+    Running::start(crate::tasks::run(runtime, task)).finish();
+    with(State::check_invariants);
 }

@@ -3,12 +3,15 @@
 use candid::Principal;
 use stoa_shard_api::{ExpectArgs, ExpectError, ExpectResult};
 
-use crate::{registry, store};
+use crate::runtime::Runtime;
+use crate::store;
 
-pub fn expect(caller: Principal, args: &ExpectArgs) -> ExpectResult {
-    let registry = registry();
-    if caller != registry {
-        return Err(ExpectError::NotRegistry { registry });
-    }
-    store::with_mut(|store| store.expect(args))
+pub fn expect(runtime: &impl Runtime, caller: Principal, args: &ExpectArgs) -> ExpectResult {
+    store::with_mut(|store| {
+        let registry = store.registry();
+        if caller != registry {
+            return Err(ExpectError::NotRegistry { registry });
+        }
+        store.expect(args, runtime.now_nanos())
+    })
 }

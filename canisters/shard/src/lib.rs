@@ -5,25 +5,43 @@
 //! (The CDK describes a method with a decoder of its own as one that takes a blob; so it is hidden from the CDK's
 //! description and described by `candid_method`.)
 
+mod certification;
+mod certified;
 mod confirm_chunks;
 mod expect;
 mod get_chunk;
+mod get_chunks;
+mod http;
+mod http_request;
 mod inspect;
+mod jobs;
 mod lifecycle;
 mod memory;
+mod pull;
 mod put_chunk;
+mod release;
 mod runtime;
+mod scrub;
+mod serve;
 mod status;
 mod store;
 
-use candid::utils::decode_one_with_decoding_and_skipping_quota as decode_one;
-use candid::{Principal, candid_method};
+use candid::candid_method;
+use candid::utils::{
+    decode_args_with_decoding_and_skipping_quota as decode_args,
+    decode_one_with_decoding_and_skipping_quota as decode_one,
+};
 use ic_cdk::{init, inspect_message, post_upgrade, query, update};
 use serde_bytes::ByteBuf;
 use stoa_shard_api::{
-    ConfirmResult, ExpectArgs, ExpectResult, GetChunkResult, InitArgs, PutChunkResult, ShardStatus,
+    ConfirmResult, ExpectArgs, ExpectResult, GetChunkResult, GetChunksArgs, GetChunksResult,
+    HttpRequest, HttpResponse, HttpUpdateRequest, InitArgs, PullArgs, PullResult, PutChunkResult,
+    ReleaseArgs, ReleaseResult, ScrubReport, ScrubResult, ServeArgs, ServeResult, ShardHealth,
+    ShardStatus,
 };
 use stoa_types::Sha256;
+
+use runtime::{Ic, caller};
 
 #[init]
 fn init(args: InitArgs) {
@@ -39,8 +57,9 @@ fn post_upgrade() {
 fn inspect_message() {
     if inspect::is_acceptable(
         &ic_cdk::api::msg_method_name(),
-        runtime::caller(),
+        caller(),
         ic_cdk::api::msg_arg_data().len() as u64,
+        || http_request::has_allowance(&Ic),
     ) {
         ic_cdk::api::accept_message();
     }
@@ -50,14 +69,39 @@ fn inspect_message() {
 #[update(decode_with = "decode_one::<2_200_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn put_chunk(data: ByteBuf) -> PutChunkResult {
-    put_chunk::put_chunk(runtime::caller(), &data)
+    put_chunk::put_chunk(&Ic, caller(), &data)
 }
 
 // 4,096 chunks at about 120 each, and room to answer one too many with the limit.
 #[update(decode_with = "decode_one::<1_000_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn c2c_expect(args: ExpectArgs) -> ExpectResult {
-    expect::expect(runtime::caller(), &args)
+    expect::expect(&Ic, caller(), &args)
+}
+
+// A version of 16,384 chunks at about 40 each and 1,000 files with paths of 512 bytes.
+#[update(decode_with = "decode_one::<4_000_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn c2c_serve(args: ServeArgs) -> ServeResult {
+    serve::serve(&Ic, caller(), &args)
+}
+
+#[update(decode_with = "decode_one::<400_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn c2c_release(args: ReleaseArgs) -> ReleaseResult {
+    release::release(&Ic, caller(), &args)
+}
+
+#[update(decode_with = "decode_one::<20_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+async fn c2c_pull(args: PullArgs) -> PullResult {
+    pull::pull(&Ic, caller(), args).await
+}
+
+#[update(decode_with = "decode_args::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(update)]
+fn c2c_scrub() -> ScrubResult {
+    scrub::start(&Ic, caller())
 }
 
 #[query(decode_with = "decode_one::<10_000, 10_000, _>", hidden = true)]
@@ -73,14 +117,41 @@ fn confirm_chunks(hashes: Vec<Sha256>) -> ConfirmResult {
     confirm_chunks::confirm_chunks(&hashes)
 }
 
-#[query]
-fn status() -> ShardStatus {
-    status::status()
+#[query(decode_with = "decode_one::<20_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_chunks(args: GetChunksArgs) -> GetChunksResult {
+    get_chunks::get_chunks(&args)
 }
 
-/// Who may announce chunks.
-fn registry() -> Principal {
-    store::with(|store| store.registry())
+#[query(decode_with = "decode_args::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn status() -> ShardStatus {
+    status::status(&Ic)
+}
+
+#[query(decode_with = "decode_args::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn health() -> ShardHealth {
+    status::health(&Ic)
+}
+
+#[query(decode_with = "decode_args::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn scrub_report() -> ScrubReport {
+    scrub::report()
+}
+
+// Headers and URL as large as gateways let through.
+#[query(decode_with = "decode_one::<200_000, 10_000, _>", hidden = true)]
+#[candid_method(query)]
+fn http_request(request: HttpRequest) -> HttpResponse {
+    http_request::http_request(&request)
+}
+
+#[update(decode_with = "decode_one::<50_000, 10_000, _>", hidden = true)]
+#[candid_method(update)]
+fn http_request_update(request: HttpUpdateRequest) -> HttpResponse {
+    http_request::http_request_update(&Ic, request)
 }
 
 #[cfg(test)]
@@ -112,7 +183,7 @@ mod tests {
         };
         let expected = ExpectArgs {
             version: chunk.hash,
-            uploader: Principal::from_slice(&[255; 29]),
+            uploader: candid::Principal::from_slice(&[255; 29]),
             chunks: vec![chunk; count],
         };
         let bytes = candid::encode_one(&expected).unwrap();

@@ -3,17 +3,22 @@
 
 use stoa_shard_api::InitArgs;
 
-use crate::runtime;
-use crate::store;
+use crate::runtime::{self, Ic, Runtime};
+use crate::{certification, store};
 
 pub fn init(args: InitArgs) {
     if let Err(error) = store::create(args.registry, args.capacity_bytes) {
         runtime::trap(&format!("cannot install: {error:?}"));
     }
+    store::with_mut(|store| store.note_born(Ic.now_nanos()));
+    certification::publish(&Ic);
+    runtime::arm_timers();
 }
 
 pub fn post_upgrade() {
     if let Err(error) = store::open() {
         runtime::trap(&format!("cannot upgrade: {error:?}"));
     }
+    certification::publish(&Ic);
+    runtime::arm_timers();
 }

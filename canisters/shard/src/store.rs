@@ -1,36 +1,51 @@
 //! The chunks and the books about them. What must hold after every call:
 //!
-//! - a stored chunk's bytes hash to its key, and no two chunks' bytes overlap;
-//! - `claims` of a chunk is the number of versions that claim it;
+//! - a stored chunk's bytes hash to its key, unless it is noted as damaged or nobody has looked since they changed;
+//! - chunks and holes tile DATA without a gap, and no two holes touch;
+//! - `claims` of a chunk is the number of versions that claim it, and it is there as long as one does;
 //! - only chunks that have not come have entries in EXPECTED;
-//! - used and reserved bytes are the sums over the chunks, and never exceed the capacity together.
+//! - used and reserved bytes are the sums over the chunks, and never exceed the capacity together;
+//! - a stored chunk, and nothing else, has its responses in the certified trees.
 //!
 //! Every operation checks first and writes then, so that a refusal leaves nothing behind.
 
+mod expect;
+mod extents;
+mod files;
+mod put;
 mod records;
+mod release;
+mod scrub;
+mod strays;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use candid::Principal;
 use ic_stable_structures::memory_manager::VirtualMemory;
 use ic_stable_structures::{Memory, StableBTreeMap, StableBTreeSet, StableCell};
-use stoa_shard_api::{
-    CHUNK_SIZE_BYTES_MAX, CHUNKS_PER_CALL_MAX, Chunk, ExpectArgs, ExpectError, GetChunkError,
-    PutChunkError, PutOutcome,
-};
+use stoa_shard_api::{Chunk, GetChunkError, GetChunksArgs, GetChunksError, GetChunksResult};
 use stoa_types::Sha256;
 
+use crate::certified::Certified;
+use crate::http::allowance::Allowance;
+use crate::http::replies::Replies;
 use crate::memory::{
-    self, BUCKET_PAGES, CAPACITY_BYTES_MAX, CHUNKS, CLAIMS, DATA, EXPECTED, LAYOUT, Memories,
-    PAGE_BYTES, RawMemory,
+    self, BOOKS_BUCKET_PAGES, Book, CAPACITY_BYTES_MAX, DATA_BUCKET_PAGES, Memories, PAGE_BYTES,
+    RawMemory,
 };
-use records::{ChunkRecord, HashPair, Place, Settings};
+use extents::Extents;
+use records::{
+    Awaited, ChunkRecord, FileKey, HashPair, Place, Scrub, ServedFile, ServedNode, ServedVersion,
+    Settings,
+};
+pub use scrub::Slice;
+pub use strays::Sweep;
 
-/// Version of the arrangement in `memory.rs`. An upgrade that finds another one traps rather than guess.
-pub const LAYOUT_VERSION: u32 = 1;
+/// Version of the arrangement in `memory.rs`. An upgrade that finds another one traps rather than guess. (1 was never installed
+/// outside of a development network: it had one manager and no certified trees.)
+pub const LAYOUT_VERSION: u32 = 2;
 
 thread_local! {
     /// A view of stable memory; opened by `init` and again by `post_upgrade`.
@@ -59,22 +74,33 @@ pub fn open() -> Result<(), OpenError> {
 }
 
 fn stable_memories() -> Memories<RawMemory> {
-    Memories::new(RawMemory::default(), BUCKET_PAGES)
+    Memories::new(RawMemory::default(), DATA_BUCKET_PAGES, BOOKS_BUCKET_PAGES)
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OpenError {
     UnknownLayout { found: u32, known: u32 },
     CapacityTooHigh { given: u64, max: u64 },
+    OutOfMemory,
 }
 
 pub struct Store<M: Memory> {
     memories: Memories<M>,
-    settings: StableCell<Settings, VirtualMemory<M>>,
-    chunks: StableBTreeMap<[u8; 32], ChunkRecord, VirtualMemory<M>>,
-    claims: StableBTreeSet<HashPair, VirtualMemory<M>>,
-    expected: StableBTreeMap<HashPair, Principal, VirtualMemory<M>>,
+    settings: StableCell<Settings, Book<M>>,
+    chunks: StableBTreeMap<[u8; 32], ChunkRecord, Book<M>>,
+    claims: StableBTreeSet<HashPair, Book<M>>,
+    expected: StableBTreeMap<HashPair, Awaited, Book<M>>,
     data: VirtualMemory<M>,
+    holes: Extents<M>,
+    damaged: StableBTreeMap<[u8; 32], u64, Book<M>>,
+    scrub: StableCell<Scrub, Book<M>>,
+    strays_next: StableCell<HashPair, Book<M>>,
+    versions: StableBTreeMap<[u8; 32], ServedVersion, Book<M>>,
+    files: StableBTreeMap<FileKey, ServedFile, Book<M>>,
+    nodes: StableBTreeMap<[u8; 32], ServedNode, Book<M>>,
+    references: StableBTreeMap<String, [u8; 32], Book<M>>,
+    pub allowance: Allowance<M>,
+    pub certified: Certified<M>,
 }
 
 /// Figures for `status`.
@@ -84,6 +110,10 @@ pub struct Usage {
     pub used_bytes: u64,
     pub reserved_bytes: u64,
     pub capacity_bytes: u64,
+    /// All that the canister has taken of stable memory.
+    pub stable_bytes: u64,
+    pub damaged_chunks: u64,
+    pub versions: u64,
 }
 
 impl<M: Memory + Clone> Store<M> {
@@ -98,7 +128,10 @@ impl<M: Memory + Clone> Store<M> {
                 max: CAPACITY_BYTES_MAX,
             });
         }
-        StableCell::new(memories.get(LAYOUT), LAYOUT_VERSION);
+        memories
+            .ensure_room(0)
+            .map_err(|_| OpenError::OutOfMemory)?;
+        StableCell::new(memories.book(memory::LAYOUT), LAYOUT_VERSION);
         let settings = Settings {
             registry,
             capacity_bytes,
@@ -107,13 +140,13 @@ impl<M: Memory + Clone> Store<M> {
             data_end: 0,
             chunks: 0,
         };
-        StableCell::new(memories.get(memory::SETTINGS), settings);
+        StableCell::new(memories.book(memory::SETTINGS), settings);
         Self::open(memories)
     }
 
     /// Of a memory that `create` has written, at any time before.
     pub fn open(memories: Memories<M>) -> Result<Self, OpenError> {
-        let layout = memories.get(LAYOUT);
+        let layout = memories.book(memory::LAYOUT);
         // An empty memory was never created by this canister: 0 stands for that.
         let found = if layout.size() == 0 {
             0
@@ -134,14 +167,33 @@ impl<M: Memory + Clone> Store<M> {
             data_end: 0,
             chunks: 0,
         };
-        Ok(Self {
-            settings: StableCell::init(memories.get(memory::SETTINGS), nobody),
-            chunks: StableBTreeMap::init(memories.get(CHUNKS)),
-            claims: StableBTreeSet::init(memories.get(CLAIMS)),
-            expected: StableBTreeMap::init(memories.get(EXPECTED)),
-            data: memories.get(DATA),
+        let book = |id| memories.book(id);
+        let mut store = Self {
+            settings: StableCell::init(book(memory::SETTINGS), nobody),
+            chunks: StableBTreeMap::init(book(memory::CHUNKS)),
+            claims: StableBTreeSet::init(book(memory::CLAIMS)),
+            expected: StableBTreeMap::init(book(memory::EXPECTED)),
+            data: memories.data(),
+            holes: Extents::open(book(memory::FREE_BY_OFFSET), book(memory::FREE_BY_SIZE)),
+            damaged: StableBTreeMap::init(book(memory::DAMAGED)),
+            scrub: StableCell::init(book(memory::SCRUB), Scrub::default()),
+            strays_next: StableCell::init(book(memory::STRAYS), HashPair([0; 32], [0; 32])),
+            versions: StableBTreeMap::init(book(memory::VERSIONS)),
+            files: StableBTreeMap::init(book(memory::FILES)),
+            nodes: StableBTreeMap::init(book(memory::NODES)),
+            references: StableBTreeMap::init(book(memory::REFERENCES)),
+            allowance: Allowance::open(book(memory::ALLOWANCE)),
+            certified: Certified::open(&memories),
             memories,
-        })
+        };
+        for entry in store.versions.iter() {
+            let version = entry.value();
+            store
+                .certified
+                .models
+                .set(&version.place, version.files_digest);
+        }
+        Ok(store)
     }
 
     pub fn registry(&self) -> Principal {
@@ -155,98 +207,22 @@ impl<M: Memory + Clone> Store<M> {
             used_bytes: settings.used_bytes,
             reserved_bytes: settings.reserved_bytes,
             capacity_bytes: settings.capacity_bytes,
+            stable_bytes: self.memories.pages() * PAGE_BYTES,
+            damaged_chunks: self.damaged.len(),
+            versions: self.versions.len(),
         }
     }
 
     /// Size of a chunk that is held.
     pub fn held_size_bytes(&self, hash: &Sha256) -> Option<u32> {
+        self.extent(hash).map(|(_, size_bytes)| size_bytes)
+    }
+
+    fn extent(&self, hash: &Sha256) -> Option<(u64, u32)> {
         match self.chunks.get(&hash.0)?.place {
-            Place::Stored { size_bytes, .. } => Some(size_bytes),
+            Place::Stored { offset, size_bytes } => Some((offset, size_bytes)),
             Place::Expected { .. } => None,
         }
-    }
-
-    /// Announces chunks of a version and claims them for it. Repeating changes nothing but the uploader.
-    pub fn expect(&mut self, args: &ExpectArgs) -> Result<(), ExpectError> {
-        let announced = self.check_announced(args)?;
-        let more_reserved = self.check_reservation(&announced)?;
-        self.memories
-            .ensure_room(0)
-            .map_err(|_| ExpectError::OutOfMemory)?;
-
-        for (hash, size_bytes) in announced {
-            let is_new_claim = self.claims.insert(HashPair(args.version.0, hash.0));
-            let mut record = self.chunks.get(&hash.0).unwrap_or(ChunkRecord {
-                claims: 0,
-                place: Place::Expected { size_bytes: 0 },
-            });
-            record.claims += u32::from(is_new_claim);
-            if let Place::Expected { size_bytes: known } = &mut record.place {
-                *known = size_bytes.max(*known);
-                self.expected
-                    .insert(HashPair(hash.0, args.version.0), args.uploader);
-            }
-            self.chunks.insert(hash.0, record);
-        }
-        let mut settings = self.settings.get().clone();
-        settings.reserved_bytes += more_reserved;
-        self.settings.set(settings);
-        Ok(())
-    }
-
-    /// Each announced chunk once, at the largest size given for it.
-    fn check_announced(&self, args: &ExpectArgs) -> Result<BTreeMap<Sha256, u32>, ExpectError> {
-        let given = args.chunks.len() as u64;
-        if given > CHUNKS_PER_CALL_MAX {
-            return Err(ExpectError::TooManyChunks {
-                given,
-                max: CHUNKS_PER_CALL_MAX,
-            });
-        }
-        let mut announced = BTreeMap::new();
-        for chunk in &args.chunks {
-            if chunk.size_bytes > CHUNK_SIZE_BYTES_MAX {
-                return Err(ExpectError::ChunkTooLarge {
-                    given: chunk.size_bytes,
-                    max: CHUNK_SIZE_BYTES_MAX,
-                });
-            }
-            let size_bytes = chunk.size_bytes as u32;
-            let size = announced.entry(chunk.hash).or_insert(size_bytes);
-            *size = size_bytes.max(*size);
-        }
-        Ok(announced)
-    }
-
-    /// How many bytes more are to be kept free, if they can be.
-    fn check_reservation(&self, announced: &BTreeMap<Sha256, u32>) -> Result<u64, ExpectError> {
-        let mut more = 0;
-        for (hash, size_bytes) in announced {
-            more += match self.chunks.get(&hash.0).map(|record| record.place) {
-                None => u64::from(*size_bytes),
-                Some(Place::Expected { size_bytes: known }) => {
-                    u64::from(size_bytes.saturating_sub(known))
-                }
-                Some(Place::Stored {
-                    size_bytes: stored, ..
-                }) if stored != *size_bytes => {
-                    return Err(ExpectError::SizeMismatch {
-                        hash: *hash,
-                        announced: (*size_bytes).into(),
-                        stored: stored.into(),
-                    });
-                }
-                Some(Place::Stored { .. }) => 0,
-            };
-        }
-        let free_bytes = self.free_bytes();
-        if more > free_bytes {
-            return Err(ExpectError::CapacityExceeded {
-                needed_bytes: more,
-                free_bytes,
-            });
-        }
-        Ok(more)
     }
 
     fn free_bytes(&self) -> u64 {
@@ -257,97 +233,64 @@ impl<M: Memory + Clone> Store<M> {
             .saturating_sub(settings.reserved_bytes)
     }
 
-    /// Stores bytes that somebody expects. Their size is not held against the announced one: bytes that hash to the
-    /// name are the chunk, and a manifest that is wrong about its size is found out when the registry seals it.
-    pub fn put(&mut self, uploader: Principal, data: &[u8]) -> Result<PutOutcome, PutChunkError> {
-        let given = data.len() as u64;
-        if given > CHUNK_SIZE_BYTES_MAX {
-            return Err(PutChunkError::ChunkTooLarge {
-                given,
-                max: CHUNK_SIZE_BYTES_MAX,
-            });
-        }
-        let hash = Sha256::of(data);
-        let Some(record) = self.chunks.get(&hash.0) else {
-            return Err(PutChunkError::NotExpected { hash });
-        };
-        let reserved = match record.place {
-            Place::Stored { .. } => return Ok(PutOutcome::AlreadyStored),
-            Place::Expected { size_bytes } => u64::from(size_bytes),
-        };
-        let waiting = self.check_uploader(&hash, uploader)?;
-        let free_bytes = self.free_bytes() + reserved;
-        let out_of_space = PutChunkError::OutOfSpace {
-            needed_bytes: given,
-            free_bytes,
-        };
-        if given > free_bytes || self.ensure_data(given).is_err() {
-            return Err(out_of_space);
-        }
-
-        let mut settings = self.settings.get().clone();
-        let offset = settings.data_end;
-        self.data.write(offset, data);
-        for pair in waiting {
-            self.expected.remove(&pair);
-        }
-        let place = Place::Stored {
-            offset,
-            size_bytes: given as u32,
-        };
-        self.chunks.insert(hash.0, ChunkRecord { place, ..record });
-        settings.data_end += given;
-        settings.used_bytes += given;
-        settings.reserved_bytes -= reserved;
-        settings.chunks += 1;
-        self.settings.set(settings);
-        Ok(PutOutcome::Stored)
-    }
-
-    /// All versions that wait for the chunk, if `uploader` uploads one of them. There are at most as many as
-    /// the registry has open drafts.
-    fn check_uploader(
-        &self,
-        hash: &Sha256,
-        uploader: Principal,
-    ) -> Result<Vec<HashPair>, PutChunkError> {
-        let mut waiting = Vec::new();
-        let mut other = None;
-        let mut is_expected = false;
-        for entry in self.expected.range(HashPair::all_of(hash.0)) {
-            is_expected |= entry.value() == uploader;
-            other.get_or_insert(entry.value());
-            waiting.push(*entry.key());
-        }
-        match other {
-            _ if is_expected => Ok(waiting),
-            Some(uploader) => Err(PutChunkError::NotUploader { uploader }),
-            None => Err(PutChunkError::NotExpected { hash: *hash }),
-        }
-    }
-
-    /// Grows DATA so that `bytes` more fit behind its end.
-    fn ensure_data(&self, bytes: u64) -> Result<(), memory::GrowRefused> {
-        self.memories.ensure_room(bytes)?;
-        let pages = (self.settings.get().data_end + bytes).div_ceil(PAGE_BYTES);
-        let missing = pages.saturating_sub(self.data.size());
-        if missing > 0 && self.data.grow(missing) == -1 {
-            return Err(memory::GrowRefused);
-        }
-        Ok(())
-    }
-
     /// Hashes what it gives back: memory that was damaged must never pass for the chunk.
     pub fn get(&self, hash: Sha256) -> Result<Chunk, GetChunkError> {
-        let place = self.chunks.get(&hash.0).map(|record| record.place);
-        let Some(Place::Stored { offset, size_bytes }) = place else {
-            return Err(GetChunkError::NotFound { hash });
-        };
+        let (offset, size_bytes) = self.extent(&hash).ok_or(GetChunkError::NotFound { hash })?;
         let mut data = vec![0; size_bytes as usize];
         self.data.read(offset, &mut data);
         if Sha256::of(&data) != hash {
             return Err(GetChunkError::Corrupt { hash });
         }
         Ok(Chunk { data })
+    }
+
+    /// As many of them, from the first on, as fit the reply that the caller can take.
+    pub fn get_chunks(&self, args: &GetChunksArgs) -> GetChunksResult {
+        use stoa_shard_api::{REPLY_BYTES_DEFAULT, REPLY_BYTES_MAX};
+
+        let given = args.hashes.len() as u64;
+        let max = stoa_shard_api::CHUNKS_PER_REPLY_MAX;
+        if given > max {
+            return Err(GetChunksError::TooManyChunks { given, max });
+        }
+        let room = args
+            .reply_bytes_max
+            .unwrap_or(REPLY_BYTES_DEFAULT)
+            .min(REPLY_BYTES_MAX);
+        let mut used = 0;
+        let mut answers = Vec::new();
+        for hash in &args.hashes {
+            let size = self.held_size_bytes(hash).map_or(0, u64::from);
+            if !answers.is_empty() && used + size > room {
+                break;
+            }
+            used += size;
+            answers.push(self.get(*hash));
+        }
+        Ok(answers)
+    }
+
+    fn certify_chunk(&mut self, hash: &Sha256, size_bytes: u64) {
+        let blob = Replies::blob(hash, size_bytes).digest();
+        let block = Replies::chunk_block(hash, size_bytes).digest();
+        self.certified.blobs.set(hash, blob);
+        self.certified.raw_blocks.set(hash, block);
+    }
+
+    fn update_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings.get().clone();
+        change(&mut settings);
+        self.settings.set(settings);
+    }
+}
+
+#[cfg(test)]
+impl<M: Memory + Clone> Store<M> {
+    /// Changes a byte of a chunk that is held.
+    pub fn damage(&mut self, hash: &Sha256) {
+        let (offset, _) = self.extent(hash).expect("a held chunk");
+        let mut byte = [0];
+        self.data.read(offset, &mut byte);
+        self.data.write(offset, &[!byte[0]]);
     }
 }

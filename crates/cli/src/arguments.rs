@@ -1,11 +1,19 @@
 //! The grammar of the command line.
 
+mod governance;
+mod inference;
+
 use std::path::PathBuf;
 
 use candid::Principal;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod model;
+
 use crate::context::DEFAULT_PORT;
+
+pub use governance::*;
+pub use inference::{Credit, Infer, Job, Load, OnInference, Purse};
 
 /// A public library of AI models that nobody owns.
 #[derive(Parser)]
@@ -65,36 +73,38 @@ pub enum Command {
     /// Claim a handle to publish under
     #[command(subcommand)]
     Publisher(Publisher),
-    /// Upload a model; run again, it goes on where it stopped
-    Push(Push),
-    /// Set the author's price of a call
-    Price(Price),
-    /// Submit a pushed version for admission
-    Submit(Version),
-    /// Lock governance tokens in a neuron, which can propose and vote
-    Stake(Stake),
-    /// Show your neurons
-    Neurons,
+    /// Prepare, push, find, pull and verify models
+    #[command(subcommand)]
+    Model(model::Model),
+    /// Stake tokens, and use the neurons that come of it
+    #[command(subcommand)]
+    Neuron(NeuronCommand),
     /// Make a proposal
     #[command(subcommand)]
     Propose(Propose),
     /// Vote on a proposal
     Vote(Vote),
-    /// Show a proposal
-    Proposal(Proposal),
+    /// Read proposals, and what they can do
+    #[command(subcommand)]
+    Proposal(ProposalCommand),
+    /// Show what the DAO owns, pays and keeps alive
+    Treasury(Treasury),
     /// Load an admitted version into an inference canister and wait until it can be called
-    Load(OnInference),
+    Load(Load),
     /// What a call costs
     Quote(OnInference),
-    /// Run a model on inputs, paid from your allowance
+    /// Run a model on inputs, paid from your allowance or your credit
     Infer(Infer),
+    /// Show a call that was submitted, or that an upgrade interrupted
+    Job(Job),
+    /// Prepaid credit, royalties, and keys for HTTP clients
+    #[command(subcommand)]
+    Credit(Credit),
+    /// Show which inference canisters run a version
+    Route(Version),
     /// Receipts of paid calls
     #[command(subcommand)]
     Receipt(Receipt),
-    /// Download a version, every byte checked
-    Pull(Pull),
-    /// Check every byte of a version, and with --receipt do a paid call again and compare every bit
-    Verify(Verify),
     /// Take the example model the whole way on a fresh network: deploy, hand over, push, vote, load, pay, verify
     Walk(Walk),
     /// Show the versions, canisters and cycles of the deployment
@@ -107,8 +117,14 @@ pub enum Command {
 pub enum Network {
     /// Start it in the background
     Start(NetworkStart),
-    /// Stop it; what was on it is gone
+    /// Stop it; what was on it is gone, unless it keeps its state
     Stop,
+    /// Print what it has written to its log
+    Logs {
+        /// The last lines only
+        #[arg(long, value_name = "LINES")]
+        last: Option<usize>,
+    },
     /// Say whether it runs
     Status {
         /// Print its URL and nothing else; fail if it does not run
@@ -125,6 +141,9 @@ pub struct NetworkStart {
     /// Stay in the foreground
     #[arg(long)]
     pub foreground: bool,
+    /// Folder in which everything is kept: started on it again, the network goes on where it ended
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -182,107 +201,9 @@ pub enum Publisher {
 }
 
 #[derive(Args)]
-pub struct Push {
-    /// Folder with a model.toml
-    pub folder: PathBuf,
-    /// Your publisher handle
-    #[arg(long)]
-    pub publisher: String,
-}
-
-#[derive(Args)]
-pub struct Price {
-    /// publisher/name
-    pub model: String,
-    /// In ICP, as 0.01
-    pub amount: String,
-}
-
-#[derive(Args)]
 pub struct Version {
-    /// publisher/name@version, publisher/name, or 64 hexadecimal digits
+    /// publisher/name, publisher/name@1.0.0, publisher/name@alias, or the version's 64 hexadecimal digits
     pub version: String,
-}
-
-#[derive(Args)]
-pub struct Stake {
-    /// In governance tokens; 0 claims what an interrupted stake transferred
-    pub amount: String,
-    #[command(flatten)]
-    pub neuron: Neuron,
-}
-
-/// Which of your neurons.
-#[derive(Args)]
-pub struct Neuron {
-    /// Number of the neuron, from 0, if you have several
-    #[arg(long = "neuron", default_value_t = 0)]
-    pub memo: u64,
-}
-
-#[derive(Subcommand)]
-pub enum Propose {
-    /// That a submitted version be admitted
-    Admit {
-        #[command(flatten)]
-        version: Version,
-        #[command(flatten)]
-        neuron: Neuron,
-    },
-    /// A text to agree on
-    Motion {
-        title: String,
-        text: String,
-        #[command(flatten)]
-        neuron: Neuron,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Choice {
-    Yes,
-    No,
-}
-
-#[derive(Args)]
-pub struct Vote {
-    /// Number of the proposal, or latest
-    pub proposal: String,
-    pub choice: Choice,
-    #[command(flatten)]
-    pub neuron: Neuron,
-    /// Wait until it has been executed
-    #[arg(long)]
-    pub wait: bool,
-}
-
-#[derive(Args)]
-pub struct Proposal {
-    /// Number of the proposal, or latest
-    pub proposal: String,
-    /// Wait until it has been executed
-    #[arg(long)]
-    pub wait: bool,
-}
-
-#[derive(Args)]
-pub struct OnInference {
-    #[command(flatten)]
-    pub version: Version,
-    /// Inference canister; the deployment's first where absent
-    #[arg(long)]
-    pub inference: Option<Principal>,
-}
-
-#[derive(Args)]
-pub struct Infer {
-    #[command(flatten)]
-    pub on: OnInference,
-    /// JSON of the Open Inference Protocol: {"inputs": [{"name", "datatype", "shape", "data"}]}
-    pub input: PathBuf,
-    /// Refuse to pay more than this, in ICP
-    #[arg(long)]
-    pub max_price: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -294,26 +215,6 @@ pub enum Receipt {
         #[arg(long)]
         inference: Option<Principal>,
     },
-}
-
-#[derive(Args)]
-pub struct Pull {
-    #[command(flatten)]
-    pub version: Version,
-    /// Where to write the files
-    pub folder: PathBuf,
-}
-
-#[derive(Args)]
-pub struct Verify {
-    #[command(flatten)]
-    pub on: OnInference,
-    /// Do the call of this receipt again; needs --input
-    #[arg(long, requires = "input")]
-    pub receipt: Option<String>,
-    /// The inputs of that call
-    #[arg(long, requires = "receipt")]
-    pub input: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -352,5 +253,20 @@ mod tests {
     #[test]
     fn should_show_every_command_in_the_help() {
         insta::assert_snapshot!(Arguments::command().render_help().to_string());
+    }
+
+    #[test]
+    fn should_show_every_command_about_models_in_the_help() {
+        let mut command = Arguments::command();
+        command.build();
+        let model = command
+            .find_subcommand_mut("model")
+            .expect("BUG: there is `stoa model`");
+        let mut text = model.render_help().to_string();
+        for command in model.get_subcommands_mut() {
+            let help = command.render_help();
+            text += &format!("\n---- {}\n{help}", command.get_name());
+        }
+        insta::assert_snapshot!(text);
     }
 }

@@ -19,6 +19,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Running {
     pub pid: i32,
     pub port: u16,
+    /// Where it keeps its state, if it does.
+    pub state: Option<PathBuf>,
 }
 
 pub fn log_path() -> PathBuf {
@@ -37,20 +39,25 @@ pub fn running() -> Option<Running> {
 /// The network that was started last, whatever became of it.
 pub fn last() -> Option<Running> {
     let text = std::fs::read_to_string(pid_path()).ok()?;
-    let (pid, port) = text.trim().split_once(' ')?;
+    let (pid, rest) = text.trim().split_once(' ')?;
+    let (port, state) = match rest.split_once(' ') {
+        Some((port, state)) => (port, Some(PathBuf::from(state))),
+        None => (rest, None),
+    };
     Some(Running {
         pid: pid.parse().ok()?,
         port: port.parse().ok()?,
+        state,
     })
 }
 
 /// Starts it with its output in the log. Whether it answers is for the caller to wait for.
-pub fn start(port: u16) -> Result<Running> {
+pub fn start(port: u16, state: Option<&Path>) -> Result<Running> {
     std::fs::create_dir_all(home()).map_err(at(&home()))?;
     let log = File::create(log_path()).map_err(at(&log_path()))?;
     let mut command = Command::new(binary()?);
     command
-        .args(["--listen", &listen(port)])
+        .args(arguments(port, state))
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(at(&log_path()))?)
         .stderr(log);
@@ -58,15 +65,19 @@ pub fn start(port: u16) -> Result<Running> {
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let child = command.spawn().map_err(at(Path::new(BINARY)))?;
     let pid = i32::try_from(child.id()).expect("BUG: a process id over 31 bits");
-    let line = format!("{pid} {port}\n");
+    let state = state.map(Path::to_path_buf);
+    let line = match &state {
+        Some(folder) => format!("{pid} {port} {}\n", folder.display()),
+        None => format!("{pid} {port}\n"),
+    };
     std::fs::write(pid_path(), line).map_err(at(&pid_path()))?;
-    Ok(Running { pid, port })
+    Ok(Running { pid, port, state })
 }
 
 /// Becomes the network: this returns only if that fails.
-pub fn run_in_foreground(port: u16) -> Result<()> {
+pub fn run_in_foreground(port: u16, state: Option<&Path>) -> Result<()> {
     let mut command = Command::new(binary()?);
-    command.args(["--listen", &listen(port)]);
+    command.args(arguments(port, state));
     let error = std::os::unix::process::CommandExt::exec(&mut command);
     Err(at(Path::new(BINARY))(error))
 }
@@ -98,8 +109,20 @@ pub fn stop(running: &Running) -> Result<()> {
     )))
 }
 
-fn listen(port: u16) -> String {
-    format!("127.0.0.1:{port}")
+fn arguments(port: u16, state: Option<&Path>) -> Vec<std::ffi::OsString> {
+    let mut arguments = vec!["--listen".into(), format!("127.0.0.1:{port}").into()];
+    if let Some(folder) = state {
+        arguments.extend(["--state".into(), folder.into()]);
+    }
+    arguments
+}
+
+/// The log of the network that was started last, or the last lines of it.
+pub fn log(last: Option<usize>) -> Result<String> {
+    let log = std::fs::read_to_string(log_path()).map_err(at(&log_path()))?;
+    let lines: Vec<&str> = log.lines().collect();
+    let first = last.map_or(0, |last| lines.len().saturating_sub(last));
+    Ok(lines[first..].join("\n"))
 }
 
 /// The end of the log, for an error message.

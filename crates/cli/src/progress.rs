@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 /// A bar over bytes; its total may be told later.
 pub fn bytes(what: &str, total: u64) -> ProgressBar {
@@ -13,6 +13,8 @@ pub fn bytes(what: &str, total: u64) -> ProgressBar {
     ProgressBar::new(total)
         .with_style(style)
         .with_message(what.to_owned())
+        // Also where an error ends it early: the error stands alone.
+        .with_finish(ProgressFinish::AndClear)
 }
 
 /// Something turns while we wait for the network.

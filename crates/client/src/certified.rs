@@ -51,6 +51,17 @@ impl CertifiedTree {
             }),
         }
     }
+
+    /// As [`Self::value`], but `None` where the witness proves that there is nothing.
+    pub fn value_or_absence(&self, path: &[&[u8]]) -> Result<Option<&[u8]>, VerificationError> {
+        match self.witness.lookup_path(path) {
+            LookupResult::Found(value) => Ok(Some(value)),
+            LookupResult::Absent => Ok(None),
+            _ => Err(VerificationError::WitnessLacks {
+                path: display_path(path),
+            }),
+        }
+    }
 }
 
 fn from_cbor<T: serde::de::DeserializeOwned>(

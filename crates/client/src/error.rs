@@ -72,6 +72,17 @@ pub enum ClientError {
     #[error("{0}")]
     InvalidArgument(String),
 
+    /// The calls are idempotent and the network knows how far they came.
+    #[error(
+        "the network at {endpoint} has not answered for {} seconds ({source}): nothing is lost, the same command goes on where this one stopped",
+        waited.as_secs()
+    )]
+    ConnectionLost {
+        endpoint: String,
+        waited: Duration,
+        source: Box<ClientError>,
+    },
+
     #[error("{what} is not done after {} seconds; ask again later, the network goes on with it", waited.as_secs())]
     TimedOut { what: String, waited: Duration },
 
@@ -117,6 +128,20 @@ impl ClientError {
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
+    }
+
+    /// Whether nobody answered at all, or not in the protocol: the call may be repeated if it is idempotent.
+    pub fn is_lost_connection(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Call { source, .. } => matches!(
+                **source,
+                AgentError::TransportError(_)
+                    | AgentError::HttpError(_)
+                    | AgentError::TimeoutWaitingForResponse()
+            ),
+            _ => false,
+        }
     }
 
     /// Whether the network itself said that the call was rejected (a trap, an unknown method, a canister that refuses).

@@ -6,10 +6,13 @@ use icrc_ledger_types::icrc1::transfer::TransferError;
 use icrc_ledger_types::icrc2::approve::ApproveError;
 use stoa_governance_api::GovernanceError;
 use stoa_inference_api::{
-    GetReceiptError, InferError, LoadError, LoadStatusError, QuoteError, TopUpError,
+    GetJobError, GetReceiptError, InferError, LoadError, LoadStatusError, MoneyError, QuoteError,
+    TopUpError,
 };
 use stoa_registry_api::{
-    BeginUploadError, ClaimPublisherError, GetVersionError, SealError, SetPriceError, SubmitError,
+    AcceptPublisherError, BeginUploadError, ClaimPublisherError, DepositRefusal, GetVersionError,
+    NoteProposalError, OfferPublisherError, SealError, SearchError, SetAliasError,
+    SetCoPublishersError, SetPriceError, SubmitError, WithdrawError,
 };
 use stoa_shard_api::{ConfirmError, GetChunkError, PutChunkError};
 
@@ -21,6 +24,7 @@ pub trait Explain {
 }
 
 const ANONYMOUS: &str = "the anonymous identity may not do this: choose another with --identity";
+const UNKNOWN_HANDLE: &str = "nobody has this publisher handle";
 const BUSY: &str = "an earlier call is still being worked on: try again in a moment";
 
 impl Explain for ClaimPublisherError {
@@ -78,6 +82,37 @@ impl Explain for BeginUploadError {
             Self::ShardFailed { shard, message } => {
                 format!("shard {shard} failed ({message}): try again, nothing is lost")
             }
+            Self::DepositRefused {
+                needed_e8s,
+                refusal,
+            } => {
+                let needed = format_tokens(*needed_e8s);
+                match refusal {
+                    DepositRefusal::InsufficientAllowance { allowance_e8s } => format!(
+                        "the storage deposit is {needed} ICP with the ledger fee, and the registry may take {} ICP: push approves it, push again",
+                        format_tokens(*allowance_e8s)
+                    ),
+                    DepositRefusal::InsufficientFunds { balance_e8s } => format!(
+                        "the storage deposit is {needed} ICP with the ledger fee, and the account has {} ICP: send ICP to it (`stoa identity` shows it) and push again",
+                        format_tokens(*balance_e8s)
+                    ),
+                    DepositRefusal::Other { message } => {
+                        format!("the ledger refuses the storage deposit of {needed} ICP: {message}")
+                    }
+                }
+            }
+            Self::DepositUnknown { message } => format!(
+                "whether the storage deposit was taken is not known yet ({message}): push again, it is never taken twice"
+            ),
+            Self::TooManyVersionsOfModel { max } => {
+                format!("this model has {max} versions, the most that one may have")
+            }
+            Self::TooManyRequests {
+                retry_after_seconds,
+            } => format!(
+                "this identity has announced as many chunks as it may within an hour: push again in {} minutes",
+                retry_after_seconds.div_ceil(60)
+            ),
             Self::Busy => BUSY.to_owned(),
         }
     }
@@ -128,6 +163,126 @@ impl Explain for SubmitError {
                 "a version that is {} cannot be submitted: it has to be sealed",
                 status_name(*status)
             ),
+            Self::ParentNotAdmitted { parent } => format!(
+                "the lineage names the version {parent}, which is not admitted: submit this one when that one is in the library"
+            ),
+        }
+    }
+}
+
+impl Explain for WithdrawError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound { version } => unknown_version(version),
+            Self::NotPublisher { publisher } => {
+                format!("only the owner of the publisher handle {publisher} may withdraw this")
+            }
+            Self::WrongStatus { status } => format!(
+                "a version that is {} stays: only what nobody has decided about can be withdrawn",
+                status_name(*status)
+            ),
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for NoteProposalError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound { version } => unknown_version(version),
+            Self::WrongStatus { status } => {
+                format!(
+                    "this version is {}: there is nothing to decide",
+                    status_name(*status)
+                )
+            }
+            Self::OtherProposal { reason } => {
+                format!("the proposal is not about this version: {reason}")
+            }
+            Self::GovernanceFailed { message } => {
+                format!("governance did not answer ({message}): try again")
+            }
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for SearchError {
+    fn explain(&self) -> String {
+        match self {
+            Self::TooLong { field, given, max } => {
+                format!("{field} has {given} bytes and {max} is the most")
+            }
+            Self::TooManyWords { given, max } => {
+                format!("{given} words are searched for and {max} is the most")
+            }
+        }
+    }
+}
+
+impl Explain for OfferPublisherError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => UNKNOWN_HANDLE.to_owned(),
+            Self::NotOwner { owner } => format!("only its owner, {owner}, may hand the handle on"),
+            Self::InvalidRecipient { reason } => {
+                format!("the handle cannot be offered to them: {reason}")
+            }
+        }
+    }
+}
+
+impl Explain for AcceptPublisherError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => UNKNOWN_HANDLE.to_owned(),
+            Self::NotOffered => "nobody offered this handle to this identity".to_owned(),
+            Self::TooManyHandles { max } => {
+                format!("this identity already has {max} handles, the most that one may have")
+            }
+        }
+    }
+}
+
+impl Explain for SetCoPublishersError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => UNKNOWN_HANDLE.to_owned(),
+            Self::NotOwner { owner } => {
+                format!("only its owner, {owner}, may say who else publishes under the handle")
+            }
+            Self::TooMany { given, max } => {
+                format!("{given} co-publishers are given and {max} is the most")
+            }
+            Self::InvalidPrincipal { principal, reason } => {
+                format!("{principal} cannot be a co-publisher: {reason}")
+            }
+        }
+    }
+}
+
+impl Explain for SetAliasError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::NotFound => "the registry does not know this model or version".to_owned(),
+            Self::NotPublisher { publisher } => {
+                format!("only the owner of the publisher handle {publisher} may set its aliases")
+            }
+            Self::InvalidAlias { reason } => format!("not a valid alias: {reason}"),
+            Self::OtherModel { model } => format!("that version belongs to {model}"),
+            Self::NotAdmitted { status } => format!(
+                "that version is {}: an alias points to an admitted one",
+                status_name(*status)
+            ),
+            Self::TooManyAliases { max } => {
+                format!("this model has {max} aliases, the most that one may have")
+            }
         }
     }
 }
@@ -137,7 +292,7 @@ impl Explain for GetVersionError {
         match self {
             Self::NotFound => "the registry does not know this version".to_owned(),
             Self::InvalidReference { reason } => format!(
-                "not a version: {reason}; write publisher/name@version, publisher/name or 64 hexadecimal digits"
+                "not a version: {reason}; write publisher/name, publisher/name@1.0.0, publisher/name@alias or 64 hexadecimal digits"
             ),
         }
     }
@@ -178,6 +333,9 @@ impl Explain for PutChunkError {
                 free_bytes,
             } => format!(
                 "the shard has {free_bytes} bytes free and {needed_bytes} are needed: the DAO has to add shards"
+            ),
+            Self::LowCycles { balance, needed } => format!(
+                "the shard has {balance} cycles and takes nothing in below {needed}: the DAO has to top it up"
             ),
         }
     }
@@ -221,6 +379,20 @@ impl Explain for LoadError {
             Self::TooManyLoads { open, max } => {
                 format!("{open} models are being loaded and {max} is the most: try again later")
             }
+            Self::PaymentNeeded { price_e8s } => format!(
+                "this load costs {} ICP: pay with --pay credit or --pay icp",
+                format_tokens(*price_e8s)
+            ),
+            Self::NotWithCycles => {
+                "a load goes on after the call that cycles come with: pay from credit or an allowance".to_owned()
+            }
+            Self::TokenNotTaken { token } => token_not_taken(*token),
+            Self::PaymentFailed {
+                message,
+                journal_id,
+            } => payment_failed(message, *journal_id),
+            Self::OutOfCycles { balance, needed } => out_of_cycles(balance, needed),
+            Self::Busy => BUSY.to_owned(),
             Self::RegistryFailed { message } => {
                 format!("the registry did not answer ({message}): try again")
             }
@@ -292,29 +464,91 @@ impl Explain for InferError {
             Self::PaymentFailed {
                 message,
                 journal_id,
-            } => match journal_id {
-                Some(id) => format!(
-                    "the payment's outcome is not known ({message}): it is settled from journal record {id}, look at your balance before you pay again"
-                ),
-                None => format!("the payment failed ({message}); nothing was charged"),
-            },
+            } => payment_failed(message, *journal_id),
+            Self::UnknownModel { name } => {
+                format!(
+                    "the registry knows no admitted version by the name {name}; nothing was charged"
+                )
+            }
+            Self::TooManyInstructions { needed, max } => format!(
+                "the call is expected to take {needed} instructions and {max} is the most; nothing was charged"
+            ),
+            Self::TokenNotTaken { token } => token_not_taken(*token),
+            Self::InsufficientCredit {
+                credit_e8s,
+                needed_e8s,
+            } => format!(
+                "{} tokens of credit may be spent and the call costs {}: add some with `stoa credit deposit`; nothing was charged",
+                format_tokens(*credit_e8s),
+                format_tokens(*needed_e8s)
+            ),
+            Self::GoesOn { job } => format!(
+                "the call is paid and goes on as job {job}: its result comes with `stoa job {job}`"
+            ),
+            Self::QuotaUsedUp { per_hour } => {
+                format!("the {per_hour} free calls of this hour are used up")
+            }
+            Self::QueryOnly => "a free preview is a query and cannot be an update call".to_owned(),
+            Self::NotWithCycles => {
+                "cycles come and go with a call that waits: use infer, or pay from credit"
+                    .to_owned()
+            }
             Self::RunFailed { message, refunded } => {
                 let money = if *refunded {
-                    "the payment was given back"
+                    "the payment is back as credit (`stoa credit show`), which the next call uses first"
                 } else {
                     "the payment is being given back"
                 };
                 format!("the run failed ({message}); {money}")
             }
-            Self::OutOfCycles { balance, needed } => format!(
-                "the canister has {} cycles and needs {}: top it up with `stoa top-up`, nothing was charged",
-                format_cycles(balance),
-                format_cycles(needed)
-            ),
+            Self::OutOfCycles { balance, needed } => out_of_cycles(balance, needed),
             Self::Busy => BUSY.to_owned(),
             Self::RegistryFailed { message } => format!(
                 "the registry did not say whether this version is still admitted ({message}): try again, nothing was charged"
             ),
+        }
+    }
+}
+
+impl Explain for MoneyError {
+    fn explain(&self) -> String {
+        match self {
+            Self::AnonymousCaller => ANONYMOUS.to_owned(),
+            Self::TokenNotTaken { token } => token_not_taken(*token),
+            Self::AmountTooSmall { given_e8s, min_e8s } => format!(
+                "{} is too little: {} is the least",
+                format_tokens(*given_e8s),
+                format_tokens(*min_e8s)
+            ),
+            Self::InsufficientBalance { balance, needed } => format!(
+                "there are {} and {} are needed",
+                format_token_amount(balance),
+                format_token_amount(needed)
+            ),
+            Self::InsufficientAllowance {
+                allowance_e8s,
+                needed_e8s,
+            } => format!(
+                "the allowance is {} and {} is needed with the ledger fee: raise it with `stoa approve`",
+                format_token_amount(allowance_e8s),
+                format_token_amount(needed_e8s)
+            ),
+            Self::Refused { message } => format!("nothing moved: {message}"),
+            Self::Pending { id, message } => format!(
+                "the ledger has not answered ({message}): the canister goes on asking, record {id}"
+            ),
+            Self::TooManyKeys { max } => format!("{max} keys are the most"),
+            Self::Busy => BUSY.to_owned(),
+        }
+    }
+}
+
+impl Explain for GetJobError {
+    fn explain(&self) -> String {
+        match self {
+            Self::NotFound { id } => {
+                format!("there is no job {id} of yours: it never was, or ended more than a day ago")
+            }
         }
     }
 }
@@ -398,4 +632,25 @@ fn not_loaded(version: &stoa_types::Sha256) -> String {
 
 fn not_ready(version: &stoa_types::Sha256) -> String {
     format!("{version} is still being loaded: wait with `stoa load {version}`")
+}
+
+fn token_not_taken(token: stoa_inference_api::Token) -> String {
+    format!("this canister does not take the token {token:?}")
+}
+
+fn payment_failed(message: &str, journal_id: Option<u64>) -> String {
+    match journal_id {
+        Some(id) => format!(
+            "the payment's outcome is not known ({message}): it is settled from journal record {id}, look at your balance before you pay again"
+        ),
+        None => format!("the payment failed ({message}); nothing was charged"),
+    }
+}
+
+fn out_of_cycles(balance: &candid::Nat, needed: &candid::Nat) -> String {
+    format!(
+        "the canister has {} cycles and needs {}: top it up with `stoa top-up`, nothing was charged",
+        format_cycles(balance),
+        format_cycles(needed)
+    )
 }

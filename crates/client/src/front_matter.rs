@@ -7,9 +7,11 @@ use stoa_types::manifest::Card;
 
 /// Splits a card into its fields and its Markdown. A card without front matter is all Markdown.
 pub fn parse_card(text: &str) -> Result<Card, String> {
-    let Some((matter, markdown)) = split(text) else {
+    // Equal cards give equal manifests, whatever an editor put at the ends of lines.
+    let text = text.replace("\r\n", "\n");
+    let Some((matter, markdown)) = split(&text) else {
         return Ok(Card {
-            markdown: text.to_owned(),
+            markdown: text,
             ..Card::default()
         });
     };
@@ -37,6 +39,18 @@ pub fn parse_card(text: &str) -> Result<Card, String> {
         }
     }
     Ok(card)
+}
+
+/// One value of a card's front matter, whatever the field; `None` for lists and what cannot be read.
+pub(crate) fn value(text: &str, key: &str) -> Option<String> {
+    let text = text.replace("\r\n", "\n");
+    let (matter, _) = split(&text)?;
+    let prefix = format!("{key}:");
+    let line = matter.lines().find_map(|line| line.strip_prefix(&prefix))?;
+    match &inline_values(line.trim())[..] {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
 }
 
 fn split(text: &str) -> Option<(&str, &str)> {
@@ -118,6 +132,24 @@ mod tests {
         assert_eq!(card.datasets, ["mnist", "other"]);
         assert!(card.metrics.is_empty());
         assert_eq!(card.base_model.as_deref(), Some("stoa/digits"));
+    }
+
+    #[test]
+    fn should_read_a_card_with_the_line_ends_of_windows() {
+        let card = parse_card("---\r\nlanguage: en\r\n---\r\n# Title\r\n").unwrap();
+        assert_eq!(
+            (card.language, card.markdown),
+            (vec!["en".to_owned()], "# Title\n".to_owned())
+        );
+    }
+
+    #[test]
+    fn should_find_one_value_of_any_field() {
+        let card = "---\nlicense: 'apache-2.0'\ntags:\n- a\npipeline_tag: fill-mask\n---\n";
+        assert_eq!(value(card, "license").as_deref(), Some("apache-2.0"));
+        assert_eq!(value(card, "pipeline_tag").as_deref(), Some("fill-mask"));
+        assert_eq!(value(card, "tags"), None);
+        assert_eq!(value("# Title\nlicense: mit\n", "license"), None);
     }
 
     #[test]

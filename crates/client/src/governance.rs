@@ -1,4 +1,8 @@
-//! Governance through the SNS interface: neurons, proposals, votes.
+//! Governance through the SNS interface: neurons, proposals, votes; and what is Stoa's own, its treasury.
+
+mod neurons;
+mod proposing;
+mod treasury;
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +11,11 @@ use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc1::transfer::Memo;
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
 use stoa_governance_api::{
-    Action, By, ClaimOrRefresh, Command, CommandResponse, Configure,
-    ExecuteGenericNervousSystemFunction, GetProposal, GetProposalResponse, GetProposalResult,
-    GovernanceError, IncreaseDissolveDelay, ListNeurons, ListNeuronsResponse, ListProposals,
-    ListProposalsResponse, ManageNeuron, ManageNeuronResponse, MemoAndController, Motion,
-    NervousSystemParameters, Neuron, NeuronId, Operation, Proposal, ProposalData, ProposalId,
-    RegisterVote, neuron_staking_subaccount,
+    Action, By, ClaimOrRefresh, Command, CommandResponse, ExecuteGenericNervousSystemFunction,
+    GetProposal, GetProposalResponse, GetProposalResult, GovernanceError, ListNeurons,
+    ListNeuronsResponse, ListProposals, ListProposalsResponse, ManageNeuron, ManageNeuronResponse,
+    MemoAndController, NervousSystemParameters, Neuron, NeuronId, Proposal, ProposalData,
+    ProposalId, RegisterVote, Topic, TopicSelector, neuron_staking_subaccount,
 };
 use stoa_registry_api::AdmissionProposal;
 
@@ -20,6 +23,8 @@ use crate::connection::Connection;
 use crate::error::{Accepted, ClientError, Result};
 use crate::ledger::Ledger;
 use crate::polling::Backoff;
+
+pub use proposing::{Texts, Treasury, parameter_changes, parameter_texts, upgrade_argument};
 
 #[derive(Clone, Debug)]
 pub struct Governance {
@@ -77,12 +82,12 @@ impl Governance {
         }
     }
 
-    async fn raise_dissolve_delay(&self, neuron: [u8; 32], needed: u64) -> Result<()> {
+    async fn raise_dissolve_delay(&self, subaccount: [u8; 32], needed: u64) -> Result<()> {
         let present = self
             .neurons(Some(self.connection.principal()))
             .await?
             .into_iter()
-            .find(|candidate| candidate.id == Some(NeuronId::from(neuron)))
+            .find(|candidate| candidate.id == Some(NeuronId::from(subaccount)))
             .map_or(0, |found| dissolve_delay_seconds(&found));
         let missing = needed.saturating_sub(present);
         if missing == 0 {
@@ -93,16 +98,7 @@ impl Governance {
                 "voting takes a dissolve delay of {needed} seconds, more than one call can add"
             ))
         })?;
-        let operation = Operation::IncreaseDissolveDelay(IncreaseDissolveDelay {
-            additional_dissolve_delay_seconds: additional,
-        });
-        let command = Command::Configure(Configure {
-            operation: Some(operation),
-        });
-        match self.command(neuron, command).await? {
-            CommandResponse::Configure {} => Ok(()),
-            other => Err(unexpected(&other)),
-        }
+        self.increase_dissolve_delay(subaccount, additional).await
     }
 
     pub async fn propose(&self, neuron: [u8; 32], proposal: Proposal) -> Result<u64> {
@@ -133,18 +129,6 @@ impl Governance {
             title: admission.title.clone(),
             summary: admission.summary.clone(),
             action: Some(action),
-        };
-        self.propose(neuron, proposal).await
-    }
-
-    pub async fn propose_motion(&self, neuron: [u8; 32], title: &str, text: &str) -> Result<u64> {
-        let proposal = Proposal {
-            url: String::new(),
-            title: title.to_owned(),
-            summary: String::new(),
-            action: Some(Action::Motion(Motion {
-                motion_text: text.to_owned(),
-            })),
         };
         self.propose(neuron, proposal).await
     }
@@ -187,13 +171,31 @@ impl Governance {
     }
 
     pub async fn proposals(&self, limit: u32) -> Result<Vec<ProposalData>> {
+        self.list_proposals(limit, None, &[], &[]).await
+    }
+
+    /// The newest of these statuses and topics, or those below `before`; no filter is all.
+    pub async fn list_proposals(
+        &self,
+        limit: u32,
+        before: Option<u64>,
+        statuses: &[ProposalDecisionStatus],
+        topics: &[Topic],
+    ) -> Result<Vec<ProposalData>> {
         let argument = ListProposals {
             include_reward_status: Vec::new(),
-            before_proposal: None,
+            before_proposal: before.map(|id| ProposalId { id }),
             limit,
             exclude_type: Vec::new(),
-            include_status: Vec::new(),
-            include_topics: None,
+            include_status: statuses.iter().map(|status| status.number()).collect(),
+            include_topics: (!topics.is_empty()).then(|| {
+                topics
+                    .iter()
+                    .map(|topic| TopicSelector {
+                        topic: Some(*topic),
+                    })
+                    .collect()
+            }),
         };
         let (answer,): (ListProposalsResponse,) = self
             .connection

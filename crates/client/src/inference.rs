@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use candid::Principal;
+use candid::utils::ArgumentEncoder;
+use candid::{CandidType, Principal};
+use serde::Deserialize;
 use stoa_inference_api::{
-    CertifiedReceipt, GetReceiptResult, InferRequest, InferResult, InferenceStatus, LoadResult,
-    LoadState, LoadStatus, LoadStatusResult, QuoteResult, Receipt, TopUpResult,
+    AddKeyArgs, Balances, CertifiedReceipt, ClaimArgs, DepositArgs, DepositResult, GetJobResult,
+    GetPaymentResult, GetReceiptResult, GetTransferResult, InferRequest, InferResponse,
+    InferResult, InferenceStatus, JobState, Key, KeyResult, LoadResult, LoadState, LoadStatus,
+    LoadStatusResult, Payment, PreviewRequest, PreviewResult, QuoteCallResult, QuoteResult,
+    Receipt, SubmitResult, TopUpResult, WithdrawArgs, WithdrawResult,
 };
 use stoa_types::Sha256;
 
@@ -37,11 +42,12 @@ impl Inference {
 
     /// Starts loading, or says how far it is.
     pub async fn load(&self, version: Sha256) -> Result<LoadResult> {
-        let (answer,) = self
-            .connection
-            .update(self.canister, "load", (version,))
-            .await?;
-        Ok(answer)
+        self.load_paid(version, None).await
+    }
+
+    /// As `load`, where the DAO asks a price for loads.
+    pub async fn load_paid(&self, version: Sha256, payment: Option<Payment>) -> Result<LoadResult> {
+        self.update("load", (version, payment)).await
     }
 
     pub async fn load_status(&self, version: Sha256) -> Result<LoadStatusResult> {
@@ -71,6 +77,8 @@ impl Inference {
                         "loading {version} failed: {message}"
                     )));
                 }
+                // Asking for it brings it back.
+                LoadState::Evicted { .. } => self.load(version).await?.accepted().map(drop)?,
                 LoadState::Fetching { .. } | LoadState::Optimising => {}
             }
             if start.elapsed() > timeout {
@@ -95,6 +103,114 @@ impl Inference {
         let (answer,) = self
             .connection
             .update(self.canister, "infer", (request,))
+            .await?;
+        Ok(answer)
+    }
+
+    /// A free preview; one node's word, without a receipt.
+    pub async fn infer_query(&self, request: &PreviewRequest) -> Result<PreviewResult> {
+        self.query("infer_query", (request,)).await
+    }
+
+    /// What this very call costs at most.
+    pub async fn quote_call(&self, request: &PreviewRequest) -> Result<QuoteCallResult> {
+        self.query("quote_call", (request,)).await
+    }
+
+    /// Pays for a call and lets it run as a job.
+    pub async fn submit(&self, request: &InferRequest) -> Result<SubmitResult> {
+        self.update("submit", (request,)).await
+    }
+
+    pub async fn get_job(&self, id: u64) -> Result<GetJobResult> {
+        self.query("get_job", (id,)).await
+    }
+
+    pub async fn list_jobs(&self) -> Result<Vec<u64>> {
+        self.query("list_jobs", ()).await
+    }
+
+    /// Asks until a job has ended; one that failed is an error.
+    pub async fn wait_job(&self, id: u64, timeout: Duration) -> Result<InferResponse> {
+        let start = Instant::now();
+        let mut backoff = Backoff::quick();
+        loop {
+            match self.get_job(id).await?.accepted()?.state {
+                JobState::Done { answer, receipt } => {
+                    return Ok(InferResponse { answer, receipt });
+                }
+                JobState::Failed { message } => {
+                    return Err(ClientError::Failed(format!("job {id} failed: {message}")));
+                }
+                JobState::Paying | JobState::Running { .. } => {}
+            }
+            if start.elapsed() > timeout {
+                return Err(ClientError::TimedOut {
+                    what: format!("job {id}"),
+                    waited: start.elapsed(),
+                });
+            }
+            backoff.wait().await;
+        }
+    }
+
+    /// From an allowance; answers the credit after it.
+    pub async fn deposit(&self, arguments: DepositArgs) -> Result<DepositResult> {
+        self.update("deposit", (arguments,)).await
+    }
+
+    pub async fn withdraw(&self, arguments: WithdrawArgs) -> Result<WithdrawResult> {
+        self.update("withdraw", (arguments,)).await
+    }
+
+    pub async fn claim(&self, arguments: ClaimArgs) -> Result<WithdrawResult> {
+        self.update("claim", (arguments,)).await
+    }
+
+    pub async fn balances_of(&self, owner: Principal) -> Result<Balances> {
+        self.query("balances_of", (owner,)).await
+    }
+
+    pub async fn get_payment(&self, id: u64) -> Result<GetPaymentResult> {
+        self.query("get_payment", (id,)).await
+    }
+
+    pub async fn get_transfer(&self, id: u64) -> Result<GetTransferResult> {
+        self.query("get_transfer", (id,)).await
+    }
+
+    pub async fn add_key(&self, arguments: AddKeyArgs) -> Result<KeyResult> {
+        self.update("add_key", (arguments,)).await
+    }
+
+    pub async fn remove_key(&self, hash: Sha256) -> Result<bool> {
+        self.update("remove_key", (hash,)).await
+    }
+
+    pub async fn list_keys(&self) -> Result<Vec<Key>> {
+        self.query("list_keys", ()).await
+    }
+
+    async fn query<T: CandidType + for<'a> Deserialize<'a>>(
+        &self,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<T> {
+        let (answer,) = self
+            .connection
+            .query(self.canister, method, arguments)
+            .await?;
+        Ok(answer)
+    }
+
+    async fn update<T: CandidType + for<'a> Deserialize<'a>>(
+        &self,
+        method: &str,
+        arguments: impl ArgumentEncoder,
+    ) -> Result<T> {
+        let (answer,) = self
+            .connection
+            .update(self.canister, method, arguments)
             .await?;
         Ok(answer)
     }

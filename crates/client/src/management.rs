@@ -110,7 +110,7 @@ impl Management {
     }
 
     /// Puts what the store lacks; after an interruption only the rest is sent.
-    async fn store_chunks(&self, canister: Principal, wasm: &Wasm) -> Result<Vec<ChunkHash>> {
+    pub async fn store_chunks(&self, canister: Principal, wasm: &Wasm) -> Result<Vec<ChunkHash>> {
         let record = CanisterIdRecord {
             canister_id: canister,
         };

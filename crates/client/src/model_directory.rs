@@ -12,13 +12,14 @@ use stoa_types::manifest::{
     Card, Dimension, EvaluationClaim, FileEntry, Lineage, Manifest, Parent, Pipeline, PipelineKind,
     Relation, RoyaltyShare, Signature, TensorSpec,
 };
+use stoa_types::pipeline::{ImagePipeline, TabularPipeline, TextPipeline};
 use stoa_types::tensor::DataType;
 use stoa_types::{Sha256, ValidManifest};
 
 use crate::error::{ClientError, Result};
 use crate::front_matter::parse_card;
 
-const FILE_NAME: &str = "model.toml";
+pub(crate) const FILE_NAME: &str = "model.toml";
 
 /// A model ready to be pushed.
 #[derive(Clone, Debug)]
@@ -54,12 +55,42 @@ struct PipelineToml {
     kind: PipelineKindToml,
     #[serde(default)]
     labels: Vec<String>,
+    /// The table that `kind` names, with the names of the manifest's own types.
+    text: Option<TextPipeline>,
+    image: Option<ImagePipeline>,
+    tabular: Option<TabularPipeline>,
+}
+
+impl PipelineToml {
+    fn kind(&mut self) -> Result<PipelineKind, String> {
+        let absent =
+            |name| format!("pipeline.kind is \"{name}\", but there is no [pipeline.{name}]");
+        let kind = match self.kind {
+            PipelineKindToml::Tensors => PipelineKind::Tensors,
+            PipelineKindToml::Text => {
+                PipelineKind::Text(self.text.take().ok_or_else(|| absent("text"))?)
+            }
+            PipelineKindToml::Image => {
+                PipelineKind::Image(self.image.take().ok_or_else(|| absent("image"))?)
+            }
+            PipelineKindToml::Tabular => {
+                PipelineKind::Tabular(self.tabular.take().ok_or_else(|| absent("tabular"))?)
+            }
+        };
+        if self.text.is_some() || self.image.is_some() || self.tabular.is_some() {
+            return Err("pipeline has a table that its kind does not name".to_owned());
+        }
+        Ok(kind)
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum PipelineKindToml {
     Tensors,
+    Text,
+    Image,
+    Tabular,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +163,18 @@ impl ModelDirectory {
     /// Reads and hashes everything that `folder/model.toml` names.
     pub fn read(folder: &Path, publisher: &str) -> Result<Self> {
         let path = folder.join(FILE_NAME);
-        let text = std::fs::read_to_string(&path).map_err(ClientError::file(&path))?;
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ClientError::InvalidFile {
+                    path,
+                    reason: format!(
+                        "there is none: write one with `stoa model init {}`",
+                        folder.display()
+                    ),
+                });
+            }
+            text => text.map_err(ClientError::file(&path))?,
+        };
         let invalid = |reason: String| ClientError::InvalidFile {
             path: path.clone(),
             reason,
@@ -162,6 +204,11 @@ impl ModelDirectory {
         self.manifest.digest()
     }
 
+    /// Bytes of all files.
+    pub fn size_bytes(&self) -> u64 {
+        self.manifest.files.iter().map(|file| file.size_bytes).sum()
+    }
+
     pub fn path_of(&self, file: &FileEntry) -> PathBuf {
         self.folder.join(&file.path)
     }
@@ -183,11 +230,12 @@ fn read_card(path: &Path) -> Result<Card> {
 }
 
 fn manifest(
-    model: ModelToml,
+    mut model: ModelToml,
     publisher: &str,
     files: Vec<FileEntry>,
     card: Card,
 ) -> Result<Manifest, String> {
+    let kind = model.pipeline.kind()?;
     Ok(Manifest {
         schema: 1,
         publisher: publisher.to_owned(),
@@ -202,9 +250,7 @@ fn manifest(
         },
         pipeline: Pipeline {
             model: model.pipeline.model,
-            kind: match model.pipeline.kind {
-                PipelineKindToml::Tensors => PipelineKind::Tensors,
-            },
+            kind,
             labels: model.pipeline.labels,
         },
         card,

@@ -1,7 +1,7 @@
 //! Receipts: recomputing the hash chain and tying its tip to the network's certificate.
 //!
 //! The hash of a receipt is the representation-independent hash (`stoa_types::rih`) of all its fields but `hash`:
-//! numbers nat, hashes and the caller blob, `engine` text, `price` a map of one key (`IcpE8s` or `Cycles`) to nat, an
+//! numbers nat, hashes and the caller blob, `engine` text, `price` a map of one key (`IcpE8s`, `TokenE8s` or `Cycles`) to nat, an
 //! absent `payment_block` left out. It is written here apart from the canister's code, so that the two check each other.
 
 use candid::{Nat, Principal};
@@ -31,6 +31,7 @@ pub fn receipt_hash(receipt: &Receipt) -> Result<Sha256, VerificationError> {
     } = receipt;
     let price = match price {
         Price::IcpE8s(e8s) => ("IcpE8s", u128::from(*e8s)),
+        Price::TokenE8s(e8s) => ("TokenE8s", u128::from(*e8s)),
         Price::Cycles(cycles) => ("Cycles", narrow(cycles)?),
     };
     let mut fields = vec![

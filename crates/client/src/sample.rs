@@ -3,8 +3,11 @@
 //! Numbers go to little-endian bytes of the tensor's type; a number that the type cannot hold is an error, never
 //! rounded silently (but decimal fractions become the nearest float, as everywhere).
 
+use data_encoding::BASE64;
 use serde::Deserialize;
+use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
+use stoa_types::pipeline::{Answer, Input, TextInput};
 use stoa_types::tensor::{DataType, Tensor};
 
 use crate::error::{ClientError, Result};
@@ -30,6 +33,49 @@ pub fn parse_inputs(json: &str) -> Result<Vec<Tensor>> {
         ))
     })?;
     request.inputs.into_iter().map(to_tensor).collect()
+}
+
+/// Reads any input of a call: `{"inputs": [..]}` as [`parse_inputs`] does, `{"texts": ["..."]}`, or
+/// `{"images": ["<base64 of a PNG or JPEG file>"]}`.
+pub fn parse_input(json: &str) -> Result<Input> {
+    #[derive(Deserialize)]
+    struct Items {
+        texts: Option<Vec<String>>,
+        images: Option<Vec<String>>,
+    }
+    let invalid = |error: String| ClientError::InvalidArgument(format!("the input: {error}"));
+    let items: Items = serde_json::from_str(json).map_err(|error| invalid(error.to_string()))?;
+    if let Some(texts) = items.texts {
+        let texts = texts.into_iter().map(|text| TextInput { text, pair: None });
+        return Ok(Input::Texts(texts.collect()));
+    }
+    let Some(images) = items.images else {
+        return parse_inputs(json).map(Input::Tensors);
+    };
+    let images = images.iter().map(|image| {
+        BASE64
+            .decode(image.as_bytes())
+            .map(ByteBuf::from)
+            .map_err(|error| invalid(error.to_string()))
+    });
+    Ok(Input::Images(images.collect::<Result<_>>()?))
+}
+
+/// Tensors as [`tensors_to_json`] has them; vectors and classes as lists.
+pub fn answer_to_json(answer: &Answer) -> Result<Value> {
+    match answer {
+        Answer::Tensors(tensors) => tensors_to_json(tensors),
+        Answer::Embeddings(vectors) => Ok(json!(vectors)),
+        Answer::Classes(items) => Ok(items
+            .iter()
+            .map(|classes| {
+                classes
+                    .iter()
+                    .map(|class| json!({"index": class.index, "label": class.label, "score": class.score}))
+                    .collect::<Value>()
+            })
+            .collect()),
+    }
 }
 
 /// The tensors as `{"name", "datatype", "shape", "data"}`.

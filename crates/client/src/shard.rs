@@ -81,19 +81,29 @@ impl Shard {
     }
 }
 
-/// The bytes that hash to `hash`, from the first of `shards` that has good ones.
+/// The bytes that hash to `hash`, from the first of `shards` that has good ones. Where nobody answered at all, the error
+/// says so ([`ClientError::is_lost_connection`]).
 pub(crate) async fn fetch_chunk(
     connection: &Connection,
     hash: Sha256,
     shards: &[Principal],
 ) -> Result<Vec<u8>> {
-    let mut failures = Vec::new();
+    let mut failures: Vec<(Principal, ClientError)> = Vec::new();
     for shard in shards {
         match Shard::new(connection, *shard).chunk(hash).await {
             Ok(data) => return Ok(data),
-            Err(error) => failures.push(format!("{shard}: {error}")),
+            Err(error) => failures.push((*shard, error)),
         }
     }
+    if failures.iter().all(|(_, error)| error.is_lost_connection())
+        && let Some((_, first)) = failures.pop()
+    {
+        return Err(first);
+    }
+    let failures: Vec<String> = failures
+        .iter()
+        .map(|(shard, error)| format!("{shard}: {error}"))
+        .collect();
     Err(ClientError::Failed(format!(
         "no shard gives the chunk {hash}: {}",
         if failures.is_empty() {

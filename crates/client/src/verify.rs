@@ -3,6 +3,9 @@
 //! What must hold: equality is of hashes over every bit of every tensor. A difference means that the canister lied, or
 //! that the engines differ; the engine's name is in the receipt and is compared first.
 
+use std::path::Path;
+
+use stoa_content::hash_file;
 use stoa_engine::{CheckedInputs, ENGINE, Limits, Model};
 use stoa_inference_api::Receipt;
 use stoa_types::Sha256;
@@ -48,6 +51,29 @@ pub async fn verify_bytes(
         verified.files += 1;
     }
     Ok((verified, onnx))
+}
+
+/// Reads the files of `folder` that a proven manifest names; what else lies there does not matter.
+pub fn verify_folder(manifest: &Manifest, folder: &Path) -> Result<VerifiedBytes> {
+    let mut verified = VerifiedBytes { files: 0, bytes: 0 };
+    for file in &manifest.files {
+        let path = folder.join(&file.path);
+        let found = std::fs::File::open(&path)
+            .and_then(|open| hash_file(&file.path, open))
+            .map_err(ClientError::file(&path))?;
+        if found != *file {
+            return Err(ClientError::InvalidFile {
+                path,
+                reason: format!(
+                    "it is not what the version names: its SHA-256 is {}, the manifest says {}",
+                    found.sha256, file.sha256
+                ),
+            });
+        }
+        verified.files += 1;
+        verified.bytes += found.size_bytes;
+    }
+    Ok(verified)
 }
 
 /// The file that a version's pipeline runs.

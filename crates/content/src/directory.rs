@@ -23,79 +23,94 @@ pub enum DirectoryError {
     TooLarge { given: u64, max: u64 },
 }
 
-enum Entry {
-    File(Link),
-    Directory(BTreeMap<String, Entry>),
+/// A folder by the names in it, in ascending order of bytes.
+#[derive(Default)]
+pub(crate) struct Folder {
+    pub(crate) entries: BTreeMap<String, Entry>,
+}
+
+pub(crate) enum Entry {
+    /// The file with this index in the list that the folder was made of.
+    File {
+        link: Link,
+        index: usize,
+    },
+    Folder(Folder),
 }
 
 /// The root folder that holds `files`. Names stand in ascending order of bytes.
 pub fn directory_link(files: &[FileEntry]) -> Result<Link, DirectoryError> {
-    let mut root = BTreeMap::new();
-    for file in files {
-        let link =
-            file_link(&file.chunks, file.size_bytes).map_err(|error| DirectoryError::Layout {
-                path: file.path.clone(),
-                error,
-            })?;
-        insert(&mut root, &file.path, link)?;
-    }
-    link_of(&root)
+    Ok(Folder::of(files)?.node()?.0)
 }
 
-fn insert(
-    root: &mut BTreeMap<String, Entry>,
-    path: &str,
-    link: Link,
-) -> Result<(), DirectoryError> {
-    let duplicate = || DirectoryError::Duplicate {
-        path: path.to_owned(),
-    };
-    let mut parts = path.split('/').peekable();
-    let mut folder = root;
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return match folder.insert(part.to_owned(), Entry::File(link)) {
-                None => Ok(()),
-                Some(_) => Err(duplicate()),
+impl Folder {
+    pub(crate) fn of(files: &[FileEntry]) -> Result<Self, DirectoryError> {
+        let mut root = Self::default();
+        for (index, file) in files.iter().enumerate() {
+            let link = file_link(&file.chunks, file.size_bytes).map_err(|error| {
+                DirectoryError::Layout {
+                    path: file.path.clone(),
+                    error,
+                }
+            })?;
+            root.insert(&file.path, Entry::File { link, index })?;
+        }
+        Ok(root)
+    }
+
+    fn insert(&mut self, path: &str, file: Entry) -> Result<(), DirectoryError> {
+        let duplicate = || DirectoryError::Duplicate {
+            path: path.to_owned(),
+        };
+        let (folders, name) = match path.rsplit_once('/') {
+            Some((folders, name)) => (Some(folders), name),
+            None => (None, path),
+        };
+        let mut folder = self;
+        for part in folders.iter().flat_map(|folders| folders.split('/')) {
+            let below = folder
+                .entries
+                .entry(part.to_owned())
+                .or_insert_with(|| Entry::Folder(Self::default()));
+            folder = match below {
+                Entry::Folder(below) => below,
+                Entry::File { .. } => return Err(duplicate()),
             };
         }
-        let below = folder
-            .entry(part.to_owned())
-            .or_insert_with(|| Entry::Directory(BTreeMap::new()));
-        folder = match below {
-            Entry::Directory(entries) => entries,
-            Entry::File(_) => return Err(duplicate()),
-        };
+        match folder.entries.insert(name.to_owned(), file) {
+            None => Ok(()),
+            Some(_) => Err(duplicate()),
+        }
     }
-    Ok(())
-}
 
-/// Recursion as deep as the deepest path has parts: at most 256 for a path of 512 bytes.
-fn link_of(folder: &BTreeMap<String, Entry>) -> Result<Link, DirectoryError> {
-    let mut entries = Vec::with_capacity(folder.len());
-    for (name, entry) in folder {
-        let link = match entry {
-            Entry::File(link) => *link,
-            Entry::Directory(below) => link_of(below)?,
+    /// Its dag-pb node. Recursion as deep as the deepest path has parts: at most 256 for a path of 512 bytes.
+    pub(crate) fn node(&self) -> Result<(Link, Vec<u8>), DirectoryError> {
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for (name, entry) in &self.entries {
+            let link = match entry {
+                Entry::File { link, .. } => *link,
+                Entry::Folder(below) => below.node()?.0,
+            };
+            entries.push((name.clone(), link));
+        }
+        let block = dag_pb::directory_node(&entries);
+        let given = block.len() as u64;
+        if given > DIRECTORY_BLOCK_BYTES_MAX {
+            return Err(DirectoryError::TooLarge {
+                given,
+                max: DIRECTORY_BLOCK_BYTES_MAX,
+            });
+        }
+        let below: u64 = entries
+            .iter()
+            .map(|(_, link)| link.cumulative_size_bytes)
+            .sum();
+        let link = Link {
+            cid: Cid::dag_pb(Sha256::of(&block)),
+            cumulative_size_bytes: given + below,
         };
-        entries.push((name.clone(), link));
+        Ok((link, block))
     }
-    let block = dag_pb::directory_node(&entries);
-    let given = block.len() as u64;
-    if given > DIRECTORY_BLOCK_BYTES_MAX {
-        return Err(DirectoryError::TooLarge {
-            given,
-            max: DIRECTORY_BLOCK_BYTES_MAX,
-        });
-    }
-    let below: u64 = entries
-        .iter()
-        .map(|(_, link)| link.cumulative_size_bytes)
-        .sum();
-    Ok(Link {
-        cid: Cid::dag_pb(Sha256::of(&block)),
-        cumulative_size_bytes: given + below,
-    })
 }
 
 #[cfg(test)]

@@ -5,16 +5,23 @@
 //!
 //! Pure computation: no I/O but `std::io::Read`, no clock, no network. The registry runs it as Wasm.
 
+mod car;
 mod cid;
+mod dag;
 mod dag_pb;
+mod dag_pb_reader;
 mod directory;
 mod file;
 mod hasher;
+mod import;
 mod verifier;
 
+pub use car::{CarError, CarReader, CarWriter, car_size_bytes};
 pub use cid::{Cid, Codec, InvalidCid};
+pub use dag::{Block, Duplicates, file_blocks, folder_blocks};
 pub use directory::{DIRECTORY_BLOCK_BYTES_MAX, DirectoryError, directory_link};
-pub use file::{LayoutError, Link, WIDTH, file_cid, file_link, visit_file_nodes};
+pub use file::{LayoutError, Link, WIDTH, file_cid, file_link, node_links, visit_file_nodes};
 pub use hasher::{FileHasher, hash_file};
+pub use import::{ImportError, Imported, ImportedFile, import};
 pub use stoa_types::limits::CHUNK_SIZE_BYTES;
 pub use verifier::{FileVerifier, VerifyError, check_file_entry};

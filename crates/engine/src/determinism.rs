@@ -9,7 +9,8 @@
 //!    a product is a multiplication, then an addition, in the order of `k`. Rust never fuses or
 //!    reorders floating-point operations.
 //! 2. **Kernels of our own** ([`crate::kernels`]) where the portable one still differs by target
-//!    (softmax) or depends on where an allocation happens to lie (sums split at an aligned address).
+//!    (softmax), depends on where an allocation happens to lie (sums split at an aligned address), or costs too much
+//!    (products of matrices: the same operations in the same order, in larger tiles).
 //! 3. **One mathematical library.** `sin`, `exp`, `powf` and so on come from the platform's libm natively
 //!    and from Rust's own in Wasm; `mathematics` puts the latter under the native names too. (Wasm has the copy that
 //!    its compiler brings along; `tests/operators.rs` fails if one that differs comes along.)
@@ -22,6 +23,7 @@ use std::sync::OnceLock;
 
 use tract_onnx::prelude::DatumType;
 use tract_onnx::prelude::tract_data::knobs;
+use tract_onnx::prelude::tract_linalg::MmmDispatch;
 use tract_onnx::prelude::tract_linalg::isa;
 use tract_onnx::prelude::tract_linalg::routines::{Func, best_for};
 
@@ -79,12 +81,21 @@ pub(crate) fn establish() -> Result<(), LoadError> {
                 (Func::Softmax2, DatumType::F32, kernels::SOFTMAX_F32),
                 (Func::ReduceSum, DatumType::F32, kernels::SUM_F32),
                 (Func::ReduceSum, DatumType::F16, kernels::SUM_F16),
+                (Func::DepthwiseW, DatumType::F32, kernels::DEPTHWISE_F32),
+                (Func::ReduceMax, DatumType::F32, kernels::MAX_F32),
+                (Func::ReduceMin, DatumType::F32, kernels::MIN_F32),
             ] {
                 let found = best_for(function, datatype, &machine).map(|routine| routine.name());
                 if found != Some(ours) {
                     return Err(broken(format!(
                         "kernel {ours} is not in force, but {found:?}"
                     )));
+                }
+            }
+            for ours in [kernels::MATRIX_F32, kernels::VECTOR_F32] {
+                let pool = MmmDispatch::native().runnable();
+                if !pool.iter().any(|kernel| kernel.name() == ours) {
+                    return Err(broken(format!("kernel {ours} is not in force")));
                 }
             }
             Ok(())

@@ -1,6 +1,7 @@
 //! Why a model, an input or a run was refused, naming the field, node or operator. Closed, so that
 //! a host can map each case; texts from `tract` are cut, so that none grows without a bound.
 
+use stoa_types::Sha256;
 use stoa_types::tensor::{DataType, TensorError};
 
 /// Longest text that is taken over from `tract`.
@@ -10,6 +11,8 @@ const REASON_BYTES_MAX: usize = 600;
 pub enum LoadError {
     #[error("the model has {given_bytes} bytes, at most {max_bytes} are allowed")]
     FileTooLarge { given_bytes: u64, max_bytes: u64 },
+    #[error("the file's SHA-256 is {found}, not {expected}")]
+    WrongHash { expected: Sha256, found: Sha256 },
     #[error("not a well-formed ONNX model: {reason}")]
     Malformed { reason: String },
     #[error("tensor `{tensor}` has its data in another file, which is not allowed")]
@@ -49,6 +52,19 @@ pub enum LoadError {
     Optimisation { reason: String },
     #[error("a run may need {needed_bytes} bytes of memory, at most {max_bytes} are allowed")]
     TooMuchMemory { needed_bytes: u64, max_bytes: u64 },
+    /// One node is a unit of a run; a host must be able to run a unit in one message.
+    #[error(
+        "node `{node}` ({operator}) may take {needed} multiply-adds at once, at most {max} are allowed"
+    )]
+    NodeTooLarge {
+        node: String,
+        operator: String,
+        needed: u64,
+        max: u64,
+    },
+    /// A bug in this crate or in `tract` that the model runs into. In Wasm it is a trap instead.
+    #[error("loading failed inside: {reason}")]
+    Panicked { reason: String },
     /// The portable kernels are not in force; running would not be reproducible.
     #[error("this build cannot run reproducibly: {reason}")]
     BrokenBuild { reason: String },
@@ -56,6 +72,20 @@ pub enum LoadError {
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InputError {
+    #[error("the call gives {given}, the pipeline takes {expected}")]
+    Kind {
+        expected: &'static str,
+        given: &'static str,
+    },
+    #[error("{given} {what} are given, from 1 to {max} are allowed")]
+    ItemCount {
+        what: &'static str,
+        given: u64,
+        max: u64,
+    },
+    /// `item` is a path into the call, such as `images[2]`.
+    #[error("{item}: {reason}")]
+    Item { item: String, reason: String },
     #[error("input `{input}` is missing")]
     Missing { input: String },
     #[error("input `{input}` is not in the signature")]
@@ -113,6 +143,9 @@ impl InputError {
     /// The input that the caller should look at.
     pub fn input(&self) -> &str {
         match self {
+            InputError::Kind { given, .. } => given,
+            InputError::ItemCount { what, .. } => what,
+            InputError::Item { item, .. } => item,
             InputError::Missing { input }
             | InputError::Unknown { input }
             | InputError::Twice { input }
@@ -136,9 +169,13 @@ pub struct RunError {
     pub reason: String,
 }
 
-/// The whole chain of causes, cut at a character boundary.
+/// The whole chain of causes.
 pub(crate) fn reason(error: &tract_onnx::prelude::TractError) -> String {
-    let mut text = format!("{error:#}");
+    cut(format!("{error:#}"))
+}
+
+/// Cuts a text at a character boundary.
+pub(crate) fn cut(mut text: String) -> String {
     if text.len() > REASON_BYTES_MAX {
         let end = (0..=REASON_BYTES_MAX)
             .rev()

@@ -4,18 +4,21 @@
 
 use std::collections::HashSet;
 
-use prost::Message;
 use stoa_types::tensor::DataType;
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType as OnnxType};
+use tract_onnx::pb::tensor_shape_proto::Dimension;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as OnnxDimension;
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, TensorProto, TensorShapeProto, TypeProto,
+    ValueInfoProto, type_proto,
 };
 
 use crate::determinism;
 use crate::error::LoadError;
+use crate::exceptions;
 use crate::loading::Limits;
+use crate::onnx_file::Weight;
 
 /// A graph's input or output as the file declares it; `None` where it leaves something open.
 pub(crate) struct Declared {
@@ -24,13 +27,10 @@ pub(crate) struct Declared {
     pub shape: Option<Vec<Option<u64>>>,
 }
 
-pub(crate) fn decode(onnx: &[u8]) -> Result<ModelProto, LoadError> {
-    ModelProto::decode(onnx).map_err(|error| malformed(error.to_string()))
-}
-
 /// Everything that can be refused without building the model.
 pub(crate) fn check(
     model: &ModelProto,
+    weights: &[Weight],
     framework: &Onnx,
     limits: &Limits,
 ) -> Result<(), LoadError> {
@@ -38,14 +38,51 @@ pub(crate) fn check(
         return Err(malformed("model-local functions are not supported".into()));
     }
     let graph = top_graph(model)?;
+    for weight in weights {
+        check_weight(weight)?;
+    }
+    let held = weights.iter().map(|weight| weight.proto.name.as_str());
     let mut nodes = 0;
-    check_graph(graph, framework, limits, 0, &mut nodes, &HashSet::new())
+    check_graph(
+        graph,
+        held.collect(),
+        framework,
+        limits,
+        0,
+        &mut nodes,
+        &HashSet::new(),
+    )
+}
+
+/// A weight whose bytes are still in the file is as long as its shape says.
+fn check_weight(weight: &Weight) -> Result<(), LoadError> {
+    let proto = &weight.proto;
+    let size = OnnxType::try_from(proto.data_type)
+        .ok()
+        .and_then(from_onnx)
+        .and_then(DataType::element_size_bytes);
+    let Some(size) = size else {
+        return Err(malformed(format!(
+            "tensor `{}` has an unsupported data type",
+            proto.name
+        )));
+    };
+    let held = weight
+        .length
+        .is_multiple_of(size)
+        .then(|| weight.length / size);
+    check_tensor_holds(proto, held)
 }
 
 /// The inputs that a caller gives: those declared and not initialised.
-pub(crate) fn inputs(model: &ModelProto) -> Result<Vec<Declared>, LoadError> {
+pub(crate) fn inputs(model: &ModelProto, weights: &[Weight]) -> Result<Vec<Declared>, LoadError> {
     let graph = top_graph(model)?;
-    let initialised: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let initialised: HashSet<&str> = graph
+        .initializer
+        .iter()
+        .chain(weights.iter().map(|weight| &weight.proto))
+        .map(|tensor| tensor.name.as_str())
+        .collect();
     graph
         .input
         .iter()
@@ -58,6 +95,32 @@ pub(crate) fn outputs(model: &ModelProto) -> Result<Vec<Declared>, LoadError> {
     top_graph(model)?.output.iter().map(declared).collect()
 }
 
+/// Lets an input stand for each weight while `tract` parses the rest.
+pub(crate) fn declare_as_inputs(model: &mut ModelProto, weights: &[Weight]) {
+    let Some(graph) = &mut model.graph else {
+        return;
+    };
+    for Weight { proto, .. } in weights {
+        let dim = proto.dims.iter().map(|extent| Dimension {
+            value: Some(OnnxDimension::DimValue(*extent)),
+            ..Dimension::default()
+        });
+        let tensor = type_proto::Tensor {
+            elem_type: proto.data_type,
+            shape: Some(TensorShapeProto { dim: dim.collect() }),
+        };
+        graph.input.retain(|input| input.name != proto.name);
+        graph.input.push(ValueInfoProto {
+            name: proto.name.clone(),
+            r#type: Some(TypeProto {
+                value: Some(type_proto::Value::TensorType(tensor)),
+                ..TypeProto::default()
+            }),
+            ..ValueInfoProto::default()
+        });
+    }
+}
+
 fn top_graph(model: &ModelProto) -> Result<&GraphProto, LoadError> {
     model
         .graph
@@ -67,6 +130,7 @@ fn top_graph(model: &ModelProto) -> Result<&GraphProto, LoadError> {
 
 fn check_graph(
     graph: &GraphProto,
+    held: Vec<&str>,
     framework: &Onnx,
     limits: &Limits,
     depth: u64,
@@ -94,7 +158,12 @@ fn check_graph(
 
     // Names come from initialisers, inputs and nodes; each once in a graph.
     let mut own: HashSet<&str> = HashSet::new();
-    let initialisers: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let initialisers: HashSet<&str> = graph
+        .initializer
+        .iter()
+        .map(|tensor| tensor.name.as_str())
+        .chain(held.iter().copied())
+        .collect();
     let declared_inputs = graph.input.iter().map(|input| input.name.as_str());
     let produced = graph
         .node
@@ -110,7 +179,7 @@ fn check_graph(
             return Err(malformed(format!("the name `{name}` is defined twice")));
         }
     }
-    if initialisers.len() != graph.initializer.len() {
+    if initialisers.len() != graph.initializer.len() + held.len() {
         return Err(malformed("two initialisers have one name".into()));
     }
     let visible: HashSet<&str> = own.union(outer).copied().collect();
@@ -123,6 +192,7 @@ fn check_graph(
         }
     }
 
+    let half = exceptions::mentions_half(graph);
     for node in &graph.node {
         let name = if node.name.is_empty() {
             node.output.first().map_or("", String::as_str)
@@ -144,6 +214,12 @@ fn check_graph(
                 reason: why.into(),
             });
         }
+        if let Some(form) = exceptions::computed_wrongly(node, half) {
+            return Err(LoadError::UnsupportedOperator {
+                node: name.into(),
+                operator: format!("{operator} with {form}"),
+            });
+        }
         if !framework.op_register.0.contains_key(operator) {
             return Err(LoadError::UnsupportedOperator {
                 node: name.into(),
@@ -153,7 +229,15 @@ fn check_graph(
         for attribute in &node.attribute {
             check_attribute(attribute)?;
             for graph in attribute.g.iter().chain(&attribute.graphs) {
-                check_graph(graph, framework, limits, depth + 1, nodes, &visible)?;
+                check_graph(
+                    graph,
+                    Vec::new(),
+                    framework,
+                    limits,
+                    depth + 1,
+                    nodes,
+                    &visible,
+                )?;
             }
         }
     }
@@ -171,8 +255,12 @@ fn check_attribute(attribute: &AttributeProto) -> Result<(), LoadError> {
         .try_for_each(check_tensor)
 }
 
-/// The bytes of a tensor are exactly as many as its shape and type say, and they are in this file.
 fn check_tensor(tensor: &TensorProto) -> Result<(), LoadError> {
+    check_tensor_holds(tensor, elements_held(tensor))
+}
+
+/// The bytes of a tensor are exactly as many as its shape and type say, and they are in this file.
+fn check_tensor_holds(tensor: &TensorProto, held: Option<u64>) -> Result<(), LoadError> {
     let external = tensor.data_location == Some(DataLocation::External as i32);
     if external || !tensor.external_data.is_empty() {
         return Err(LoadError::ExternalData {
@@ -193,7 +281,7 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), LoadError> {
         .map_err(|_| malformed(format!("tensor `{}` has a negative dimension", tensor.name)))?;
     let elements = stoa_types::tensor::element_count(&shape)
         .map_err(|error| malformed(format!("tensor `{}`: {error}", tensor.name)))?;
-    let held = elements_held(tensor).ok_or_else(|| {
+    let held = held.ok_or_else(|| {
         malformed(format!(
             "tensor `{}` has an unsupported data type",
             tensor.name
@@ -282,7 +370,7 @@ fn from_onnx(onnx_type: OnnxType) -> Option<DataType> {
     })
 }
 
-fn malformed(reason: String) -> LoadError {
+pub(crate) fn malformed(reason: String) -> LoadError {
     LoadError::Malformed { reason }
 }
 
@@ -341,7 +429,7 @@ mod tests {
             subgraph_depth_max: 1,
             ..Limits::default()
         };
-        check(&model, &tract_onnx::onnx(), &limits)
+        check(&model, &[], &tract_onnx::onnx(), &limits)
     }
 
     fn malformed_because(change: impl FnOnce(&mut GraphProto), words: &str) {

@@ -4,14 +4,23 @@
 //!
 //! Registered for no architecture, like `tract`'s portable kernels, and preferred to them by `boost`.
 
+mod depthwise;
+mod lanes;
+mod matrix;
+
 use tract_onnx::prelude::tract_linalg::isa::IsaReq;
 use tract_onnx::prelude::tract_linalg::reduce::{MapReduce, Reduce};
 use tract_onnx::prelude::tract_linalg::routines::{Func, Routine, RoutineFactory};
 use tract_onnx::prelude::{TractResult, f16};
 
+pub(crate) use depthwise::DEPTHWISE as DEPTHWISE_F32;
+pub(crate) use matrix::{MATRIX as MATRIX_F32, VECTOR as VECTOR_F32};
+
 pub(crate) const SOFTMAX_F32: &str = "stoa_softmax_f32";
 pub(crate) const SUM_F32: &str = "stoa_sum_f32";
 pub(crate) const SUM_F16: &str = "stoa_sum_f16";
+pub(crate) const MAX_F32: &str = "stoa_max_f32";
+pub(crate) const MIN_F32: &str = "stoa_min_f32";
 
 const LANES: usize = 4;
 
@@ -45,6 +54,28 @@ inventory::submit! {
         boost: 1,
         round_trip: false,
         factory: RoutineFactory::F16Reduce(|| Box::new(Sum)),
+    }
+}
+
+inventory::submit! {
+    Routine {
+        func: Func::ReduceMax,
+        arch: None,
+        isa: IsaReq::ANY,
+        boost: 1,
+        round_trip: false,
+        factory: RoutineFactory::F32Reduce(|| Box::new(Max)),
+    }
+}
+
+inventory::submit! {
+    Routine {
+        func: Func::ReduceMin,
+        arch: None,
+        isa: IsaReq::ANY,
+        boost: 1,
+        round_trip: false,
+        factory: RoutineFactory::F32Reduce(|| Box::new(Min)),
     }
 }
 
@@ -98,6 +129,53 @@ impl Reduce<f32> for Sum {
     }
 }
 
+/// The largest of a row; `tract`'s own would say `f32::MIN` of a row of minus infinities. NaN is not looked at.
+#[derive(Clone, Copy, Debug)]
+struct Max;
+
+impl Reduce<f32> for Max {
+    fn name(&self) -> &'static str {
+        MAX_F32
+    }
+
+    fn run_with_params(&self, row: &[f32], _: ()) -> TractResult<f32> {
+        Ok(extreme(row, f32::NEG_INFINITY, |a, b| a > b))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Min;
+
+impl Reduce<f32> for Min {
+    fn name(&self) -> &'static str {
+        MIN_F32
+    }
+
+    fn run_with_params(&self, row: &[f32], _: ()) -> TractResult<f32> {
+        Ok(extreme(row, f32::INFINITY, |a, b| a < b))
+    }
+}
+
+fn extreme(row: &[f32], start: f32, wins: impl Fn(f32, f32) -> bool) -> f32 {
+    let take = |best: &mut f32, element: f32| {
+        if wins(element, *best) {
+            *best = element;
+        }
+    };
+    let mut best = [start; LANES];
+    let (blocks, rest) = row.as_chunks::<LANES>();
+    for block in blocks {
+        for (best, element) in best.iter_mut().zip(block) {
+            take(best, *element);
+        }
+    }
+    let mut found = start;
+    for element in best.into_iter().chain(rest.iter().copied()) {
+        take(&mut found, element);
+    }
+    found
+}
+
 impl Reduce<f16> for Sum {
     fn name(&self) -> &'static str {
         SUM_F16
@@ -121,7 +199,7 @@ fn add_lanes(sums: [f32; LANES]) -> f32 {
 /// Functions, 1980: `ln 2` in two parts, so that `k` times the first is exact), and `e^r` by its Taylor
 /// polynomial of degree 7, whose next term is below `(ln 2 / 2)^8 / 8! = 5.2e-9`, an eleventh of half a
 /// unit in the last place of 1.
-fn exponential(x: f32) -> f32 {
+pub(crate) fn exponential(x: f32) -> f32 {
     // Below -87.33 the result is not a normal number any more; it counts as zero. NaN stays NaN.
     const LOWEST: f32 = -87.33;
     const LOG2_E: f32 = std::f32::consts::LOG2_E;

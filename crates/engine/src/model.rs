@@ -5,13 +5,16 @@ use std::sync::Arc;
 use stoa_types::manifest::{Dimension, Signature};
 use stoa_types::tensor::{DataType, Tensor};
 use tract_onnx::prelude::{TypedModel, TypedSimplePlan};
+use tract_onnx::tract_core::ops::matmul::optimized::OptMatMul;
 use tract_onnx::tract_core::plan::SimplePlan;
 
 use crate::error::{InputError, LoadError, reason};
 use crate::loading::Limits;
 use crate::memory::{self, MemoryBound};
+use crate::product;
 use crate::run::Run;
 use crate::signature::Axes;
+use crate::work;
 
 /// Ready to run, any number of times; a run changes nothing in it.
 #[derive(Clone, Debug)]
@@ -19,8 +22,11 @@ pub struct Model {
     pub(crate) plan: Arc<TypedSimplePlan>,
     /// After each step of the plan, the nodes whose values can go.
     pub(crate) flush: Arc<Vec<Vec<usize>>>,
+    /// For each node, whether it is a product that runs in slices.
+    split: Arc<Vec<bool>>,
     signature: Arc<Signature>,
     memory: MemoryBound,
+    multiply_adds: u64,
 }
 
 impl Model {
@@ -47,9 +53,18 @@ impl Model {
             });
         }
         let flush = Arc::new(memory::last_uses(plan.model(), plan.order_without_consts()));
+        let largest = axes.largest();
+        let split = plan.model().nodes().iter().map(|node| {
+            node.op_as::<OptMatMul>().is_some_and(product::splits)
+                && product::is_large(work::multiply_adds(plan.model(), node, &largest))
+        });
+        let split = Arc::new(split.collect());
+        let multiply_adds = work::total(plan.model(), &axes.smallest());
         Ok(Model {
             plan,
             flush,
+            split,
+            multiply_adds,
             signature: Arc::new(signature),
             memory,
         })
@@ -61,6 +76,15 @@ impl Model {
 
     pub fn memory(&self) -> MemoryBound {
         self.memory
+    }
+
+    /// Work of a run with every open dimension at 1, as an estimate: elements made and read count as well.
+    pub fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
+    }
+
+    pub(crate) fn is_split(&self, node: usize) -> bool {
+        self.split[node]
     }
 
     /// Zeros (and empty strings) of the signature's shapes, every open dimension at 1: what a probe runs on.

@@ -77,6 +77,15 @@ impl Axes {
             })
     }
 
+    /// Every dimension at 1.
+    pub fn smallest(&self) -> SymbolValues {
+        self.axes
+            .values()
+            .fold(SymbolValues::default(), |values, axis| {
+                values.with(&axis.symbol, 1)
+            })
+    }
+
     pub fn has(&self, symbol: &Symbol) -> bool {
         self.axes.values().any(|axis| axis.symbol == *symbol)
     }

@@ -3,6 +3,8 @@
 //! floating-point outputs carry the one canonical NaN (sign 0, the quiet bit, no payload).
 
 use stoa_types::tensor::{DataType, Tensor};
+use tract_onnx::pb::TensorProto;
+use tract_onnx::pb::tensor_proto::DataType as OnnxType;
 use tract_onnx::prelude::tract_ndarray::ArrayD;
 use tract_onnx::prelude::{DatumType, IntoTensor, TractResult};
 
@@ -24,6 +26,26 @@ pub(crate) fn datum_type(datatype: DataType) -> DatumType {
         DataType::FP64 => DatumType::F64,
         DataType::BYTES => DatumType::String,
     }
+}
+
+/// The type of a tensor that `tract` computes, where one travels; dimensions travel as INT64.
+pub(crate) fn wire_type(datum_type: DatumType) -> Option<DataType> {
+    Some(match datum_type {
+        DatumType::Bool => DataType::BOOL,
+        DatumType::U8 => DataType::UINT8,
+        DatumType::U16 => DataType::UINT16,
+        DatumType::U32 => DataType::UINT32,
+        DatumType::U64 => DataType::UINT64,
+        DatumType::I8 => DataType::INT8,
+        DatumType::I16 => DataType::INT16,
+        DatumType::I32 => DataType::INT32,
+        DatumType::I64 | DatumType::TDim => DataType::INT64,
+        DatumType::F16 => DataType::FP16,
+        DatumType::F32 => DataType::FP32,
+        DatumType::F64 => DataType::FP64,
+        DatumType::String => DataType::BYTES,
+        _ => return None,
+    })
 }
 
 /// `tensor` has passed [`crate::CheckedInputs`]: its data fits its shape, its strings are UTF-8, its BOOLs 0 or 1.
@@ -69,6 +91,13 @@ pub(crate) fn from_tract(
         shape: tensor.shape().iter().map(|extent| *extent as u64).collect(),
         data,
     })
+}
+
+/// Of a weight's shape and type, which [`crate::graph`] has checked; zeros.
+pub(crate) fn empty(proto: &TensorProto) -> TractResult<TractTensor> {
+    let kind = OnnxType::try_from(proto.data_type)?;
+    let shape: Vec<usize> = proto.dims.iter().map(|extent| *extent as usize).collect();
+    TractTensor::zero_dt(kind.try_into()?, &shape)
 }
 
 fn strings(mut data: &[u8]) -> Vec<String> {

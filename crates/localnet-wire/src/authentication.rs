@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use candid::Principal;
 
-use crate::envelope::{Envelope, Permissions, SenderSignature, SignedDelegation};
+use crate::envelope::{Envelope, Permissions, SenderSignature, SignedDelegation, SignedSenderInfo};
 use crate::signature::{self, SignatureError};
 
 /// How far ahead of the replica's clock a request may expire.
@@ -18,6 +18,7 @@ const EXPIRY_WINDOW_NANOS: u64 = 5 * 60 * 1_000_000_000;
 const CLOCK_DRIFT_NANOS: u64 = 30 * 1_000_000_000;
 
 const REQUEST_DOMAIN: &[u8; 11] = b"\x0Aic-request";
+const SENDER_INFO_DOMAIN: &[u8; 15] = b"\x0Eic-sender-info";
 const DELEGATION_DOMAIN: &[u8; 27] = b"\x1Aic-request-auth-delegation";
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,6 +55,17 @@ pub(crate) enum AuthenticationError {
     NotATarget(Principal),
     #[error("The delegations permit queries only, and this is a call")]
     QueriesOnly,
+    #[error("Invalid sender info: the anonymous user has none")]
+    AnonymousSenderInfo,
+    #[error(
+        "Invalid sender info: the signer {signer} is not the canister {of_key} that signs for the sender"
+    )]
+    OtherSigner {
+        signer: Principal,
+        of_key: Principal,
+    },
+    #[error("Invalid sender info: {0}")]
+    InvalidSenderInfo(SignatureError),
 }
 
 /// What a request may do under its delegations.
@@ -139,6 +151,9 @@ pub(crate) fn authenticate<C>(
         check_expiry(envelope.ingress_expiry, now)?;
     }
     match (&envelope.signature, anonymous) {
+        (None, true) if envelope.sender_info.is_some() => {
+            Err(AuthenticationError::AnonymousSenderInfo)
+        }
         (None, true) => Ok(Authority::FULL),
         (None, false) => Err(AuthenticationError::SignatureMissing(envelope.sender)),
         (Some(_), true) => Err(AuthenticationError::AnonymousSigned),
@@ -150,9 +165,31 @@ pub(crate) fn authenticate<C>(
                     derived,
                 });
             }
+            if let Some(info) = &envelope.sender_info {
+                check_sender_info(info, &signature.public_key, root_key_raw)?;
+            }
             check_signatures(signature, &envelope.request_id.0, root_key_raw, now)
         }
     }
+}
+
+/// The canister that signs for the sender must have signed what is said of the sender.
+fn check_sender_info(
+    given: &SignedSenderInfo,
+    public_key: &[u8],
+    root_key_raw: &[u8; 96],
+) -> Result<(), AuthenticationError> {
+    let of_key =
+        signature::signing_canister(public_key).map_err(AuthenticationError::InvalidSenderInfo)?;
+    if of_key != given.signer {
+        return Err(AuthenticationError::OtherSigner {
+            signer: given.signer,
+            of_key,
+        });
+    }
+    let message = [&SENDER_INFO_DOMAIN[..], &given.info].concat();
+    signature::verify(public_key, &message, &given.signature, root_key_raw)
+        .map_err(AuthenticationError::InvalidSenderInfo)
 }
 
 fn check_expiry(given: u64, now: u64) -> Result<(), AuthenticationError> {

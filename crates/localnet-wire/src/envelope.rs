@@ -3,7 +3,6 @@
 
 use candid::Principal;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_bytes::ByteBuf;
 use stoa_types::rih::{self, Value};
 
@@ -46,8 +45,8 @@ pub(crate) enum EnvelopeError {
     HalfASignature,
     #[error("Malformed request: sender_delegation is given without a signature")]
     DelegationWithoutSignature,
-    #[error("The development network does not support sender_info")]
-    SenderInfoUnsupported,
+    #[error("Malformed request: sender_info is not allowed in a {request_type} request")]
+    SenderInfoMisplaced { request_type: &'static str },
 }
 
 /// A request with the proof that its sender sent it.
@@ -59,6 +58,15 @@ pub(crate) struct Envelope<C> {
     pub(crate) request_id: RequestId,
     /// Absent where the request claims to be anonymous.
     pub(crate) signature: Option<SenderSignature>,
+    pub(crate) sender_info: Option<SignedSenderInfo>,
+}
+
+/// What a canister says of the sender, with its signature over `info`.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedSenderInfo {
+    pub(crate) info: Vec<u8>,
+    pub(crate) signer: Principal,
+    pub(crate) signature: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -140,7 +148,14 @@ struct WireContent {
     method_name: Option<String>,
     arg: Option<ByteBuf>,
     paths: Option<Vec<Vec<ByteBuf>>>,
-    sender_info: Option<IgnoredAny>,
+    sender_info: Option<WireSenderInfo>,
+}
+
+#[derive(Deserialize)]
+struct WireSenderInfo {
+    info: ByteBuf,
+    signer: ByteBuf,
+    sig: ByteBuf,
 }
 
 impl Envelope<Invocation> {
@@ -176,8 +191,8 @@ fn parse<C>(
             given: wire.content.request_type,
         });
     }
-    if wire.content.sender_info.is_some() {
-        return Err(EnvelopeError::SenderInfoUnsupported);
+    if wire.content.sender_info.is_some() && request_type == "read_state" {
+        return Err(EnvelopeError::SenderInfoMisplaced { request_type });
     }
     let nonce_length = wire.content.nonce.as_ref().map_or(0, |nonce| nonce.len());
     if nonce_length > NONCE_BYTES_MAX {
@@ -191,8 +206,20 @@ fn parse<C>(
         ingress_expiry: wire.content.ingress_expiry,
         content: content_of(&mut wire.content)?,
         request_id,
+        sender_info: sender_info(wire.content.sender_info.take())?,
         signature: signature(&mut wire)?,
     })
+}
+
+fn sender_info(wire: Option<WireSenderInfo>) -> Result<Option<SignedSenderInfo>, EnvelopeError> {
+    wire.map(|given| {
+        Ok(SignedSenderInfo {
+            signer: principal("sender_info.signer", &given.signer)?,
+            info: given.info.into_vec(),
+            signature: given.sig.into_vec(),
+        })
+    })
+    .transpose()
 }
 
 fn invocation(content: &mut WireContent) -> Result<Invocation, EnvelopeError> {
@@ -286,6 +313,14 @@ fn request_id(content: &WireContent) -> RequestId {
     }
     if let Some(method_name) = &content.method_name {
         fields.push(("method_name", Value::Text(method_name)));
+    }
+    if let Some(given) = &content.sender_info {
+        let given = vec![
+            ("info", Value::Blob(&given.info)),
+            ("signer", Value::Blob(&given.signer)),
+            ("sig", Value::Blob(&given.sig)),
+        ];
+        fields.push(("sender_info", Value::Map(given)));
     }
     if let Some(paths) = &content.paths {
         let paths = paths.iter().map(|path| path_value(path)).collect();

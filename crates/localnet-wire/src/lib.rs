@@ -9,6 +9,7 @@
 mod authentication;
 mod certification;
 mod envelope;
+mod gateway;
 mod http;
 mod keys;
 mod readable_paths;
@@ -23,5 +24,7 @@ pub mod state_tree;
 
 pub use http::router;
 pub use keys::Keys;
-pub use replica::{Ingress, Query, QueryOutcome, Rejection, Replica, RequestId, Submission};
+pub use replica::{
+    Ingress, Query, QueryOutcome, Rejection, Replica, RequestId, SenderInfo, Submission,
+};
 pub use state_tree::{CanisterEntry, Metadata, RequestEntry, RequestStatus, StateTree};

@@ -222,6 +222,7 @@ mod tests {
             sender: OWNER,
             canister_id: CANISTER,
             status: RequestStatus::Processing,
+            forget_at_nanos: u64::MAX,
         };
         state.requests.insert(REQUEST, request);
         state

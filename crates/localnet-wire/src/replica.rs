@@ -27,6 +27,14 @@ pub struct Ingress {
     pub method_name: String,
     pub arg: Vec<u8>,
     pub ingress_expiry_nanos: u64,
+    pub sender_info: Option<SenderInfo>,
+}
+
+/// What a canister that signs for the sender says of the sender.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SenderInfo {
+    pub info: Vec<u8>,
+    pub signer: Principal,
 }
 
 /// A query call whose envelope has been verified.
@@ -37,6 +45,7 @@ pub struct Query {
     pub effective_canister_id: Principal,
     pub method_name: String,
     pub arg: Vec<u8>,
+    pub sender_info: Option<SenderInfo>,
 }
 
 /// Reject code (1..=6), text and the replica's error code (`IC0503`).

@@ -42,6 +42,8 @@ pub struct RequestEntry {
     pub sender: Principal,
     pub canister_id: Principal,
     pub status: RequestStatus,
+    /// Nobody asks for the answer after that.
+    pub forget_at_nanos: u64,
 }
 
 impl RequestStatus {

@@ -30,13 +30,22 @@ fn map(fields: Vec<(&str, Value)>) -> Value {
 
 /// SEQUENCE { SEQUENCE { OID 1.3.6.1.4.1.56387.1.<kind> }, BIT STRING key }.
 fn der_wrapped(kind: u8, key: &[u8]) -> Vec<u8> {
-    let length = |bytes: usize| u8::try_from(bytes).expect("short DER");
+    let element = |tag: u8, content: &[u8]| {
+        let length = match u8::try_from(content.len()) {
+            Ok(short @ 0..=0x7f) => vec![short],
+            Ok(longer) => vec![0x81, longer],
+            Err(_) => {
+                let length = u16::try_from(content.len()).expect("less than 64 KiB");
+                [&[0x82][..], &length.to_be_bytes()].concat()
+            }
+        };
+        [&[tag][..], &length, content].concat()
+    };
     let algorithm = [
         0x30, 0x0c, 0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xb8, 0x43, 0x01, kind,
     ];
-    let bit_string = [&[0x03, length(key.len() + 1), 0][..], key].concat();
-    let whole = length(algorithm.len() + bit_string.len());
-    [&[0x30, whole][..], &algorithm, &bit_string].concat()
+    let bit_string = element(0x03, &[&[0][..], key].concat());
+    element(0x30, &[&algorithm[..], &bit_string].concat())
 }
 
 fn envelope<'a>(content: &'a EnvelopeContent, key: &[u8], signature: Vec<u8>) -> Envelope<'a> {
@@ -204,4 +213,113 @@ async fn should_refuse_a_canister_signature_of_another_message_seed_or_state() {
     let answer = network.call(&envelope(&content, &key, signature)).await;
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("certifies other data"), "{answer:?}");
+}
+
+/// An authenticator with an RSA key.
+struct RsaAuthenticator(aws_lc_rs::rsa::KeyPair);
+
+impl RsaAuthenticator {
+    fn new() -> Self {
+        let size = aws_lc_rs::rsa::KeySize::Rsa2048;
+        Self(aws_lc_rs::rsa::KeyPair::generate(size).expect("a key"))
+    }
+
+    fn public_key(&self) -> Vec<u8> {
+        use aws_lc_rs::signature::KeyPair;
+        // SEQUENCE { INTEGER modulus of 2048 bits, INTEGER exponent }
+        let der = self.0.public_key().as_ref();
+        assert_eq!(der.len(), 270);
+        let parameter = |label: i64, value| (Value::from(label), value);
+        let cose = Value::Map(vec![
+            parameter(1, Value::from(3)),
+            parameter(3, Value::from(-257)),
+            parameter(-1, Value::Bytes(der[9..265].to_vec())),
+            parameter(-2, Value::Bytes(der[267..].to_vec())),
+        ]);
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&cose, &mut bytes).expect("CBOR");
+        der_wrapped(1, &bytes)
+    }
+
+    fn sign(&self, challenge: &[u8]) -> Vec<u8> {
+        let challenge = BASE64URL_NOPAD.encode(challenge);
+        let client_data = format!(r#"{{"type":"webauthn.get","challenge":"{challenge}"}}"#);
+        let authenticator_data = vec![7; 37];
+        let signed = [&authenticator_data[..], &sha256(client_data.as_bytes())].concat();
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0
+            .sign(
+                &aws_lc_rs::signature::RSA_PKCS1_SHA256,
+                &aws_lc_rs::rand::SystemRandom::new(),
+                &signed,
+                &mut signature,
+            )
+            .expect("a signature");
+        to_cbor(&map(vec![
+            ("authenticator_data", Value::Bytes(authenticator_data)),
+            ("client_data_json", Value::from(client_data)),
+            ("signature", Value::Bytes(signature)),
+        ]))
+    }
+}
+
+#[tokio::test]
+async fn should_accept_a_webauthn_signature_on_rsa_and_no_changed_one() {
+    let network = Network::start().await;
+    let authenticator = RsaAuthenticator::new();
+    let key = authenticator.public_key();
+    let content = call_content(Principal::self_authenticating(&key));
+    let message = content.to_request_id().signable();
+    let answer = network
+        .call(&envelope(&content, &key, authenticator.sign(&message)))
+        .await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let other = RsaAuthenticator::new().sign(&message);
+    let answer = network.call(&envelope(&content, &key, other)).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("WebAuthn"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn should_accept_sender_info_that_the_senders_own_canister_signed() {
+    use ic_agent::agent::EnvelopeContent;
+    let network = Network::start().await;
+    let canister = SigningCanister {
+        network: &network,
+        seed: b"seed",
+    };
+    let key = canister.public_key();
+    let sender = Principal::self_authenticating(&key);
+    let signed_info = |info: &[u8]| {
+        let tree = canister.tree(&[b"\x0Eic-sender-info", info].concat());
+        let certificate = canister.certify(&tree, &network.keys);
+        canister.signature(&tree, certificate)
+    };
+    let with_info = |info: &[u8], signer: Principal, sig: Vec<u8>| {
+        let mut content = call_content(sender);
+        if let EnvelopeContent::Call { sender_info, .. } = &mut content {
+            *sender_info = Some(ic_agent::identity::SenderInfo {
+                info: info.to_vec(),
+                signer: signer.as_slice().to_vec(),
+                sig,
+            });
+        }
+        content
+    };
+    let send = async |content: EnvelopeContent| {
+        let tree = canister.tree(&content.to_request_id().signable());
+        let certificate = canister.certify(&tree, &network.keys);
+        let signature = canister.signature(&tree, certificate);
+        network.call(&envelope(&content, &key, signature)).await
+    };
+    let right = with_info(b"name: Ada", CANISTER, signed_info(b"name: Ada"));
+    let answer = send(right).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let other_words = with_info(b"name: Eve", CANISTER, signed_info(b"name: Ada"));
+    let other_signer = with_info(b"name: Ada", sender, signed_info(b"name: Ada"));
+    for content in [other_words, other_signer] {
+        let answer = send(content).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains("sender info"), "{answer:?}");
+    }
 }

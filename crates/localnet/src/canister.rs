@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candid::Principal;
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin, LogVisibility};
-use stoa_localnet_wire::{CanisterEntry, RequestId};
+use stoa_localnet_wire::{CanisterEntry, RequestId, SenderInfo};
 
 use crate::error::Reject;
 use crate::execution::CanisterMemory;
@@ -141,6 +141,9 @@ pub enum Origin {
 pub struct CallContext {
     pub origin: Origin,
     pub caller: Principal,
+    pub caller_info: Option<Arc<SenderInfo>>,
+    /// Empty for heartbeats and timers.
+    pub method: String,
     pub deadline: Option<u64>,
     pub responded: bool,
     /// Not accepted so far.
@@ -182,6 +185,16 @@ impl Logs {
                 Some((_, _, text)) => self.bytes -= text.len(),
                 None => break,
             }
+        }
+    }
+
+    /// As they were when they were stored.
+    pub fn restored(records: VecDeque<(u64, u64, Vec<u8>)>, next_index: u64) -> Self {
+        let bytes = records.iter().map(|(_, _, text)| text.len()).sum();
+        Self {
+            records,
+            next_index,
+            bytes,
         }
     }
 

@@ -18,6 +18,7 @@ pub enum ErrorCode {
     InsufficientCyclesForCreate = 403,
     RejectedMessage = 406,
     InvalidManagementPayload = 408,
+    SnapshotImmutable = 409,
     Trapped = 502,
     CalledTrap = 503,
     ContractViolation = 504,
@@ -116,6 +117,7 @@ impl Reject {
 }
 
 pub mod reject_code {
+    pub const SYS_FATAL: u32 = 1;
     pub const SYS_TRANSIENT: u32 = 2;
     pub const CANISTER_REJECT: u32 = 4;
     pub const CANISTER_ERROR: u32 = 5;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::{Func, Global, Instance, Ref, Store, Table, Trap, Val};
 
 use crate::error::{ExecutionError, TrapCode};
-use crate::memory::{HeapWrites, PagedFile, StableMemory};
+use crate::memory::{Files, HeapWrites, PagedFile, StableMemory};
 use crate::system_api::{Closure, MessageContext};
 use crate::wasm::{Heap, PreparedModule, engine, internal};
 
@@ -32,9 +32,9 @@ pub struct StableImage {
 }
 
 impl StableImage {
-    pub fn new() -> io::Result<Self> {
+    pub fn new(files: &Files) -> io::Result<Self> {
         Ok(Self {
-            file: Arc::new(PagedFile::new()?),
+            file: Arc::new(files.create()?),
             pages: 0,
         })
     }
@@ -46,8 +46,11 @@ impl StableImage {
 
 impl CanisterMemory {
     /// The memory of a module that has not run yet.
-    pub fn fresh(module: &PreparedModule, stable: StableImage) -> io::Result<Self> {
-        let heap = Heap::new(module.memory.map_or(0, |memory| memory.initial_pages))?;
+    pub fn fresh(files: &Files, module: &PreparedModule, stable: StableImage) -> io::Result<Self> {
+        let heap = Heap::new(
+            files,
+            module.memory.map_or(0, |memory| memory.initial_pages),
+        )?;
         module.write_data(&heap.file)?;
         Ok(Self {
             heap,
@@ -88,6 +91,17 @@ pub struct Execution {
     module: Arc<PreparedModule>,
     functions: Option<HashMap<usize, u32>>,
     limit: u64,
+}
+
+/// What the steps of a composite query have written so far, over the committed
+/// memory: a later step that fails returns to it.
+pub struct Layer {
+    heap_pages: u64,
+    heap: Vec<(usize, Vec<u8>)>,
+    globals: Vec<SavedValue>,
+    tables: Vec<Vec<SavedValue>>,
+    stable_pages: u64,
+    stable: Vec<(u64, Vec<u8>)>,
 }
 
 /// How an execution ended.
@@ -184,6 +198,62 @@ impl Execution {
         memory.globals = Arc::new(self.save_globals().map_err(other)?);
         memory.tables = Arc::new(self.save_tables().map_err(other)?);
         Ok(self.store.into_data())
+    }
+
+    /// What was written so far.
+    pub fn layer(&mut self) -> io::Result<Layer> {
+        let (heap_pages, heap) = match self.store.data().memory {
+            Some(memory) => {
+                let content = memory.data(&self.store);
+                let written = HeapWrites::find(content)?.content(content);
+                (memory.size(&self.store), written)
+            }
+            None => (0, Vec::new()),
+        };
+        let stable = &mut self.store.data_mut().stable;
+        let (stable_pages, stable) = (stable.pages(), stable.written_content()?);
+        Ok(Layer {
+            heap_pages,
+            heap,
+            globals: self.save_globals().map_err(other)?,
+            tables: self.save_tables().map_err(other)?,
+            stable_pages,
+            stable,
+        })
+    }
+
+    /// The same execution as it was when the layer was taken of it.
+    pub fn returned_to(
+        self,
+        layer: &Layer,
+        memory: &CanisterMemory,
+    ) -> Result<Self, ExecutionError> {
+        let module = Arc::clone(&self.module);
+        let mut context = self.store.into_data();
+        context.memory = None;
+        context.counter = None;
+        context.stable = memory.stable.open();
+        context
+            .stable
+            .grow(layer.stable_pages - context.stable.pages());
+        for (offset, bytes) in &layer.stable {
+            context.stable.write(*offset, bytes).map_err(machine)?;
+        }
+        let below = CanisterMemory {
+            globals: Arc::new(layer.globals.clone()),
+            tables: Arc::new(layer.tables.clone()),
+            ..memory.clone()
+        };
+        let mut execution = Self::start(&module, &below, context)?;
+        if let Some(heap) = execution.store.data().memory {
+            let missing = layer.heap_pages - heap.size(&execution.store);
+            heap.grow(&mut execution.store, missing).map_err(machine)?;
+            let content = heap.data_mut(&mut execution.store);
+            for (offset, bytes) in &layer.heap {
+                content[*offset..offset + bytes.len()].copy_from_slice(bytes);
+            }
+        }
+        Ok(execution)
     }
 
     fn set_counter(&mut self) -> Result<(), ExecutionError> {

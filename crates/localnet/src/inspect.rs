@@ -10,6 +10,7 @@ use crate::execution::{Entry, Execution};
 use crate::fees;
 use crate::limits::INSPECT_INSTRUCTIONS_MAX;
 use crate::network::{Limits, Network};
+use crate::record::{Cost, kind};
 use crate::system_api::{EntryPoint, Message};
 use crate::wasm::MethodKind;
 
@@ -52,6 +53,7 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
         }
         let message = Message {
             caller: Some(ingress.sender),
+            caller_info: ingress.sender_info.clone().map(Arc::new),
             argument: Arc::new(ingress.arg.clone()),
             method: ingress.method_name.clone(),
             ..Message::default()
@@ -73,10 +75,19 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
     let _closed_to_commits = code.memory.stable.file.enter();
     let mut execution = Execution::start(&code.module, &code.memory, context)
         .map_err(|error| error.into_failure(id))?;
-    execution
-        .run(Entry::Export(INSPECT))
-        .result
-        .map_err(|error| error.into_failure(id))?;
+    let entry = Entry::Export(INSPECT);
+    let ended = execution.run(entry);
+    network.executions.note(
+        id,
+        kind(EntryPoint::InspectMessage, entry),
+        &ingress.method_name,
+        Cost {
+            instructions: ended.instructions,
+            dirty_pages: execution.context().stable.written_page_count(),
+            trapped: ended.result.is_err(),
+        },
+    );
+    ended.result.map_err(|error| error.into_failure(id))?;
     match execution.context().accepted {
         true => Ok(()),
         false => Err(ExecutionError::MessageRejected.into_failure(id)),

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use stoa_localnet::{Options, default_cache, start};
 
-/// A local Internet Computer for development. One node, no consensus; its state
-/// ends with the process.
+/// A local Internet Computer for development. One node, no consensus.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -21,6 +20,10 @@ struct Arguments {
     /// 32 bytes in hexadecimal from which the network's keys are made.
     #[arg(long, value_parser = parse_seed)]
     seed: Option<[u8; 32]>,
+    /// Folder in which everything is kept: a network started on it again goes on where this one ended, however it ended.
+    /// Without it the state ends with the process.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
 }
 
 fn parse_seed(text: &str) -> Result<[u8; 32], String> {
@@ -36,9 +39,11 @@ fn main() -> anyhow::Result<()> {
         listen: arguments.listen,
         cache: arguments.cache.or_else(default_cache),
         seed: arguments.seed,
+        state: arguments.state,
     })?;
     eprintln!(
-        "Stoa development network: one node under a root key of its own, not a replica. Nothing on it has value."
+        "Stoa development network: one node under a root key of its own, not a replica. Nothing on it has value.\n\
+         It leaves out: consensus, other nodes and subnets, threshold keys and signatures, Bitcoin, 64-bit heaps, rate limits."
     );
     let mut output = std::io::stdout();
     writeln!(output, "ready {}", handle.endpoint())?;

@@ -4,7 +4,6 @@
 //! read them. No lock is held while a canister's code runs, but one: a query
 //! keeps commits to the memory that it reads from happening (see `PagedFile`).
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -15,8 +14,12 @@ use stoa_localnet_wire::{Ingress, Keys, Rejection, RequestId, RequestStatus, Sta
 use tokio::sync::watch;
 
 use crate::canister::Canister;
+use crate::canisters::Canisters;
 use crate::error::Failure;
-use crate::memory::StableMemory;
+use crate::memory::{Files, StableMemory};
+use crate::record::ExecutionRecord;
+use crate::scheduler::Task;
+use crate::store::{Changes, Loaded, Store};
 use crate::system_api::{EntryPoint, Message, MessageContext, Response};
 use crate::wasm::ModuleStore;
 
@@ -32,34 +35,56 @@ pub struct Network {
     pub root_key: Arc<Vec<u8>>,
     pub subnet: Principal,
     pub modules: ModuleStore,
+    pub files: Files,
     pub tree: Arc<RwLock<StateTree>>,
+    pub executions: ExecutionRecord,
     state: RwLock<State>,
     to_executor: Mutex<Sender<Event>>,
     /// Counts answered requests, for those who wait for one.
     answered: watch::Sender<u64>,
     last_time: AtomicU64,
+    /// Where everything is kept; absent for a network that ends with its process.
+    pub store: Option<Store>,
+    pub seed: [u8; 32],
+    next_task: AtomicU64,
+    /// Answers that become known when the commit is made that they belong to.
+    unpublished: Mutex<Vec<(RequestId, RequestStatus)>>,
 }
 
 #[derive(Default)]
 pub struct State {
-    pub canisters: BTreeMap<Principal, Canister>,
-    next_canister: u64,
+    pub canisters: Canisters,
+    pub next_canister: u64,
 }
 
 /// What the executor is told.
 pub enum Event {
-    Ingress(Ingress),
+    /// With its place in the order of messages.
+    Ingress(u64, Ingress),
+    /// The module of the installation with that place has been compiled.
+    Compiled(u64),
+    /// What the message with that place was waiting for: its answer.
+    Done(u64, Box<Task>),
     Stop,
 }
 
 impl Network {
-    pub fn new(keys: Arc<Keys>, modules: ModuleStore, to_executor: Sender<Event>) -> Self {
+    pub fn new(
+        seed: [u8; 32],
+        modules: ModuleStore,
+        store: Option<Store>,
+        to_executor: Sender<Event>,
+    ) -> Self {
+        let keys = Arc::new(Keys::from_seed(seed));
+        let files = store.as_ref().map(Store::files).unwrap_or_default();
         Self {
             root_key: Arc::new(keys.root_key_der().to_vec()),
             subnet: keys.subnet_id(),
             keys,
             modules,
+            files,
             tree: Arc::default(),
+            executions: ExecutionRecord::default(),
             state: RwLock::new(State {
                 next_canister: FIRST_CANISTER,
                 ..State::default()
@@ -67,7 +92,55 @@ impl Network {
             to_executor: Mutex::new(to_executor),
             answered: watch::Sender::new(0),
             last_time: AtomicU64::new(0),
+            store,
+            seed,
+            next_task: AtomicU64::new(1),
+            unpublished: Mutex::default(),
         }
+    }
+
+    /// Takes over what a state folder held, and gives the messages that wait.
+    pub fn restore(&self, loaded: Loaded) -> Restored {
+        let mut state = self.write();
+        if let Some(next) = loaded.next_canister {
+            state.next_canister = next;
+        }
+        for canister in loaded.canisters {
+            // Time must not go back for anyone who has seen it.
+            self.last_time
+                .fetch_max(canister.paid_until, Ordering::Relaxed);
+            self.publish(&canister);
+            state.canisters.insert(canister.id, canister);
+        }
+        state.canisters.take_touched();
+        drop(state);
+        let mut tree = self.write_tree();
+        let mut forget_at = Vec::new();
+        for (id, entry) in loaded.requests {
+            forget_at.push((entry.forget_at_nanos, id));
+            tree.requests.insert(id, entry);
+        }
+        let last = loaded.tasks.last().map_or(0, |(sequence, _)| *sequence);
+        self.next_task.fetch_max(last + 1, Ordering::Relaxed);
+        Restored {
+            tasks: loaded.tasks,
+            forget_at,
+        }
+    }
+
+    /// The root key must not change any more once somebody has seen it.
+    pub fn store_identity(&self) -> std::io::Result<()> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        let mut changes = Changes::default();
+        changes.network(&self.seed, self.read().next_canister)?;
+        store.commit(&changes)
+    }
+
+    /// A place in the order of messages.
+    pub fn next_task(&self) -> u64 {
+        self.next_task.fetch_add(1, Ordering::Relaxed)
     }
 
     pub fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -115,10 +188,39 @@ impl Network {
         self.answered.subscribe()
     }
 
-    pub fn answer(&self, request: RequestId, status: RequestStatus) {
+    pub fn note_processing(&self, request: RequestId) {
         if let Some(entry) = self.write_tree().requests.get_mut(&request) {
-            entry.status = status;
+            entry.status = RequestStatus::Processing;
         }
+    }
+
+    /// Holds an answer back until `publish_answers`.
+    pub fn answer(&self, request: RequestId, status: RequestStatus) {
+        self.unpublished().push((request, status));
+    }
+
+    fn unpublished(&self) -> std::sync::MutexGuard<'_, Vec<(RequestId, RequestStatus)>> {
+        self.unpublished
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn take_answers(&self) -> Vec<(RequestId, RequestStatus)> {
+        std::mem::take(&mut self.unpublished())
+    }
+
+    /// Lets everyone know. What they say holds from now on, whatever happens.
+    pub fn publish_answers(&self, answers: Vec<(RequestId, RequestStatus)>) {
+        if answers.is_empty() {
+            return;
+        }
+        let mut tree = self.write_tree();
+        for (request, status) in answers {
+            if let Some(entry) = tree.requests.get_mut(&request) {
+                entry.status = status;
+            }
+        }
+        drop(tree);
         self.answered.send_modify(|count| *count += 1);
     }
 
@@ -173,6 +275,13 @@ impl Network {
             error: None,
         }
     }
+}
+
+/// Messages that were waiting, and when requests may be forgotten.
+#[derive(Default)]
+pub struct Restored {
+    pub tasks: Vec<(u64, Task)>,
+    pub forget_at: Vec<(u64, RequestId)>,
 }
 
 /// What one execution may use.

@@ -7,14 +7,15 @@
 use std::sync::Arc;
 
 use candid::Principal;
-use stoa_localnet_wire::{Query, QueryOutcome};
+use stoa_localnet_wire::{Query, QueryOutcome, SenderInfo};
 
 use crate::canister::{CallContext, Code, Origin, Status};
 use crate::error::{ErrorCode, ExecutionError, Failure, Reject, reject_code};
-use crate::execution::{Ended, Entry, Execution};
+use crate::execution::{CanisterMemory, Ended, Entry, Execution};
 use crate::limits::{COMPOSITE_QUERY_DEPTH_MAX, QUERY_INSTRUCTIONS_MAX, QUERY_REPLY_BYTES_MAX};
 use crate::memory::PagedFile;
 use crate::network::{Limits, Network};
+use crate::record::{Cost, kind};
 use crate::system_api::{EntryPoint, Message, MessageContext, OutgoingCall, Response};
 use crate::wasm::MethodKind;
 
@@ -36,6 +37,8 @@ pub fn run(network: &Arc<Network>, query: Query) -> QueryOutcome {
     let call = QueryCall {
         callee: query.canister_id,
         caller: query.sender,
+        caller_info: query.sender_info.map(Arc::new),
+        transforms: false,
         method: query.method_name,
         argument: query.arg,
         depth: 0,
@@ -47,6 +50,32 @@ pub fn run(network: &Arc<Network>, query: Query) -> QueryOutcome {
         Ok(Ok(response)) => outcome(Ok(response)),
         Ok(Err(failure)) | Err(failure) => outcome(Err(failure)),
     }
+}
+
+/// Runs the query that a canister named to transform the answer of an outcall.
+pub fn transform(
+    network: &Arc<Network>,
+    canister: Principal,
+    method: String,
+    argument: Vec<u8>,
+) -> Result<Response, Failure> {
+    let mut graph = CallGraph {
+        network,
+        held: Vec::new(),
+        instructions: 0,
+    };
+    let call = QueryCall {
+        callee: canister,
+        caller: Principal::management_canister(),
+        caller_info: None,
+        transforms: true,
+        method,
+        argument,
+        depth: 0,
+    };
+    graph
+        .evaluate(call)?
+        .unwrap_or_else(|| no_response(canister))
 }
 
 fn no_response(canister: Principal) -> Result<Response, Failure> {
@@ -69,6 +98,9 @@ fn outcome(result: Result<Response, Failure>) -> QueryOutcome {
 struct QueryCall {
     callee: Principal,
     caller: Principal,
+    caller_info: Option<Arc<SenderInfo>>,
+    /// Whether it transforms the answer of an HTTPS outcall.
+    transforms: bool,
     method: String,
     argument: Vec<u8>,
     depth: usize,
@@ -150,17 +182,24 @@ impl CallGraph<'_> {
         let mut composite = Composite {
             id,
             caller: call.caller,
+            caller_info: call.caller_info,
+            method: call.method,
             depth: call.depth,
-            execution,
+            memory: code.memory.clone(),
+            execution: Some(execution),
             answer: None,
             last_failure: None,
             calls: Vec::new(),
             instructions: 0,
         };
-        composite.ended(ended);
+        let mut execution = composite.execution.take();
+        if let Some(execution) = &mut execution {
+            composite.ended(execution, ended);
+        }
+        composite.execution = execution;
         while let Some(outgoing) = composite.next_call() {
             let response = self.respond_to(&composite, &outgoing)?;
-            self.run_callback(&mut composite, outgoing, response);
+            self.run_callback(&mut composite, outgoing, response)?;
         }
         Ok(composite.answer.or(composite.last_failure.map(Err)))
     }
@@ -190,10 +229,15 @@ impl CallGraph<'_> {
         let no_module = || ExecutionError::NoModule.into_failure(id);
         let code = canister.code.clone().ok_or_else(no_module)?;
         let (point, kind) = if code.module.exports(MethodKind::Query, &call.method) {
-            (EntryPoint::Query, "canister_query")
-        } else if code
-            .module
-            .exports(MethodKind::CompositeQuery, &call.method)
+            let point = match call.transforms {
+                true => EntryPoint::Transform,
+                false => EntryPoint::Query,
+            };
+            (point, "canister_query")
+        } else if !call.transforms
+            && code
+                .module
+                .exports(MethodKind::CompositeQuery, &call.method)
         {
             (EntryPoint::CompositeQuery, "canister_composite_query")
         } else {
@@ -209,6 +253,7 @@ impl CallGraph<'_> {
         }
         let message = Message {
             caller: Some(call.caller),
+            caller_info: call.caller_info.clone(),
             argument: Arc::new(call.argument.clone()),
             method: call.method.clone(),
             ..Message::default()
@@ -232,6 +277,18 @@ impl CallGraph<'_> {
         execution.context_mut().instruction_limit = left;
         let ended = execution.run(entry);
         self.instructions += ended.instructions;
+        let context = execution.context();
+        let cost = Cost {
+            instructions: ended.instructions,
+            dirty_pages: context.stable.written_page_count(),
+            trapped: ended.result.is_err(),
+        };
+        self.network.executions.note(
+            context.facts.id,
+            kind(context.entry_point, entry),
+            &context.message.method,
+            cost,
+        );
         ended
     }
 
@@ -243,6 +300,8 @@ impl CallGraph<'_> {
         let answer = self.evaluate(QueryCall {
             callee: call.callee,
             caller: composite.id,
+            caller_info: None,
+            transforms: false,
             method: call.method.clone(),
             argument: call.argument.clone(),
             depth: composite.depth + 1,
@@ -264,46 +323,66 @@ impl CallGraph<'_> {
         })
     }
 
-    fn run_callback(&mut self, composite: &mut Composite, call: OutgoingCall, response: Response) {
+    fn run_callback(
+        &mut self,
+        composite: &mut Composite,
+        call: OutgoingCall,
+        response: Response,
+    ) -> Result<(), Failure> {
         let (point, closure) = match &response {
             Response::Reply(_) => (EntryPoint::CompositeReplyCallback, call.on_reply),
             Response::Reject(_) => (EntryPoint::CompositeRejectCallback, call.on_reject),
         };
-        let responded = composite.answer.is_some();
-        let context = composite.execution.context_mut();
+        let id = composite.id;
+        let failed = |error: ExecutionError| error.into_failure(id);
+        let gone = || failed(ExecutionError::Machine("BUG: no instance".to_string()));
+        let message = crate::scheduler::callback_message(&composite.context(), response, 0);
+        let mut execution = composite.execution.take().ok_or_else(gone)?;
+        // A step that fails leaves nothing behind, not even for its cleanup.
+        let before = execution
+            .layer()
+            .map_err(|error| failed(ExecutionError::Machine(error.to_string())))?;
+        let context = execution.context_mut();
         context.entry_point = point;
         context.error = None;
-        let origin = CallContext {
-            origin: Origin::System,
-            caller: composite.caller,
-            deadline: None,
-            responded,
-            cycles_available: 0,
-            outstanding: 0,
-            instructions: composite.instructions,
-            deleted: false,
-        };
-        context.message = crate::scheduler::callback_message(&origin, response, 0);
-        let ended = self.run(&mut composite.execution, Entry::Callback(closure));
-        let failed = ended.result.is_err();
-        composite.ended(ended);
-        if failed && let Some(cleanup) = call.on_cleanup {
-            let context = composite.execution.context_mut();
-            context.entry_point = EntryPoint::CompositeCleanup;
-            context.error = None;
-            let ended = self.run(&mut composite.execution, Entry::Callback(cleanup));
-            composite.instructions += ended.instructions;
+        context.message = message;
+        let ended = self.run(&mut execution, Entry::Callback(closure));
+        let trapped = ended.result.is_err();
+        composite.ended(&mut execution, ended);
+        if trapped {
+            execution = execution
+                .returned_to(&before, &composite.memory)
+                .map_err(failed)?;
+            if let Some(cleanup) = call.on_cleanup {
+                let context = execution.context_mut();
+                context.entry_point = EntryPoint::CompositeCleanup;
+                context.error = None;
+                let ended = self.run(&mut execution, Entry::Callback(cleanup));
+                composite.instructions += ended.instructions;
+                if ended.result.is_err() {
+                    execution = execution
+                        .returned_to(&before, &composite.memory)
+                        .map_err(failed)?;
+                }
+            }
         }
+        composite.execution = Some(execution);
+        Ok(())
     }
 }
 
-/// A composite query between its steps. They share one instance, so what one
-/// writes the next can read.
+/// A composite query between its steps. What one writes the next can read, unless
+/// it failed.
 struct Composite {
     id: Principal,
     caller: Principal,
+    caller_info: Option<Arc<SenderInfo>>,
+    method: String,
     depth: usize,
-    execution: Execution,
+    /// As it is committed.
+    memory: CanisterMemory,
+    /// Absent once it could not be set up again.
+    execution: Option<Execution>,
     answer: Answer,
     last_failure: Option<Failure>,
     calls: Vec<OutgoingCall>,
@@ -311,9 +390,25 @@ struct Composite {
 }
 
 impl Composite {
-    fn ended(&mut self, ended: Ended) {
+    /// The call context that its callbacks belong to.
+    fn context(&self) -> CallContext {
+        CallContext {
+            origin: Origin::System,
+            caller: self.caller,
+            caller_info: self.caller_info.clone(),
+            method: self.method.clone(),
+            deadline: None,
+            responded: self.answer.is_some(),
+            cycles_available: 0,
+            outstanding: 0,
+            instructions: self.instructions,
+            deleted: false,
+        }
+    }
+
+    fn ended(&mut self, execution: &mut Execution, ended: Ended) {
         self.instructions += ended.instructions;
-        let context = self.execution.context_mut();
+        let context = execution.context_mut();
         let calls = std::mem::take(&mut context.calls);
         let response = context.response.take();
         context.call = None;

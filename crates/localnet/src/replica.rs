@@ -9,6 +9,7 @@ use stoa_localnet_wire::{
 
 use crate::network::{Event, Network};
 use crate::query_threads::QueryThreads;
+use crate::scheduler::forget_at;
 
 /// Takes requests to the executor and to the query threads.
 pub struct LocalReplica {
@@ -34,15 +35,23 @@ impl LocalReplica {
         if tree.requests.contains_key(&ingress.request_id) {
             return false;
         }
-        tree.requests.insert(
-            ingress.request_id,
-            RequestEntry {
-                sender: ingress.sender,
-                canister_id: ingress.canister_id,
-                status: RequestStatus::Received,
-            },
-        );
+        tree.requests.insert(ingress.request_id, entry(ingress));
         true
+    }
+
+    /// Hands the message to the executor. In a state folder it is from then on;
+    /// so it will be executed.
+    fn hand_over(&self, ingress: Ingress) -> Result<(), Rejection> {
+        let sequence = self.network.next_task();
+        if let Some(store) = &self.network.store {
+            store
+                .accept(sequence, &ingress, &entry(&ingress))
+                .map_err(|error| cannot_store(&error))?;
+        }
+        match self.network.tell(Event::Ingress(sequence, ingress)) {
+            true => Ok(()),
+            false => Err(stopping()),
+        }
     }
 }
 
@@ -70,11 +79,16 @@ impl Replica for LocalReplica {
             Some((Err(failure), _)) => Submission::Refused(failure.to_rejection()),
             Some((Ok(()), ingress)) => {
                 let request = ingress.request_id;
-                if self.enter(&ingress) && !self.network.tell(Event::Ingress(ingress)) {
-                    self.network.write_tree().requests.remove(&request);
-                    return Submission::Refused(stopping());
+                if !self.enter(&ingress) {
+                    return Submission::Accepted;
                 }
-                Submission::Accepted
+                match self.hand_over(ingress) {
+                    Ok(()) => Submission::Accepted,
+                    Err(rejection) => {
+                        self.network.write_tree().requests.remove(&request);
+                        Submission::Refused(rejection)
+                    }
+                }
             }
         }
     }
@@ -105,6 +119,23 @@ impl Replica for LocalReplica {
             Some(outcome) => outcome,
             None => QueryOutcome::Rejected(stopping()),
         }
+    }
+}
+
+fn entry(ingress: &Ingress) -> RequestEntry {
+    RequestEntry {
+        sender: ingress.sender,
+        canister_id: ingress.canister_id,
+        status: RequestStatus::Received,
+        forget_at_nanos: forget_at(ingress),
+    }
+}
+
+fn cannot_store(error: &std::io::Error) -> Rejection {
+    Rejection {
+        code: u64::from(crate::error::reject_code::SYS_TRANSIENT),
+        message: format!("The message cannot be written to the state folder: {error}"),
+        error_code: "IC0201".to_string(),
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 
-use stoa_localnet_wire::Keys;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -15,6 +14,7 @@ use crate::network::{Event, Network};
 use crate::query_threads::QueryThreads;
 use crate::replica::LocalReplica;
 use crate::scheduler::Executor;
+use crate::store::{Loaded, Store};
 use crate::wasm::{ModuleStore, THREAD_STACK_BYTES};
 
 const INSPECTION_THREADS: usize = 2;
@@ -27,6 +27,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Makes the network's keys, and so its root key, the same every time.
     pub seed: Option<[u8; 32]>,
+    /// The folder in which everything is kept; without one the state ends with the process.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -35,6 +37,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             cache: default_cache(),
             seed: None,
+            state: None,
         }
     }
 }
@@ -95,6 +98,25 @@ impl Drop for Handle {
     }
 }
 
+/// The keys of a folder are those that it was made with.
+fn seed(options: &Options, store: Option<&Store>) -> io::Result<[u8; 32]> {
+    let kept = match store {
+        Some(store) => store.seed()?,
+        None => None,
+    };
+    match (kept, options.seed) {
+        (Some(kept), Some(given)) if kept != given => Err(io::Error::other(
+            "the state folder belongs to a network with other keys: leave the seed out, or choose another folder",
+        )),
+        (Some(seed), _) | (None, Some(seed)) => Ok(seed),
+        (None, None) => {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(io::Error::other)?;
+            Ok(seed)
+        }
+    }
+}
+
 /// Starts a network of its own and returns when it is serving.
 pub fn start(options: Options) -> io::Result<Handle> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -103,14 +125,22 @@ pub fn start(options: Options) -> io::Result<Handle> {
         .build()?;
     let listener = runtime.block_on(TcpListener::bind(options.listen))?;
     let address = listener.local_addr()?;
-    let keys = Arc::new(options.seed.map_or_else(Keys::generate, Keys::from_seed));
-    let root_key = keys.root_key_der().to_vec();
+    let store = options.state.as_deref().map(Store::open).transpose()?;
+    let seed = seed(&options, store.as_ref())?;
+    let cache = options
+        .cache
+        .or_else(|| store.as_ref().map(Store::compiled));
+    let modules = ModuleStore::new(cache);
+    let loaded = match &store {
+        Some(store) => store.load(&modules)?,
+        None => Loaded::default(),
+    };
     let (sender, inbox) = channel();
-    let network = Arc::new(Network::new(
-        Arc::clone(&keys),
-        ModuleStore::new(options.cache),
-        sender,
-    ));
+    let network = Arc::new(Network::new(seed, modules, store, sender));
+    let restored = network.restore(loaded);
+    network.store_identity()?;
+    let keys = Arc::clone(&network.keys);
+    let root_key = keys.root_key_der().to_vec();
     let queries = thread::available_parallelism()
         .map_or(2, usize::from)
         .clamp(2, 8);
@@ -119,7 +149,7 @@ pub fn start(options: Options) -> io::Result<Handle> {
         QueryThreads::start(queries)?,
         QueryThreads::start(INSPECTION_THREADS)?,
     ));
-    let executor = Executor::new(Arc::clone(&network), inbox);
+    let executor = Executor::new(Arc::clone(&network), inbox, restored);
     let executor = thread::Builder::new()
         .name("executor".to_string())
         .stack_size(THREAD_STACK_BYTES)
@@ -128,7 +158,9 @@ pub fn start(options: Options) -> io::Result<Handle> {
     let server = thread::Builder::new()
         .name("server".to_string())
         .spawn(move || {
-            let serving = axum::serve(listener, stoa_localnet_wire::router(replica, keys));
+            let router = stoa_localnet_wire::router(replica, keys)
+                .merge(crate::inspection::router(Arc::clone(&network)));
+            let serving = axum::serve(listener, router);
             runtime.block_on(async {
                 tokio::select! {
                     served = serving.into_future() => {
@@ -142,6 +174,9 @@ pub fn start(options: Options) -> io::Result<Handle> {
             runtime.shutdown_background();
             if network.tell(Event::Stop) && executor.join().is_err() {
                 eprintln!("stoa-localnet: the executor ended by a panic");
+            }
+            if let Some(Err(error)) = network.store.as_ref().map(Store::close) {
+                eprintln!("stoa-localnet: the state folder could not be closed: {error}");
             }
         })?;
     Ok(Handle {

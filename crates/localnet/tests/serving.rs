@@ -65,3 +65,17 @@ fn should_say_that_a_port_is_taken() {
         .is_err()
     );
 }
+
+#[test]
+fn should_serve_the_record_of_executions() {
+    let network = start(options()).unwrap();
+    let body = |path: &str| {
+        let answer = String::from_utf8(get(&network.endpoint(), path).unwrap()).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].to_string(), body.to_string())
+    };
+    let empty = ("200".to_string(), "[]".to_string());
+    assert_eq!(body("/_/executions"), empty);
+    assert_eq!(body("/_/executions?after=12"), empty);
+    assert_eq!(body("/_/executions?after=never").0, "400");
+}

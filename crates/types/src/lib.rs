@@ -7,6 +7,8 @@ pub mod limits;
 pub mod manifest;
 pub mod manifest_hash;
 pub mod names;
+pub mod pipeline;
+mod pipeline_hash;
 pub mod reference;
 pub mod rih;
 pub mod tensor;

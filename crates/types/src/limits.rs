@@ -24,6 +24,7 @@ pub const HANDLE_CHARS_MIN: u64 = 2;
 pub const HANDLE_CHARS_MAX: u64 = 39;
 pub const NAME_CHARS_MAX: u64 = 96;
 pub const SEMVER_BYTES_MAX: u64 = 64;
+pub const ALIAS_CHARS_MAX: u64 = 39;
 pub const LICENSE_BYTES_MAX: u64 = 256;
 pub const TASK_BYTES_MAX: u64 = 64;
 
@@ -37,6 +38,12 @@ pub const DIMENSION_NAME_BYTES_MAX: u64 = 64;
 
 pub const LABELS_MAX: u64 = 32_768;
 pub const LABEL_BYTES_MAX: u64 = 256;
+
+/// Tokens of a text; what common models were trained for is far below.
+pub const PIPELINE_TOKENS_MAX: u64 = 32_768;
+/// Width or height of a picture as a network sees it: 4,096^2 x 3 FP32 are 200 MB.
+pub const IMAGE_SIDE_MAX: u64 = 4_096;
+pub const COLUMNS_MAX: u64 = 1_024;
 
 pub const CARD_MARKDOWN_BYTES_MAX: u64 = 128 * 1024;
 pub const CARD_LIST_MAX: u64 = 64;

@@ -5,6 +5,7 @@ use candid::{CandidType, Principal};
 use serde::Deserialize;
 
 use crate::hash::Sha256;
+pub use crate::pipeline::PipelineKind;
 use crate::tensor::DataType;
 
 /// The manifest as it travels. Nothing about it is checked yet: `ValidManifest::try_from` does that.
@@ -74,12 +75,6 @@ pub struct Pipeline {
     pub kind: PipelineKind,
     /// Class names by index; empty where the model has none.
     pub labels: Vec<String>,
-}
-
-#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub enum PipelineKind {
-    /// Tensors in, tensors out, exactly as the signature says.
-    Tensors,
 }
 
 /// The model card: Markdown and the front-matter fields that Hugging Face users know.

@@ -14,7 +14,7 @@
 //! | signature | `inputs` array of tensor, `outputs` array of tensor |
 //! | tensor | `name` text, `datatype` text (`FP32`), `shape` array of dimension |
 //! | dimension | `{Fixed: nat}` or `{Dynamic: {name: text, max: nat}}` |
-//! | pipeline | `model` text, `kind` text (`Tensors`), `labels` array of text |
+//! | pipeline | `model` text, `kind` `Tensors` or `{Text: map}`, `{Image: map}`, `{Tabular: map}` (see `pipeline_hash.rs`), `labels` array of text |
 //! | card | `markdown` text, `language`, `tags`, `datasets`, `metrics` arrays of text, `base_model` text if present |
 //! | lineage | `parents` array of parent, `datasets` array of text, `code_revision` text if present, `service_endpoints` array of text |
 //! | parent | `version` blob, `relation` text (`Finetune`) |
@@ -23,9 +23,10 @@
 
 use crate::hash::Sha256;
 use crate::manifest::{
-    Card, Dimension, EvaluationClaim, FileEntry, Lineage, Manifest, Parent, Pipeline, PipelineKind,
-    Relation, RoyaltyShare, Signature, TensorSpec,
+    Card, Dimension, EvaluationClaim, FileEntry, Lineage, Manifest, Parent, Pipeline, Relation,
+    RoyaltyShare, Signature, TensorSpec,
 };
+use crate::pipeline_hash;
 use crate::rih::{self, Value};
 
 impl Manifest {
@@ -133,12 +134,9 @@ fn pipeline(p: &Pipeline) -> Value<'_> {
         kind,
         labels,
     } = p;
-    let kind = match kind {
-        PipelineKind::Tensors => Value::Text("Tensors"),
-    };
     Value::Map(vec![
         ("model", model.into()),
-        ("kind", kind),
+        ("kind", pipeline_hash::kind(kind)),
         ("labels", Value::texts(labels)),
     ])
 }

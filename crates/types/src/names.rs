@@ -2,7 +2,8 @@
 //! handles, model names, tasks. Plain ASCII, so that two names that look alike are alike.
 
 use crate::limits::{
-    HANDLE_CHARS_MAX, HANDLE_CHARS_MIN, NAME_CHARS_MAX, SEMVER_BYTES_MAX, TASK_BYTES_MAX,
+    ALIAS_CHARS_MAX, HANDLE_CHARS_MAX, HANDLE_CHARS_MIN, NAME_CHARS_MAX, SEMVER_BYTES_MAX,
+    TASK_BYTES_MAX,
 };
 use crate::valid_manifest::Problem;
 
@@ -33,6 +34,32 @@ pub fn check_task(task: &str) -> Result<(), Problem> {
             expected: "lower-case letters and digits, with single hyphens between them",
         },
     )
+}
+
+/// The word behind the `@` of `publisher/name@stable`: as a task, but short.
+pub fn check_alias_word(alias: &str) -> Result<(), Problem> {
+    check_length(alias, 1, ALIAS_CHARS_MAX)?;
+    check_words(alias, "-", |c| c.is_ascii_lowercase() || c.is_ascii_digit()).ok_or(
+        Problem::Grammar {
+            expected: "lower-case letters and digits, with single hyphens between them",
+        },
+    )
+}
+
+/// An alias that a publisher may set: neither of the two that follow the versions by themselves.
+pub fn check_alias(alias: &str) -> Result<(), Problem> {
+    check_alias_word(alias)?;
+    if matches!(alias, "latest" | "stable") {
+        return Err(Problem::Grammar {
+            expected: "another word than latest and stable, which follow the versions by themselves",
+        });
+    }
+    Ok(())
+}
+
+/// One line that reads the way it is stored: no control characters, nothing that reorders text.
+pub fn check_line(text: &str, min: u64, max: u64) -> Result<(), Problem> {
+    crate::valid_manifest::check_line(text, min, max)
 }
 
 pub fn check_semver(version: &str) -> Result<semver::Version, Problem> {
@@ -72,6 +99,22 @@ mod tests {
         for name in ["digits", "all-MiniLM-L6-v2", "yolo_v8.n", "7"] {
             assert_eq!(check_model_name(name), Ok(()), "{name}");
         }
+    }
+
+    #[test]
+    fn should_take_aliases_that_are_neither_versions_nor_set_by_themselves() {
+        for alias in ["small", "int8", "2024-01"] {
+            assert_eq!(check_alias(alias), Ok(()), "{alias}");
+        }
+        for alias in [
+            "", "latest", "stable", "1.0.0", "Small", "a--b", "a@b", "a/b",
+        ] {
+            assert!(check_alias(alias).is_err(), "{alias}");
+        }
+        assert_eq!(
+            check_alias(&"a".repeat(40)),
+            Err(Problem::TooLong { given: 40, max: 39 })
+        );
     }
 
     #[test]

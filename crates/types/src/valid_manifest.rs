@@ -7,9 +7,12 @@
 
 mod content;
 mod network;
+mod pipeline;
 mod text;
 
 use std::fmt;
+
+pub(crate) use text::check_line;
 
 use crate::hash::Sha256;
 use crate::limits::{BASIS_POINTS_WHOLE, PARENTS_MAX, ROYALTY_SHARES_MAX};
@@ -83,6 +86,8 @@ pub enum Problem {
     HashMismatch { chunk: Sha256 },
     #[error("there is no file {path} in this manifest")]
     NoSuchFile { path: String },
+    #[error("there is no tensor {name} on this side of the signature")]
+    NoSuchTensor { name: String },
     #[error("dimension {name} has a maximum of {given} here and of {other} elsewhere")]
     DimensionConflict {
         name: String,
@@ -145,6 +150,7 @@ impl TryFrom<Manifest> for ValidManifest {
         let (distinct_chunks, size_bytes) = content::check_files(&m.files)?;
         network::check_signature(&m.signature)?;
         network::check_pipeline(&m.pipeline, &m.files)?;
+        pipeline::check(&m.pipeline.kind, &m.signature, &m.files)?;
         text::check_card(&m.card)?;
         check_parents(m)?;
         text::check_lineage(&m.lineage)?;

@@ -263,6 +263,71 @@ fn should_refuse_each_broken_rule_with_its_field() {
             |m| m.royalties[1].subaccount = Some(Sha256([0; 32])),
         ),
         (
+            "signature.inputs[0].name",
+            |p| matches!(p, Problem::TooShort { .. }),
+            |m| m.signature.inputs[0].name.clear(),
+        ),
+        (
+            "signature.outputs",
+            |p| matches!(p, Problem::TooFew { .. }),
+            |m| m.signature.outputs.clear(),
+        ),
+        (
+            "card.language[0]",
+            |p| matches!(p, Problem::TooLong { given: 36, max: 35 }),
+            |m| m.card.language = vec!["x".repeat(36)],
+        ),
+        (
+            "card.datasets[0]",
+            |p| matches!(p, Problem::ControlCharacter { .. }),
+            |m| m.card.datasets = vec!["a\u{202E}b".into()],
+        ),
+        (
+            "card.metrics[0]",
+            |p| matches!(p, Problem::TooLong { given: 65, .. }),
+            |m| m.card.metrics = vec!["x".repeat(65)],
+        ),
+        (
+            "card.base_model",
+            |p| matches!(p, Problem::TooShort { .. }),
+            |m| m.card.base_model = Some(String::new()),
+        ),
+        (
+            "lineage.parents",
+            |p| matches!(p, Problem::TooMany { given: 65, max: 64 }),
+            |m| m.lineage.parents = vec![m.lineage.parents[0].clone(); 65],
+        ),
+        (
+            "lineage.datasets[0]",
+            |p| matches!(p, Problem::TooLong { given: 257, .. }),
+            |m| m.lineage.datasets = vec!["x".repeat(257)],
+        ),
+        (
+            "lineage.service_endpoints",
+            |p| matches!(p, Problem::TooMany { given: 17, max: 16 }),
+            |m| m.lineage.service_endpoints = vec!["x".into(); 17],
+        ),
+        (
+            "royalties",
+            |p| matches!(p, Problem::TooMany { given: 17, max: 16 }),
+            |m| m.royalties = vec![m.royalties[0].clone(); 17],
+        ),
+        (
+            "claims",
+            |p| matches!(p, Problem::TooMany { given: 65, max: 64 }),
+            |m| m.claims = vec![m.claims[0].clone(); 65],
+        ),
+        (
+            "claims[0].dataset",
+            |p| matches!(p, Problem::TooShort { .. }),
+            |m| m.claims[0].dataset.clear(),
+        ),
+        (
+            "claims[0].metric",
+            |p| matches!(p, Problem::ControlCharacter { .. }),
+            |m| m.claims[0].metric = "a\nb".into(),
+        ),
+        (
             "claims[0].value",
             |p| matches!(p, Problem::Grammar { .. }),
             |m| m.claims[0].value = "97.3%".into(),

@@ -4,15 +4,21 @@
 //! `provisional_create_canister_with_cycles`; without it an embedded network is started in this process. Ids are what
 //! the network gives, answers may take seconds, and other tests run on the same network at the same time.
 
+mod command_line;
+mod dao;
 mod model;
 mod network;
+mod outage;
 mod proxy;
 mod world;
 
+pub use command_line::CommandLine;
+pub use dao::{LedgerFault, LedgerFaultKind};
 pub use model::{digits, digits_inputs, model_with_extra_file};
 pub use network::run;
+pub use outage::Line;
 pub use proxy::{Forwarded, Proxy};
 pub use world::{
-    AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, World, connect, fresh_identity,
-    wasm_folder,
+    AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,
+    fresh_identity, inputs_of, outputs_of, wasm_folder,
 };

@@ -16,10 +16,14 @@ use stoa_client::registry::Registry;
 use stoa_client::wasm::WasmFolder;
 use stoa_client::{Accepted, Connection, Deployment};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
-use stoa_inference_api::{InferRequest, Payment, Quote};
+use stoa_inference_api::{InferRequest, InferResponse, Payment, Quote, Token};
+use stoa_registry_api::AdmissionProposal;
 use stoa_types::Sha256;
+use stoa_types::pipeline::{Answer, Input};
+use stoa_types::tensor::Tensor;
 use tokio::sync::OnceCell;
 
+use crate::command_line::CommandLine;
 use crate::model::{digits, digits_inputs};
 use crate::network::endpoint;
 
@@ -31,7 +35,8 @@ pub const ONE_TOKEN: u64 = 100_000_000;
 /// 0.1 ICP a call: so that one paid call earns a top-up.
 pub const AUTHORS_PRICE_E8S: u64 = 10_000_000;
 
-const WHALE: u64 = 0;
+/// The neuron of the deployer that has the majority.
+pub const WHALE: u64 = 0;
 const PROPOSER: u64 = 1;
 
 static SHARED: OnceCell<(World, Published)> = OnceCell::const_new();
@@ -94,7 +99,32 @@ impl World {
 
     /// Somebody new, with 10 ICP and 100 governance tokens.
     pub async fn actor(&self) -> Actor {
-        let connection = self.deployer.connection.with_identity(fresh_identity());
+        self.actor_with(fresh_identity()).await
+    }
+
+    /// Somebody new who works with the `stoa` program.
+    pub async fn actor_at_command_line(&self) -> (Actor, CommandLine) {
+        let name = hex::encode(random::<16>());
+        let actor = self.actor_with(Arc::new(development_identity(&name))).await;
+        let command_line = CommandLine::new(&self.deployment, actor.connection.endpoint(), &name);
+        (actor, command_line)
+    }
+
+    /// Somebody new who reaches the network by another endpoint.
+    pub async fn actor_through(&self, endpoint: &str) -> Actor {
+        let identity = fresh_identity();
+        let actor = self.actor_with(identity.clone()).await;
+        let connection = Connection::open(endpoint, identity)
+            .await
+            .expect("the endpoint answers");
+        Actor {
+            connection,
+            ..actor
+        }
+    }
+
+    async fn actor_with(&self, identity: Arc<dyn Identity>) -> Actor {
+        let connection = self.deployer.connection.with_identity(identity);
         let account = Account::from(connection.principal());
         self.deployer
             .icp()
@@ -106,10 +136,22 @@ impl World {
             .transfer(account, Nat::from(100 * ONE_TOKEN), None)
             .await
             .expect("tokens");
-        Actor {
+        let actor = Actor {
             connection,
             deployment: self.deployment.clone(),
-        }
+        };
+        // So that a scenario may announce uploads itself; `push` approves what it needs.
+        let deposit = actor
+            .registry()
+            .quote_deposit(0)
+            .await
+            .expect("a quote of the deposit");
+        actor
+            .icp()
+            .approve(deposit.spender, Nat::from(ONE_TOKEN))
+            .await
+            .expect("approved");
+        actor
     }
 
     /// The digits model under a new publisher, pushed, priced and submitted.
@@ -171,6 +213,26 @@ impl World {
             .wait_executed(proposal, PATIENCE)
             .await
             .expect("executed");
+        proposal
+    }
+
+    /// Proposes to call a function and lets the large neuron vote; answers the proposal once it is decided.
+    pub async fn decide(&self, call: &AdmissionProposal, vote: Vote) -> u64 {
+        let governance = self.deployer.governance();
+        let proposal = governance
+            .propose_admission(governance.neuron_id(PROPOSER), call)
+            .await
+            .expect("proposed");
+        governance
+            .vote(governance.neuron_id(WHALE), proposal, vote)
+            .await
+            .expect("voted");
+        if vote == Vote::Yes {
+            governance
+                .wait_executed(proposal, PATIENCE)
+                .await
+                .expect("executed");
+        }
         proposal
     }
 
@@ -260,9 +322,10 @@ impl Actor {
     /// A call with the sample scan, to be paid from an allowance.
     pub fn request(&self, version: Sha256) -> InferRequest {
         InferRequest {
-            version,
-            inputs: digits_inputs(),
+            model: version.into(),
+            input: Input::Tensors(digits_inputs()),
             payment: Payment::Allowance {
+                token: Token::Icp,
                 from_subaccount: None,
             },
             max_price: None,
@@ -294,4 +357,20 @@ fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("randomness");
     bytes
+}
+
+/// Of a request for tensors.
+pub fn inputs_of(request: &mut InferRequest) -> &mut Vec<Tensor> {
+    match &mut request.input {
+        Input::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Of a call for tensors.
+pub fn outputs_of(response: &InferResponse) -> &[Tensor] {
+    match &response.answer {
+        Answer::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
 }

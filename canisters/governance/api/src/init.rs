@@ -3,7 +3,7 @@
 use candid::{CandidType, Principal};
 use serde::Deserialize;
 
-use crate::{NervousSystemFunction, NervousSystemParameters};
+use crate::{CyclesPolicy, NervousSystemFunction, NervousSystemParameters};
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Debug)]
 pub struct InitArgs {
@@ -15,6 +15,9 @@ pub struct InitArgs {
     pub parameters: Option<NervousSystemParameters>,
     /// Generic functions that exist from the start; ids from 1000.
     pub functions: Vec<NervousSystemFunction>,
+    /// Canisters of the DAO, which may ask for cycles and register others.
+    pub dao_canisters: Option<Vec<Principal>>,
+    pub cycles_policy: Option<CyclesPolicy>,
     pub name: String,
     pub description: String,
     pub url: String,

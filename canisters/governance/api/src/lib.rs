@@ -17,6 +17,7 @@ mod neuron;
 mod parameters;
 mod proposal;
 mod subaccount;
+mod treasury;
 
 pub use command::*;
 pub use function::*;
@@ -26,3 +27,4 @@ pub use neuron::*;
 pub use parameters::*;
 pub use proposal::*;
 pub use subaccount::neuron_staking_subaccount;
+pub use treasury::*;

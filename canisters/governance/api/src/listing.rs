@@ -34,6 +34,32 @@ pub enum GetProposalResult {
     Proposal(ProposalData),
 }
 
+/// A proposal with the proof of it: the certificate carries the canister's certified
+/// data, which is the witness's root hash; the witness has, under `proposals` and the
+/// proposal's number as u64 big-endian, the proposal's state (75 bytes) and the digest of
+/// what was proposed (32 bytes), as `certification.rs` of the canister draws them.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Debug)]
+pub struct CertifiedProposal {
+    pub proposal: ProposalData,
+    #[serde(with = "serde_bytes")]
+    pub certificate: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    pub witness: Vec<u8>,
+}
+
+pub type GetProposalCertifiedResult = Result<CertifiedProposal, GovernanceError>;
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct RewardEvent {
+    pub rounds_since_last_distribution: Option<u64>,
+    pub actual_timestamp_seconds: u64,
+    pub end_timestamp_seconds: Option<u64>,
+    pub total_available_e8s_equivalent: Option<u64>,
+    pub distributed_e8s_equivalent: u64,
+    pub round: u64,
+    pub settled_proposals: Vec<ProposalId>,
+}
+
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct ListNeurons {
     /// Only neurons on which this principal has a permission.

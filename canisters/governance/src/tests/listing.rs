@@ -83,8 +83,13 @@ fn should_filter_proposals_by_status_type_and_topic() {
         ..everything()
     };
     assert!(ids(settled(ProposalRewardStatus::Settled)).is_empty());
+    let ready = |status| ids(settled(status)).len();
     set_time(START + PERIOD);
-    assert_eq!(ids(settled(ProposalRewardStatus::Settled)).len(), 3);
+    assert_eq!(ready(ProposalRewardStatus::ReadyToSettle), 3);
+    assert_eq!(ready(ProposalRewardStatus::AcceptVotes), 0);
+    housekeep();
+    assert_eq!(ready(ProposalRewardStatus::ReadyToSettle), 0);
+    assert_eq!(ready(ProposalRewardStatus::Settled), 3);
 }
 
 #[test]
@@ -226,4 +231,37 @@ fn should_list_topics_with_their_functions() {
     );
     assert_eq!(of(Topic::Governance).native_functions.unwrap()[0].id, 1);
     assert_eq!(of(Topic::CriticalDappOperations).is_critical, Some(true));
+}
+
+/// Statement 23: any combination of filters over 100,000 proposals reads their bits, 1,563
+/// records, and no proposal that does not match.
+#[test]
+fn should_find_the_few_that_match_among_a_hundred_thousand() {
+    use crate::planes::Filter;
+    use crate::topic::Topic as Kind;
+    governance();
+    let rare = [3, 64, 65, 50_000, 99_999];
+    with_state(|state| {
+        for id in 1..=100_000 {
+            let (status, topic) = if rare.contains(&id) {
+                (ProposalDecisionStatus::Failed, Some(Kind::Governance))
+            } else if id % 2 == 0 {
+                (ProposalDecisionStatus::Failed, None)
+            } else {
+                (ProposalDecisionStatus::Executed, Some(Kind::Governance))
+            };
+            state.index_new(id, status, topic, ProposalRewardStatus::Settled);
+        }
+        assert_eq!(state.planes.len(), 1_563);
+        let mut filter = Filter::default();
+        filter.include_status(ProposalDecisionStatus::Failed);
+        filter.include_topic(Some(Kind::Governance));
+        let found = |newest| state.matching(&filter, newest).collect::<Vec<_>>();
+        assert_eq!(found(100_000), [99_999, 50_000, 65, 64, 3]);
+        assert_eq!(found(99_998), [50_000, 65, 64, 3]);
+        assert_eq!(found(64), [64, 3]);
+        assert_eq!(found(2), [0; 0]);
+        state.index_status(64, ProposalDecisionStatus::Executed);
+        assert_eq!(state.matching(&filter, 64).collect::<Vec<_>>(), [3]);
+    });
 }

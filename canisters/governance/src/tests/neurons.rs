@@ -180,17 +180,21 @@ fn should_refuse_a_stranger_every_command_on_a_neuron() {
 fn should_name_what_it_does_not_support() {
     governance();
     let key = neuron(1, 300);
-    let split = Command::Split(Split {
-        memo: 1,
-        amount_e8s: 100,
+    let merge = Command::MergeMaturity(MergeMaturity {
+        percentage_to_merge: 50,
     });
     assert_eq!(
-        error_of(command(user(1), key, split)),
+        error_of(command(user(1), key, merge)),
         ErrorType::Unavailable
     );
-    let parameters = proposal(Action::ManageNervousSystemParameters(Default::default()));
+    let metadata = proposal(Action::ManageSnsMetadata(ManageSnsMetadata {
+        url: None,
+        logo: None,
+        name: None,
+        description: None,
+    }));
     assert_eq!(
-        error_of(command(user(1), key, parameters)),
+        error_of(command(user(1), key, metadata)),
         ErrorType::Unavailable
     );
 }

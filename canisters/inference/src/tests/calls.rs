@@ -5,14 +5,20 @@ use ic_certification::hash_tree::{HashTree, LookupResult};
 use stoa_inference_api::{GetReceiptError, InferError, InferRequest, Payment, Price};
 use stoa_registry_api::VersionStatus;
 use stoa_types::Sha256;
-use stoa_types::tensor::hash_tensors;
+use stoa_types::pipeline::Input;
+use stoa_types::tensor::{Tensor, hash_tensors};
 
-use super::world::{PAYER_FUNDS, allowance, payer, pixels, request, world_with_digits};
+use super::world::{PAYER_FUNDS, allowance, payer, pixels, request, tensors, world_with_digits};
 use crate::infer::infer;
-use crate::{receipts, volatile};
+use crate::{queries, receipts, volatile};
 
-/// A million instructions at 1.5 cycles each, and the author's 100,000 e8s at 50,000 cycles.
-const PRICE_CYCLES: u128 = 1_500_000 + 100_000 * 50_000;
+fn inputs(tensors: Vec<Tensor>) -> Input {
+    Input::Tensors(tensors)
+}
+
+fn price_cycles(version: Sha256) -> u128 {
+    u128::try_from(queries::quote(version).unwrap().price_cycles.0).unwrap()
+}
 
 #[test]
 fn should_refuse_for_free_before_any_call_to_the_ledger() {
@@ -29,20 +35,21 @@ fn should_refuse_for_free_before_any_call_to_the_ledger() {
     let unknown = Sha256([9; 32]);
     assert_eq!(
         refused(InferRequest {
-            version: unknown,
+            model: unknown.into(),
             ..good()
         }),
         InferError::NotLoaded { version: unknown }
     );
     assert!(matches!(
-        refused(InferRequest { inputs: vec![], ..good() }),
+        refused(InferRequest { input: inputs(vec![]), ..good() }),
         InferError::InvalidInput { input, .. } if input == "pixels"
     ));
+    let price = queries::quote(version).unwrap().price_e8s;
     let mut large = pixels(1);
     large.data = vec![0; 1_900_001];
     assert_eq!(
         refused(InferRequest {
-            inputs: vec![large],
+            input: inputs(vec![large]),
             ..good()
         }),
         InferError::InputTooLarge {
@@ -52,12 +59,12 @@ fn should_refuse_for_free_before_any_call_to_the_ledger() {
     );
     assert_eq!(
         refused(InferRequest {
-            max_price: Some(Nat::from(119_999_u64)),
+            max_price: Some(Nat::from(price - 1)),
             ..good()
         }),
         InferError::PriceTooHigh {
-            price: 120_000_u64.into(),
-            max_price: 119_999_u64.into()
+            price: price.into(),
+            max_price: (price - 1).into()
         }
     );
     world.with(|inner| inner.cycles = 1_000_000);
@@ -94,51 +101,63 @@ fn should_refuse_while_the_model_is_rebuilt_and_answer_alike_after() {
     world.run_timers();
     assert!(volatile::has_model(&version));
     let after = call().unwrap();
-    assert_eq!(after.outputs, before.outputs);
+    assert_eq!(after.answer, before.answer);
     assert_eq!(after.receipt.previous, before.receipt.hash);
 }
 
 #[test]
-fn should_charge_the_metered_part_by_the_size_of_the_batch() {
+fn should_hold_the_metered_part_by_the_size_of_the_batch_and_give_back_what_it_did_not_use() {
     let (world, version) = world_with_digits();
+    let quote = queries::quote(version).unwrap();
+    let metered = quote.price_e8s - quote.author_price_e8s;
     let large = InferRequest {
-        inputs: vec![pixels(8)],
+        input: inputs(vec![pixels(8)]),
         ..request(version, allowance())
     };
     let response = world.finish(infer(&world, payer(0), large)).unwrap();
-    assert_eq!(response.outputs[0].shape, [8, 10]);
-    assert_eq!(response.receipt.price, Price::IcpE8s(100_000 + 8 * 20_000));
+    assert_eq!(tensors(&response.answer)[0].shape, [8, 10]);
+    // In this world a node costs the same for any batch.
+    assert_eq!(response.receipt.price, Price::IcpE8s(quote.price_e8s));
+    let held = quote.author_price_e8s + 8 * metered;
+    assert_eq!(
+        world.balance(payer(0)),
+        PAYER_FUNDS - held - quote.ledger_fee_e8s
+    );
+    let credit = crate::accounts::balances_of(payer(0)).credit_icp_e8s;
+    assert_eq!(credit, held - quote.price_e8s);
 }
 
 #[test]
 fn should_accept_exactly_the_price_of_attached_cycles() {
     let (world, version) = world_with_digits();
+    let price = price_cycles(version);
     let call = |attached: u128| {
         world.with(|inner| inner.attached = attached);
         world.finish(infer(&world, payer(0), request(version, Payment::Cycles)))
     };
     assert_eq!(
-        call(PRICE_CYCLES - 1).unwrap_err(),
+        call(price - 1).unwrap_err(),
         InferError::InsufficientCycles {
-            attached: (PRICE_CYCLES - 1).into(),
-            price: PRICE_CYCLES.into()
+            attached: (price - 1).into(),
+            price: price.into()
         }
     );
     assert_eq!(world.with(|inner| inner.accepted), 0);
-    let response = call(PRICE_CYCLES + 5).unwrap();
+    let response = call(price + 5).unwrap();
     assert_eq!(
         world.with(|inner| (inner.accepted, inner.attached)),
-        (PRICE_CYCLES, 5)
+        (price, 5)
     );
-    assert_eq!(response.receipt.price, Price::Cycles(PRICE_CYCLES.into()));
+    assert_eq!(response.receipt.price, Price::Cycles(price.into()));
     assert_eq!(response.receipt.payment_block, None);
 }
 
 #[test]
 fn should_accept_no_cycles_for_a_run_that_traps() {
     let (world, version) = world_with_digits();
+    let price = price_cycles(version);
     world.with(|inner| {
-        inner.attached = 2 * PRICE_CYCLES;
+        inner.attached = 2 * price;
         inner.trap_runs = true;
     });
     let failed = world
@@ -150,7 +169,7 @@ fn should_accept_no_cycles_for_a_run_that_traps() {
     );
     assert_eq!(
         world.with(|inner| (inner.accepted, inner.attached)),
-        (0, 2 * PRICE_CYCLES)
+        (0, 2 * price)
     );
     assert_eq!(receipts::count(), 0);
 }
@@ -178,7 +197,7 @@ fn should_chain_receipts_and_certify_the_tip() {
         assert_eq!(receipt.input_hash, hash_tensors(&[pixels(1)]));
         previous = receipt.hash;
     }
-    let tree: HashTree<Vec<u8>> = ciborium::from_reader(answer.witness.as_slice()).unwrap();
+    let tree: HashTree<Vec<u8>> = serde_cbor::from_slice(&answer.witness).unwrap();
     assert_eq!(world.with(|inner| inner.certified), Some(tree.digest()));
     let lookup = |name: &str| match tree.lookup_path(["receipts", name]) {
         LookupResult::Found(value) => value.to_vec(),

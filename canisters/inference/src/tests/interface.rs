@@ -2,18 +2,17 @@
 
 use candid::utils::decode_one_with_decoding_and_skipping_quota as decode_one;
 use candid_parser::utils::{CandidSource, service_equal};
-use stoa_inference_api::{InferRequest, Payment};
+use stoa_inference_api::{InferRequest, ModelReference, Payment, Token};
 use stoa_types::Sha256;
+use stoa_types::pipeline::Input;
 use stoa_types::tensor::{DataType, Tensor};
 
 #[test]
 fn should_have_the_interface_that_the_did_file_says() {
     let written = include_str!("../../inference.did");
-    service_equal(
-        CandidSource::Text(&crate::interface()),
-        CandidSource::Text(written),
-    )
-    .unwrap();
+    let code = crate::interface();
+    service_equal(CandidSource::Text(&code), CandidSource::Text(written))
+        .unwrap_or_else(|error| panic!("{error}\nthe code has:\n{code}"));
 }
 
 /// The quota that `infer` has.
@@ -23,9 +22,10 @@ fn decode(bytes: Vec<u8>) -> InferRequest {
 
 fn request(inputs: Vec<Tensor>) -> InferRequest {
     InferRequest {
-        version: Sha256([255; 32]),
-        inputs,
+        model: ModelReference::Digest(Sha256([255; 32])),
+        input: Input::Tensors(inputs),
         payment: Payment::Allowance {
+            token: Token::Icp,
             from_subaccount: Some(Sha256([255; 32])),
         },
         max_price: Some(u128::MAX.into()),

@@ -19,7 +19,7 @@ fn state_of(version: Sha256) -> LoadState {
 fn should_load_an_admitted_version_and_say_how_far_it_is() {
     let world = world();
     let version = world.admit_digits();
-    let status = world.finish(load(&world, payer(0), version)).unwrap();
+    let status = world.finish(load(&world, payer(0), version, None)).unwrap();
     assert_eq!(
         status.state,
         LoadState::Fetching {
@@ -30,12 +30,15 @@ fn should_load_an_admitted_version_and_say_how_far_it_is() {
     world.run_timers();
     assert!(matches!(
         state_of(version),
-        LoadState::Ready { instructions_per_call: 1_000_000, memory_bytes } if memory_bytes > 100_000
+        LoadState::Ready { instructions_per_call, memory_bytes } if instructions_per_call > 0 && memory_bytes > 100_000
     ));
     // Again is the status, and asks nobody.
     world.restart_calls();
     assert_eq!(
-        world.finish(load(&world, payer(1), version)).unwrap().state,
+        world
+            .finish(load(&world, payer(1), version, None))
+            .unwrap()
+            .state,
         state_of(version)
     );
     assert_eq!(world.with(|inner| inner.log.len()), 0);
@@ -45,10 +48,14 @@ fn should_load_an_admitted_version_and_say_how_far_it_is() {
 fn should_load_nothing_that_is_not_admitted() {
     let world = world();
     let version = world.admit_digits();
-    let refused = || world.finish(load(&world, payer(0), version)).unwrap_err();
+    let refused = || {
+        world
+            .finish(load(&world, payer(0), version, None))
+            .unwrap_err()
+    };
     assert_eq!(
         world
-            .finish(load(&world, Principal::anonymous(), version))
+            .finish(load(&world, Principal::anonymous(), version, None))
             .unwrap_err(),
         LoadError::AnonymousCaller
     );
@@ -90,7 +97,7 @@ fn should_take_a_chunk_from_the_second_shard_where_the_first_fails_or_lies() {
         inner.chunks.get_mut(&(shard(0), hashes[1])).unwrap()[7] ^= 1;
         inner.chunks.get_mut(&(shard(0), hashes[2])).unwrap().pop();
     });
-    world.finish(load(&world, payer(0), version)).unwrap();
+    world.finish(load(&world, payer(0), version, None)).unwrap();
     world.run_timers();
     assert!(matches!(state_of(version), LoadState::Ready { .. }));
 }
@@ -106,7 +113,7 @@ fn should_fail_where_no_shard_has_the_right_bytes_and_start_again_later() {
         }
         good
     });
-    world.finish(load(&world, payer(0), version)).unwrap();
+    world.finish(load(&world, payer(0), version, None)).unwrap();
     world.run_timers();
     assert!(
         matches!(state_of(version), LoadState::Failed { message } if message.contains("do not hash"))
@@ -114,11 +121,14 @@ fn should_fail_where_no_shard_has_the_right_bytes_and_start_again_later() {
     world.with(|inner| inner.chunks = good);
     // Not at once: trying is free for the caller and not for the canister.
     assert!(matches!(
-        world.finish(load(&world, payer(0), version)).unwrap().state,
+        world
+            .finish(load(&world, payer(0), version, None))
+            .unwrap()
+            .state,
         LoadState::Failed { .. }
     ));
     world.pass(std::time::Duration::from_secs(601));
-    world.finish(load(&world, payer(0), version)).unwrap();
+    world.finish(load(&world, payer(0), version, None)).unwrap();
     world.run_timers();
     assert!(matches!(state_of(version), LoadState::Ready { .. }));
 }
@@ -131,7 +141,7 @@ fn should_fail_where_the_chunks_do_not_make_the_file() {
     info.manifest.files[0].sha256 = Sha256([1; 32]);
     let version = info.manifest.digest();
     world.with(|inner| inner.versions.insert(version, info));
-    world.finish(load(&world, payer(0), version)).unwrap();
+    world.finish(load(&world, payer(0), version, None)).unwrap();
     world.run_timers();
     assert!(
         matches!(state_of(version), LoadState::Failed { message } if message.contains("SHA-256"))
@@ -141,14 +151,14 @@ fn should_fail_where_the_chunks_do_not_make_the_file() {
 
 #[test]
 fn should_load_to_the_end_whatever_happens_to_any_call() {
-    // Three chunks, four stages, the probe.
-    for call in 1..=8 {
+    // Three chunks, the building, the probe.
+    for call in 1..=5 {
         for fate in Fate::ALL {
             std::thread::spawn(move || {
                 let world = world();
                 let version = world.admit_digits();
                 world.set_fate(call, fate);
-                world.finish(load(&world, payer(0), version)).unwrap();
+                world.finish(load(&world, payer(0), version, None)).unwrap();
                 world.run_timers();
                 assert!(
                     matches!(state_of(version), LoadState::Ready { .. }),
@@ -164,11 +174,11 @@ fn should_load_to_the_end_whatever_happens_to_any_call() {
 
 #[test]
 fn should_load_to_the_end_through_an_upgrade_at_any_call() {
-    for call in 1..=8 {
+    for call in 1..=5 {
         std::thread::spawn(move || {
             let world = world();
             let version = world.admit_digits();
-            world.finish(load(&world, payer(0), version)).unwrap();
+            world.finish(load(&world, payer(0), version, None)).unwrap();
             world.with(|inner| inner.scheduled.clear());
             world.set_fate(call, Fate::TrapBefore);
             assert!(world.attempt(crate::load_job::drive(&world)).is_none());
@@ -188,7 +198,7 @@ fn should_load_to_the_end_through_an_upgrade_at_any_call() {
 fn should_fail_a_load_whose_stage_keeps_trapping() {
     let world = world();
     let version = world.admit_digits();
-    world.finish(load(&world, payer(0), version)).unwrap();
+    world.finish(load(&world, payer(0), version, None)).unwrap();
     for call in 4..20 {
         world.set_fate(call, Fate::RequestLost);
     }
@@ -206,7 +216,7 @@ fn should_fail_a_model_that_does_not_have_its_manifests_signature() {
     info.manifest.signature.outputs[0].name = "logits".into();
     let version = info.manifest.digest();
     world.with(|inner| inner.versions.insert(version, info));
-    world.finish(load(&world, payer(0), version)).unwrap();
+    world.finish(load(&world, payer(0), version, None)).unwrap();
     world.run_timers();
     assert!(
         matches!(state_of(version), LoadState::Failed { message } if message.contains("outputs[0].name"))
@@ -226,14 +236,18 @@ fn should_have_a_limit_on_loads_under_way() {
         versions.push(version);
     }
     for version in &versions[..4] {
-        world.finish(load(&world, payer(0), *version)).unwrap();
+        world
+            .finish(load(&world, payer(0), *version, None))
+            .unwrap();
     }
     assert_eq!(
         world
-            .finish(load(&world, payer(0), versions[4]))
+            .finish(load(&world, payer(0), versions[4], None))
             .unwrap_err(),
         LoadError::TooManyLoads { open: 4, max: 4 }
     );
     world.run_timers();
-    world.finish(load(&world, payer(0), versions[4])).unwrap();
+    world
+        .finish(load(&world, payer(0), versions[4], None))
+        .unwrap();
 }

@@ -4,27 +4,36 @@ use stoa_cmc_api::NotifyError;
 use stoa_inference_api::{TopUpError, TopUpState};
 
 use super::world::{FEE, Fate, RESERVE, World, canister, minting, world};
+use crate::limits::FEES_KEPT;
+use crate::stored::{Holder, Unit};
 use crate::top_up::{run, top_up};
-use crate::{queries, state};
+use crate::{accounts, cycles, queries, state};
 
 const REVENUE: u64 = 3_000_000;
+/// What a purchase leaves for the fees of calls that fail.
+const KEPT: u64 = FEES_KEPT * FEE;
 
 /// Low on cycles, with revenue.
 fn poor_world() -> World {
     let world = world();
-    state::change_books(|books| books.earn(REVENUE));
+    accounts::receive(
+        Unit::Icp,
+        &Holder::Reserve,
+        (REVENUE + KEPT - RESERVE).into(),
+    );
     world.with(|inner| {
-        *inner.balances.get_mut(&canister()).unwrap() += REVENUE;
+        *inner.balances.get_mut(&canister()).unwrap() += REVENUE + KEPT - RESERVE;
         inner.cycles = 500_000_000_000;
     });
     world
 }
 
 fn check_books(world: &World) {
-    let books = state::books();
+    accounts::check_invariants();
+    let totals = accounts::totals(Unit::Icp);
     assert_eq!(
-        RESERVE + books.earned_e8s - books.spent_e8s,
-        world.balance(canister())
+        totals.received - totals.sent,
+        u128::from(world.balance(canister()))
     );
 }
 
@@ -42,7 +51,7 @@ fn should_turn_revenue_into_cycles() {
         }
     );
     assert_eq!(world.balance(minting()), amount);
-    assert_eq!(queries::status(&world).revenue_e8s, 0);
+    assert_eq!(queries::status(&world).revenue_e8s, KEPT);
     assert_eq!(queries::status(&world).top_ups, [done]);
     check_books(&world);
 }
@@ -50,7 +59,7 @@ fn should_turn_revenue_into_cycles() {
 #[test]
 fn should_convert_no_more_than_the_policy_says() {
     let world = poor_world();
-    state::change_books(|books| books.earn(10_000_000));
+    accounts::receive(Unit::Icp, &Holder::Reserve, 10_000_000);
     world.with(|inner| *inner.balances.get_mut(&canister()).unwrap() += 10_000_000);
     assert_eq!(world.finish(top_up(&world)).unwrap().amount_e8s, 5_000_000);
     check_books(&world);
@@ -65,7 +74,7 @@ fn should_do_nothing_above_the_threshold_or_without_revenue() {
         Err(TopUpError::NotNeeded { .. })
     ));
     world.with(|inner| inner.cycles -= 1);
-    state::change_books(|books| books.spend(REVENUE - 2 * FEE + 1));
+    accounts::send(Unit::Icp, &Holder::Reserve, (REVENUE - 2 * FEE + 1).into());
     // What is in the account but not in the books is not this canister's to spend.
     assert_eq!(
         world.finish(top_up(&world)),
@@ -100,7 +109,7 @@ fn should_buy_once_whatever_happens_to_any_call() {
                     );
                     let bought = u128::from(REVENUE - FEE) * 1_000_000;
                     assert_eq!(world.with(|inner| inner.cycles), 500_000_000_000 + bought);
-                    assert_eq!(queries::status(&world).revenue_e8s, 0);
+                    assert_eq!(queries::status(&world).revenue_e8s, KEPT);
                     check_books(&world);
                 })
                 .join()
@@ -161,7 +170,7 @@ fn should_end_a_top_up_that_was_refunded_or_came_too_late() {
                 "{state:?}"
             );
             // Not booked back: the books may be too low, never too high.
-            assert_eq!(queries::status(&world).revenue_e8s, 0);
+            assert_eq!(queries::status(&world).revenue_e8s, KEPT);
         })
         .join()
         .unwrap();
@@ -181,4 +190,48 @@ fn should_run_one_top_up_at_a_time() {
     world.release(0);
     super::world::poll(first.as_mut()).unwrap().unwrap();
     assert_eq!(world.balance(minting()), REVENUE - FEE);
+}
+
+#[test]
+fn should_ask_governance_for_cycles_once_an_hour_when_the_reserve_buys_none() {
+    let world = world();
+    accounts::send(Unit::Icp, &Holder::Reserve, RESERVE.into());
+    world.with(|inner| inner.cycles = 500_000_000_000);
+    for _ in 0..3 {
+        world.attempt(run(&world));
+        // As if nothing had come of it.
+        world.with(|inner| inner.cycles = 500_000_000_000);
+    }
+    assert_eq!(world.with(|inner| inner.cycles_requests), 1);
+    let request = queries::status(&world).cycles_request.unwrap();
+    assert_eq!(request.outcome, Some(Ok(())));
+    world.pass(std::time::Duration::from_secs(3_601));
+    world.attempt(run(&world));
+    assert_eq!(world.with(|inner| inner.cycles_requests), 2);
+    assert_eq!(
+        world.with(|inner| inner.cycles),
+        500_000_000_000 + 3_000_000_000_000
+    );
+}
+
+#[test]
+fn should_tell_how_fast_cycles_go_without_what_came_in() {
+    let world = world();
+    assert_eq!(queries::status(&world).cycles_burnt_per_day, None);
+    cycles::sample(&world);
+    world.with(|inner| inner.cycles -= 5_000);
+    accounts::receive(Unit::Cycles, &Holder::Reserve, 2_000);
+    world.with(|inner| inner.cycles += 2_000);
+    cycles::note_bought(1_000);
+    world.with(|inner| inner.cycles += 1_000);
+    world.pass(std::time::Duration::from_secs(43_200));
+    assert_eq!(
+        queries::status(&world).cycles_burnt_per_day,
+        Some(10_000_u32.into())
+    );
+    for _ in 0..100 {
+        world.pass(std::time::Duration::from_secs(3_600));
+        cycles::sample(&world);
+    }
+    assert_eq!(state::with(|state| state.cycles_samples.len()), 48);
 }

@@ -9,27 +9,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use candid::{Nat, Principal};
 use stoa_cmc_api::NotifyError;
-use stoa_inference_api::{InferRequest, InitArgs, Payment, Policy};
+use stoa_inference_api::{InferRequest, InitArgs, Payment, Policy, PreviewRequest, Token};
 use stoa_registry_api::{StoredChunk, VersionInfo, VersionStatus};
 use stoa_types::Sha256;
 use stoa_types::manifest::{
     Card, Dimension, FileEntry, Lineage, Manifest, Pipeline, PipelineKind, Signature, TensorSpec,
 };
+use stoa_types::pipeline::{Answer, Input};
 use stoa_types::tensor::{DataType, Tensor};
 
+use crate::runner::Compiled;
 use crate::runtime::{CallFailure, Outcome, Runtime, Task};
-use crate::{load, load_job, state, tasks, volatile};
+use crate::stored::{Holder, Load, Probe, StoredLoadState, Unit};
+use crate::{accounts, chunk_store, load, load_job, state, tasks, volatile};
 
 pub const FEE: u64 = 10_000;
 pub const AUTHOR_PRICE: u64 = 100_000;
 pub const PAYER_FUNDS: u64 = 10_000_000;
-/// What the canister holds from the start, for the fees of refunds before it has earned anything.
+/// What the canister has from the start, for the fees of calls that fail before it has earned anything.
 pub const RESERVE: u64 = 1_000_000;
+pub const TOKEN_FUNDS: u64 = 100_000_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
@@ -64,11 +69,15 @@ pub struct Inner {
     pub now_nanos: u64,
     /// e8s by owner; the minting canister's account for this canister is under its own name.
     pub balances: BTreeMap<Principal, u64>,
+    /// Of the governance token.
+    pub token_balances: BTreeMap<Principal, u64>,
+    /// On either ledger.
     pub allowances: BTreeMap<Principal, u64>,
     pub fee: u64,
     pub burnt_fees: u64,
+    pub burnt_token_fees: u64,
     executed: BTreeMap<Vec<u8>, u64>,
-    blocks: Vec<(Principal, u64)>,
+    pub blocks: Vec<(Principal, u64)>,
     pub versions: BTreeMap<Sha256, VersionInfo>,
     pub chunks: BTreeMap<(Principal, Sha256), Vec<u8>>,
     pub cycles: u128,
@@ -77,6 +86,15 @@ pub struct Inner {
     credited: BTreeSet<u64>,
     pub notify_answers: Vec<NotifyError>,
     instructions: u64,
+    /// How far the counter moves each time that it is read.
+    pub instructions_a_reading: u64,
+    pub replicated: bool,
+    /// What `resolve` of the registry answers.
+    pub names: BTreeMap<String, Sha256>,
+    pub cycles_requests: u64,
+    /// Cycles that came to other canisters, and whether they are refused.
+    pub deposited: BTreeMap<Principal, u128>,
+    pub refuse_deposits: bool,
     pub certified: Option<[u8; 32]>,
     pub scheduled: Vec<Task>,
     calls: usize,
@@ -98,6 +116,12 @@ pub fn ledger() -> Principal {
 pub fn minting() -> Principal {
     Principal::from_slice(&[4; 10])
 }
+pub fn token_ledger() -> Principal {
+    Principal::from_slice(&[8; 10])
+}
+pub fn governance() -> Principal {
+    Principal::from_slice(&[7; 10])
+}
 pub fn shard(number: u8) -> Principal {
     Principal::from_slice(&[5, number])
 }
@@ -105,22 +129,38 @@ pub fn payer(number: u8) -> Principal {
     Principal::from_slice(&[6, number])
 }
 
+pub fn policy() -> Policy {
+    let nat = |amount: u64| Nat::from(amount);
+    Policy {
+        rate_e8s_per_billion_instructions: 20_000_000,
+        rate_cycles_per_billion_instructions: nat(1_500_000_000),
+        cycles_per_e8: nat(50_000),
+        token_e8s_per_icp: Some(1_000_000_000),
+        top_up_below_cycles: nat(1_000_000_000_000),
+        top_up_e8s: 5_000_000,
+        treasury_basis_points: 1_000,
+        reserve_basis_points: 7_500,
+        payout_e8s_min: 50_000,
+        load_e8s_per_chunk: 0,
+        preview_instructions_max: 1_000_000_000,
+        free_calls_per_hour: 3,
+        free_instructions_max: 1_000_000_000,
+        model_memory_bytes_max: 1 << 30,
+    }
+}
+
 /// A canister that was just installed, and everything around it.
 pub fn world() -> World {
-    let nat = |amount: u64| Nat::from(amount);
     state::initialise(InitArgs {
         registry: registry(),
-        governance: Principal::from_slice(&[7; 10]),
+        governance: governance(),
         icp_ledger: ledger(),
+        token_ledger: Some(token_ledger()),
         cycles_minting: minting(),
-        policy: Policy {
-            rate_e8s_per_billion_instructions: 20_000_000,
-            rate_cycles_per_billion_instructions: nat(1_500_000_000),
-            cycles_per_e8: nat(50_000),
-            top_up_below_cycles: nat(1_000_000_000_000),
-            top_up_e8s: 5_000_000,
-        },
-    });
+        policy: policy(),
+    })
+    .unwrap();
+    accounts::receive(Unit::Icp, &Holder::Reserve, RESERVE.into());
     World(Rc::new(RefCell::new(Inner {
         now_nanos: 1_700_000_000_000_000_000,
         balances: BTreeMap::from([
@@ -128,9 +168,11 @@ pub fn world() -> World {
             (payer(0), PAYER_FUNDS),
             (payer(1), PAYER_FUNDS),
         ]),
-        allowances: BTreeMap::from([(payer(0), PAYER_FUNDS), (payer(1), PAYER_FUNDS)]),
+        token_balances: BTreeMap::from([(payer(0), TOKEN_FUNDS), (payer(1), TOKEN_FUNDS)]),
+        allowances: BTreeMap::from([(payer(0), TOKEN_FUNDS), (payer(1), TOKEN_FUNDS)]),
         fee: FEE,
         burnt_fees: 0,
+        burnt_token_fees: 0,
         executed: BTreeMap::new(),
         blocks: Vec::new(),
         versions: BTreeMap::new(),
@@ -141,6 +183,12 @@ pub fn world() -> World {
         credited: BTreeSet::new(),
         notify_answers: Vec::new(),
         instructions: 0,
+        instructions_a_reading: 1_000_000,
+        replicated: true,
+        names: BTreeMap::new(),
+        cycles_requests: 0,
+        deposited: BTreeMap::new(),
+        refuse_deposits: false,
         certified: None,
         scheduled: Vec::new(),
         calls: 0,
@@ -151,13 +199,28 @@ pub fn world() -> World {
     })))
 }
 
+/// Built once for all tests: a model is the same wherever it is built, and building takes most of a test's time.
+static DIGITS: OnceLock<(Compiled, Probe)> = OnceLock::new();
+
 /// A world where the digits model is admitted and loaded.
 pub fn world_with_digits() -> (World, Sha256) {
     let world = world();
     let version = world.admit_digits();
-    world.finish(load::load(&world, payer(0), version)).unwrap();
-    world.finish(load_job::drive(&world));
+    world
+        .finish(load::load(&world, payer(0), version, None))
+        .unwrap();
+    match DIGITS.get() {
+        Some(_) => world.put_digits(version),
+        None => {
+            world.finish(load_job::drive(&world));
+            let probe = state::load(&version).unwrap().probe.unwrap();
+            let compiled = volatile::peek_model(&version).unwrap();
+            // Another thread may have been faster; it has the same.
+            let _same = DIGITS.set((compiled, probe));
+        }
+    }
     assert!(volatile::has_model(&version), "{:?}", state::load(&version));
+    world.with(|inner| inner.scheduled.clear());
     world.restart_calls();
     (world, version)
 }
@@ -183,15 +246,34 @@ pub fn pixels(batch: u64) -> Tensor {
 
 pub fn request(version: Sha256, payment: Payment) -> InferRequest {
     InferRequest {
-        version,
-        inputs: vec![pixels(1)],
+        model: version.into(),
+        input: Input::Tensors(vec![pixels(1)]),
         payment,
         max_price: None,
     }
 }
 
+pub fn preview(version: Sha256) -> PreviewRequest {
+    PreviewRequest {
+        model: version.into(),
+        input: Input::Tensors(vec![pixels(1)]),
+    }
+}
+
+pub fn tensors(answer: &Answer) -> &[Tensor] {
+    match answer {
+        Answer::Tensors(tensors) => tensors,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn credit() -> Payment {
+    Payment::Credit { token: Token::Icp }
+}
+
 pub fn allowance() -> Payment {
     Payment::Allowance {
+        token: Token::Icp,
         from_subaccount: None,
     }
 }
@@ -274,8 +356,27 @@ impl World {
                 }
             }
             inner.versions.insert(version, info);
+            inner.names.insert("stoa/digits".into(), version);
         });
         version
+    }
+
+    /// What a load or a rebuild of digits comes to, without its work.
+    pub fn put_digits(&self, version: Sha256) {
+        let (compiled, probe) = DIGITS.get().expect("digits were loaded before");
+        for (index, chunk) in (0..).zip(digits_onnx().chunks(30_000)) {
+            chunk_store::put(&version, index, chunk).unwrap();
+        }
+        let load = state::load(&version).unwrap();
+        state::put_load(Load {
+            state: StoredLoadState::Ready {
+                instructions_per_call: probe.instructions_per_call,
+                memory_bytes: probe.memory_bytes,
+            },
+            probe: Some(probe.clone()),
+            ..load
+        });
+        volatile::put_model(version, compiled.clone());
     }
 
     /// Counts calls from 0 again, all of them executed and answered but for `fates`.
@@ -285,6 +386,25 @@ impl World {
             inner.log.clear();
             inner.fates.clear();
             inner.released.clear();
+        });
+    }
+
+    /// Calls so far.
+    pub fn calls(&self) -> usize {
+        self.with(|inner| inner.calls)
+    }
+
+    pub fn forget_fates(&self) {
+        self.with(|inner| inner.fates.clear());
+    }
+
+    /// Every held call may come back now.
+    pub fn release_all(&self) {
+        self.with(|inner| {
+            let held = inner.fates.iter();
+            let held = held.filter(|(_, fate)| **fate == Fate::Held);
+            let numbers: Vec<usize> = held.map(|(number, _)| *number).collect();
+            inner.released.extend(numbers);
         });
     }
 
@@ -298,6 +418,10 @@ impl World {
 
     pub fn balance(&self, owner: Principal) -> u64 {
         self.with(|inner| inner.balances.get(&owner).copied().unwrap_or(0))
+    }
+
+    pub fn token_balance(&self, owner: Principal) -> u64 {
+        self.with(|inner| inner.token_balances.get(&owner).copied().unwrap_or(0))
     }
 
     pub fn pass(&self, time: Duration) {
@@ -317,16 +441,20 @@ impl World {
     /// What timers do until nothing is scheduled any more.
     pub fn run_timers(&self) {
         for _ in 0..100 {
-            let tasks = self.with(|inner| std::mem::take(&mut inner.scheduled));
-            if tasks.is_empty() {
+            if self.with(|inner| inner.scheduled.is_empty()) {
                 return;
             }
-            self.pass(Duration::from_secs(60));
-            for task in tasks {
-                let _trapped: Option<()> = self.attempt(tasks::run(self.clone(), task));
-            }
+            self.run_timers_once();
         }
         panic!("timers go on for ever");
+    }
+
+    pub fn run_timers_once(&self) {
+        let tasks = self.with(|inner| std::mem::take(&mut inner.scheduled));
+        self.pass(Duration::from_secs(60));
+        for task in tasks {
+            let _trapped: Option<()> = self.attempt(tasks::run(self.clone(), task));
+        }
     }
 
     /// An upgrade: the heap is lost, stable memory is not, timers are armed again.
@@ -341,7 +469,7 @@ pub fn number(nat: &Nat) -> u64 {
 }
 
 /// Polls until it is ready or waits for a call that does not come back by itself.
-pub fn poll<T>(mut message: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+pub fn poll<T>(mut message: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
     let mut context = Context::from_waker(Waker::noop());
     match message.as_mut().poll(&mut context) {
         Poll::Ready(value) => Some(value),
@@ -428,9 +556,25 @@ impl Runtime for World {
 
     fn instructions(&self) -> u64 {
         self.with(|inner| {
-            inner.instructions += 1_000_000;
+            inner.instructions += inner.instructions_a_reading;
             inner.instructions
         })
+    }
+
+    async fn deposit_cycles(&self, to: Principal, cycles: u128) -> u128 {
+        self.with(|inner| {
+            inner.log.push("deposit_cycles");
+            if inner.refuse_deposits {
+                return cycles;
+            }
+            inner.cycles -= cycles;
+            *inner.deposited.entry(to).or_default() += cycles;
+            0
+        })
+    }
+
+    fn is_replicated(&self) -> bool {
+        self.with(|inner| inner.replicated)
     }
 
     fn certify(&self, root: [u8; 32]) {

@@ -1,9 +1,29 @@
 //! Wire types of the registry: publishers, uploads, versions and their status.
 
+mod decisions;
+mod deposits;
+mod details;
+mod fleet;
+mod lineage;
+mod models;
+mod parameters;
+mod publishers;
+mod search;
+
 use candid::{CandidType, Principal};
 use serde::Deserialize;
 use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
+
+pub use decisions::*;
+pub use deposits::*;
+pub use details::*;
+pub use fleet::*;
+pub use lineage::*;
+pub use models::*;
+pub use parameters::*;
+pub use publishers::*;
+pub use search::*;
 
 /// The generic function under which governance admits a version (registered at genesis).
 pub const ADMIT_VERSION_FUNCTION_ID: u64 = 1000;
@@ -12,6 +32,20 @@ pub const ADMIT_VERSION_FUNCTION_ID: u64 = 1000;
 pub struct InitArgs {
     pub governance: Principal,
     pub shards: Vec<Principal>,
+    /// Where storage deposits are paid.
+    pub icp_ledger: Principal,
+    /// The ones that the code has where absent.
+    pub parameters: Option<RegistryParameters>,
+    /// Inference canisters that are there from the start.
+    pub inference: Option<Vec<Principal>>,
+}
+
+/// Payload of the generic function that assigns a version to inference canisters.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AssignModelArgs {
+    pub version: Sha256,
+    /// Registered ones; none: any may be asked.
+    pub canisters: Vec<Principal>,
 }
 
 #[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +91,10 @@ pub struct UploadPlan {
     pub status: VersionStatus,
     /// Each distinct chunk once, in the order of the manifest.
     pub chunks: Vec<ChunkPlacement>,
+    /// Absent where the DAO asked for none.
+    pub deposit: Option<DepositInfo>,
+    /// When the draft goes unless somebody touches it; absent once it is decided.
+    pub expires_at_nanos: Option<u64>,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -124,6 +162,24 @@ pub enum BeginUploadError {
         shard: Principal,
         message: String,
     },
+    /// The ledger did not give the storage deposit. Approve `needed_e8s` and ask again.
+    DepositRefused {
+        /// Deposit and ledger fee.
+        needed_e8s: u64,
+        refusal: DepositRefusal,
+    },
+    /// Whether the deposit was taken is not known yet. Asking again never takes it twice.
+    DepositUnknown {
+        message: String,
+    },
+    /// Versions of one model, of every status.
+    TooManyVersionsOfModel {
+        max: u64,
+    },
+    /// This principal has asked for as many chunks within the hour as it may.
+    TooManyRequests {
+        retry_after_seconds: u64,
+    },
     Busy,
 }
 
@@ -160,9 +216,19 @@ pub enum SealError {
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub enum SubmitError {
     AnonymousCaller,
-    NotFound { version: Sha256 },
-    NotPublisher { publisher: String },
-    WrongStatus { status: VersionStatus },
+    NotFound {
+        version: Sha256,
+    },
+    NotPublisher {
+        publisher: String,
+    },
+    WrongStatus {
+        status: VersionStatus,
+    },
+    /// Lineage may only name versions that stay: admitted, deprecated or revoked ones.
+    ParentNotAdmitted {
+        parent: Sha256,
+    },
 }
 
 /// What a token holder proposes to governance, ready made.
@@ -246,6 +312,9 @@ pub struct VersionSummary {
     pub license: String,
     pub status: VersionStatus,
     pub size_bytes: u64,
+    pub tags: Vec<String>,
+    pub created_at_nanos: u64,
+    pub price_per_call_e8s: u64,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -286,12 +355,68 @@ pub enum AuditAction {
         /// `None` where the version came into being.
         from: Option<VersionStatus>,
         to: VersionStatus,
+        /// The governance proposal, where it is known.
+        proposal_id: Option<u64>,
+        /// Of a deprecation, revocation or rejection.
+        reason: Option<String>,
+        successor: Option<Sha256>,
+    },
+    /// A version that nobody decided about is gone.
+    RemovedVersion {
+        version: Sha256,
+        cause: RemovalCause,
+    },
+    OfferedPublisher {
+        handle: String,
+        to: Option<Principal>,
+    },
+    TransferredPublisher {
+        handle: String,
+        from: Principal,
+        to: Principal,
+    },
+    SetCoPublishers {
+        handle: String,
+        co_publishers: Vec<Principal>,
+    },
+    SetAlias {
+        /// `publisher/name`
+        model: String,
+        alias: String,
+        version: Option<Sha256>,
+    },
+    SetParameters {
+        parameters: RegistryParameters,
+    },
+    /// A shard belongs to the fleet from now on.
+    AddedShard {
+        shard: Principal,
+    },
+    /// What it holds moves elsewhere.
+    RetiredShard {
+        shard: Principal,
+    },
+    SetFleetPolicy,
+    /// The code of new shards.
+    SetShardModule {
+        module: Sha256,
+    },
+    /// The layout of stable memory changed with an upgrade.
+    Migrated {
+        from_layout: u32,
+        to_layout: u32,
     },
     SetPrice {
         /// `publisher/name`
         model: String,
         price_per_call_e8s: u64,
     },
+}
+
+#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RemovalCause {
+    Withdrawn,
+    Expired,
 }
 
 pub type ClaimPublisherResult = Result<(), ClaimPublisherError>;

@@ -1,5 +1,7 @@
 //! What stands in stable memory. These are not the wire types: each is wrapped in
 //! an enum of its versions and written as CBOR with field names, so that a later reader knows what it has before it.
+//! A field that came later has a default, which is what it means where it is absent; the layout's version keeps
+//! code that does not know it from opening the memory.
 
 use std::borrow::Cow;
 
@@ -57,11 +59,71 @@ mod digest {
     }
 }
 
+/// The same, where there may be none.
+mod optional_digest {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_bytes::ByteArray;
+    use stoa_types::Sha256;
+
+    pub fn serialize<S: Serializer>(
+        hash: &Option<Sha256>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        hash.map(|hash| ByteArray::new(hash.0))
+            .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Sha256>, D::Error> {
+        let bytes = Option::<ByteArray<32>>::deserialize(deserializer)?;
+        Ok(bytes.map(|bytes| Sha256(bytes.into_array())))
+    }
+}
+
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     pub governance: Principal,
     /// Versions that nobody has decided about, of all principals.
     pub open_drafts: u64,
+    /// Where deposits are paid; absent in a registry that was installed with layout 1: then none are asked for.
+    #[serde(default)]
+    pub icp_ledger: Option<Principal>,
+    /// As the ledger last said.
+    #[serde(default = "usual_ledger_fee_e8s")]
+    pub ledger_fee_e8s: u64,
+    #[serde(default)]
+    pub next_deposit: u64,
+    #[serde(default)]
+    pub next_document: u32,
+    /// Where the search index is made anew: everything up to this digest is in it.
+    #[serde(default)]
+    pub indexing: Option<IndexingFrom>,
+}
+
+/// ICP's.
+pub const fn usual_ledger_fee_e8s() -> u64 {
+    10_000
+}
+
+impl Settings {
+    pub fn new(governance: Principal, icp_ledger: Option<Principal>) -> Self {
+        Self {
+            governance,
+            open_drafts: 0,
+            icp_ledger,
+            ledger_fee_e8s: usual_ledger_fee_e8s(),
+            next_deposit: 0,
+            next_document: 0,
+            indexing: None,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IndexingFrom {
+    Start,
+    Behind(#[serde(with = "digest")] Sha256),
 }
 stored_as!(Settings, StoredSettings);
 
@@ -79,6 +141,10 @@ stored_as!(ShardRecord, StoredShard);
 pub struct PublisherRecord {
     pub owner: Principal,
     pub created_at_nanos: u64,
+    #[serde(default)]
+    pub co_publishers: Vec<Principal>,
+    #[serde(default)]
+    pub offered_to: Option<Principal>,
 }
 stored_as!(PublisherRecord, StoredPublisher);
 
@@ -92,13 +158,34 @@ stored_as!(AccountRecord, StoredAccount);
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub struct ModelRecord {
     pub price_per_call_e8s: u64,
+    /// What the name alone means.
     pub newest_admitted: Option<NewestAdmitted>,
+    /// Versions of every status.
+    #[serde(default)]
+    pub versions: u64,
+    #[serde(default, with = "optional_digest")]
+    pub latest: Option<Sha256>,
+    #[serde(default, with = "optional_digest")]
+    pub stable: Option<Sha256>,
+    /// The publisher's own, in the order of their names.
+    #[serde(default)]
+    pub aliases: Vec<AliasRecord>,
+    /// The number of the version that stands for the model in a search.
+    #[serde(default)]
+    pub face: Option<u32>,
 }
 stored_as!(ModelRecord, StoredModel);
 
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct NewestAdmitted {
     pub semver: String,
+    #[serde(with = "digest")]
+    pub version: Sha256,
+}
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct AliasRecord {
+    pub alias: String,
     #[serde(with = "digest")]
     pub version: Sha256,
 }
@@ -118,6 +205,29 @@ pub struct VersionRecord {
     pub created_at_nanos: u64,
     /// From whom all its shards expect its chunks; absent until every shard has said so.
     pub announced_for: Option<Principal>,
+    /// The card's.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Number in the search index; absent of drafts.
+    #[serde(default)]
+    pub document: Option<u32>,
+    #[serde(default)]
+    pub deposit: Option<u64>,
+    /// When it goes; 0 where it does not.
+    #[serde(default)]
+    pub expires_at_nanos: u64,
+    #[serde(default)]
+    pub proposal_id: Option<u64>,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default, with = "optional_digest")]
+    pub successor: Option<Sha256>,
+    /// The shards may have let go of the bytes.
+    #[serde(default)]
+    pub is_released: bool,
+    /// Everything that came with layout 2 is known of it.
+    #[serde(default)]
+    pub is_complete: bool,
 }
 stored_as!(VersionRecord, StoredVersion);
 
@@ -268,116 +378,121 @@ pub enum Action {
         version: Sha256,
         from: Option<Status>,
         to: Status,
+        #[serde(default)]
+        proposal_id: Option<u64>,
+        #[serde(default)]
+        reason: Option<String>,
+        #[serde(default, with = "optional_digest")]
+        successor: Option<Sha256>,
     },
     SetPrice {
         model: String,
         price_per_call_e8s: u64,
     },
+    RemovedVersion {
+        #[serde(with = "digest")]
+        version: Sha256,
+        cause: Cause,
+    },
+    OfferedPublisher {
+        handle: String,
+        to: Option<Principal>,
+    },
+    TransferredPublisher {
+        handle: String,
+        from: Principal,
+        to: Principal,
+    },
+    SetCoPublishers {
+        handle: String,
+        co_publishers: Vec<Principal>,
+    },
+    SetAlias {
+        model: String,
+        alias: String,
+        #[serde(with = "optional_digest")]
+        version: Option<Sha256>,
+    },
+    SetParameters {
+        parameters: Parameters,
+    },
+    AddedShard {
+        shard: Principal,
+    },
+    RetiredShard {
+        shard: Principal,
+    },
+    SetFleetPolicy,
+    SetShardModule {
+        #[serde(with = "digest")]
+        module: Sha256,
+    },
+    Migrated {
+        from_layout: u32,
+        to_layout: u32,
+    },
 }
+
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    Withdrawn,
+    Expired,
+}
+
+/// What the DAO may change; the wire type says what each means.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Parameters {
+    pub deposit_e8s_per_mib: u64,
+    pub deposit_e8s_min: u64,
+    pub draft_lifetime_seconds: u64,
+    pub proposal_lifetime_seconds: u64,
+    pub open_versions_per_caller_max: u64,
+    pub open_versions_max: u64,
+    pub planned_chunks_per_hour_max: u64,
+    pub cycles_min: u64,
+}
+stored_as!(Parameters, StoredParameters);
+
+/// A storage deposit, in an account of its own (`deposits.rs`).
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct DepositRecord {
+    #[serde(with = "digest")]
+    pub version: Sha256,
+    pub payer: Principal,
+    pub amount_e8s: u64,
+    pub created_at_nanos: u64,
+    pub state: DepositState,
+    /// The transfer that the state is about: repeated as it is until its outcome is known.
+    pub transfer: TransferRecord,
+}
+stored_as!(DepositRecord, StoredDeposit);
+
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransferRecord {
+    pub created_at_nanos: u64,
+    pub fee_e8s: u64,
+    /// Requests sent whose outcome was not learnt.
+    pub attempts: u32,
+}
+
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum DepositState {
+    Charging,
+    NotTaken { reason: String },
+    Held { block: Option<u64> },
+    Returning,
+    Returned { block: Option<u64> },
+    Forwarding,
+    Forwarded { block: Option<u64> },
+}
+
+/// What an inference canister has to hear.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct NoticeRecord {
+    pub status: Status,
+    pub attempts: u32,
+}
+stored_as!(NoticeRecord, StoredNotice);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn assert_reads<T: Storable + PartialEq + std::fmt::Debug>(hex: &str, expected: T) {
-        let decode = |index| u8::from_str_radix(&hex[index..index + 2], 16).unwrap();
-        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(decode).collect();
-        assert_eq!(T::from_bytes(Cow::Borrowed(&bytes)), expected);
-    }
-
-    /// Bytes that version 1 wrote. Later code must read them, so these lines only ever get company.
-    #[test]
-    fn should_read_records_of_version_1() {
-        let owner = Principal::from_slice(&[1, 2, 3]);
-        assert_reads(
-            "a1625631a26a676f7665726e616e6365430102036b6f70656e5f64726166747307",
-            Settings {
-                governance: owner,
-                open_drafts: 7,
-            },
-        );
-        assert_reads(
-            "a1625631a3697072696e636970616c430102036e63617061636974795f6279746573f66e61737369676e65645f627974657305",
-            ShardRecord {
-                principal: owner,
-                capacity_bytes: None,
-                assigned_bytes: 5,
-            },
-        );
-        assert_reads(
-            "a1625631a2656f776e65724301020370637265617465645f61745f6e616e6f7309",
-            PublisherRecord {
-                owner,
-                created_at_nanos: 9,
-            },
-        );
-    }
-
-    #[test]
-    fn should_read_back_what_it_writes() {
-        fn assert_kept<T: Storable + Clone + PartialEq + std::fmt::Debug>(record: T) {
-            assert_eq!(T::from_bytes(record.to_bytes()), record);
-        }
-        let owner = Principal::from_slice(&[7; 29]);
-        let version = Sha256([5; 32]);
-        assert_kept(AccountRecord {
-            handles: vec!["a".into()],
-            open_drafts: 3,
-        });
-        assert_kept(ModelRecord {
-            price_per_call_e8s: u64::MAX,
-            newest_admitted: Some(NewestAdmitted {
-                semver: "1.0.0".into(),
-                version,
-            }),
-        });
-        assert_kept(VersionRecord {
-            publisher: "stoa".into(),
-            name: "digits".into(),
-            semver: "1.0.0".into(),
-            license: "MIT".into(),
-            task: "x".into(),
-            size_bytes: 1 << 34,
-            status: Status::Proposed,
-            created_by: owner,
-            created_at_nanos: 1,
-            announced_for: Some(owner),
-        });
-        assert_kept(PlacementRecord {
-            segments: vec![SegmentRecord {
-                file: 1,
-                first_chunk: 1024,
-                chunks: 3,
-                shards: vec![0, 499],
-            }],
-        });
-        assert_kept(ChunkPlace {
-            hash: [3; 32],
-            shard: 258,
-        });
-        for action in [
-            Action::Installed {
-                governance: owner,
-                shards: vec![owner],
-            },
-            Action::ClaimedPublisher {
-                handle: "stoa".into(),
-            },
-            Action::ChangedStatus {
-                version,
-                from: None,
-                to: Status::Draft,
-            },
-            Action::SetPrice {
-                model: "stoa/digits".into(),
-                price_per_call_e8s: 1,
-            },
-        ] {
-            assert_kept(AuditRecord {
-                timestamp_nanos: 1,
-                actor: owner,
-                action,
-            });
-        }
-    }
-}
+mod tests;

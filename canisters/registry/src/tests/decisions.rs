@@ -52,9 +52,9 @@ fn should_admit_for_governance_alone_and_only_what_was_proposed() {
     for stranger in [principal(OWNER), Principal::anonymous()] {
         assert_eq!(
             admit(&runtime, stranger, version),
-            Err(AdmitError::NotGovernance {
+            Err(AdmitError::NotGovernance(NotGovernance {
                 governance: GOVERNANCE
-            })
+            }))
         );
     }
     for expected in [VersionStatus::Draft, VersionStatus::Sealed] {

@@ -99,9 +99,9 @@ fn should_keep_everything_over_an_upgrade_and_certify_it_again() {
     let certified = runtime.certified_data();
     assert_eq!(certified, certification::root_hash());
 
-    certification::rebuild(&runtime, std::iter::empty());
+    certification::rebuild(&runtime, std::iter::empty(), std::iter::empty(), None);
     assert_ne!(runtime.certified_data(), certified);
-    state::set(State::open(memory).unwrap());
+    state::set(State::open(memory, 2).unwrap());
     lifecycle::rebuild_certification(&runtime);
 
     let after = with(|state| [admitted, draft.version].map(|version| get_version(state, version)));
@@ -116,10 +116,10 @@ fn should_keep_everything_over_an_upgrade_and_certify_it_again() {
 
 #[test]
 fn should_refuse_to_open_a_layout_that_it_does_not_know() {
-    let empty = State::open(crate::memory::RawMemory::default()).err();
+    let empty = State::open(crate::memory::RawMemory::default(), 2).err();
     assert_eq!(
         empty,
-        Some(state::OpenError::UnknownLayout { found: 0, known: 1 })
+        Some(state::OpenError::UnknownLayout { found: 0, known: 2 })
     );
 }
 
@@ -199,6 +199,17 @@ fn should_fit_the_largest_version_into_a_message_and_its_answers_into_a_reply() 
                 missing_on: two.clone(),
             })
             .collect(),
+        deposit: Some(stoa_registry_api::DepositInfo {
+            id: u64::MAX,
+            version: valid.digest(),
+            payer: Principal::from_slice(&[255; 29]),
+            amount_e8s: u64::MAX,
+            created_at_nanos: u64::MAX,
+            state: stoa_registry_api::DepositState::Held {
+                block: Some(u64::MAX),
+            },
+        }),
+        expires_at_nanos: Some(u64::MAX),
     };
     assert!(
         candid::encode_one(Ok::<_, BeginUploadError>(plan))

@@ -3,6 +3,7 @@
 use candid::{CandidType, Principal};
 use serde::Deserialize;
 use stoa_types::Sha256;
+use stoa_types::manifest::FileEntry;
 
 /// 1 MiB: the leaf size of the `unixfs-v1-2025` profile.
 pub const CHUNK_SIZE_BYTES_MAX: u64 = 1 << 20;
@@ -85,6 +86,11 @@ pub enum PutChunkError {
         needed_bytes: u64,
         free_bytes: u64,
     },
+    /// The shard keeps what cycles it has for what it holds; the DAO tops it up.
+    LowCycles {
+        balance: candid::Nat,
+        needed: candid::Nat,
+    },
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -138,6 +144,189 @@ impl Held {
     }
 }
 
+/// Chunks that one `get_chunks` may ask for.
+pub const CHUNKS_PER_REPLY_MAX: u64 = 64;
+/// A reply across subnets has 2 MiB at most; 64 KiB of them are for what is not chunks.
+pub const REPLY_BYTES_DEFAULT: u64 = (2 << 20) - (64 << 10);
+/// On one subnet it has 10.
+pub const REPLY_BYTES_MAX: u64 = (10 << 20) - (64 << 10);
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct GetChunksArgs {
+    pub hashes: Vec<Sha256>,
+    /// How many bytes of chunks the caller can take; `REPLY_BYTES_DEFAULT` where absent.
+    pub reply_bytes_max: Option<u64>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum GetChunksError {
+    TooManyChunks { given: u64, max: u64 },
+}
+
+/// Answers for the first of the chunks asked for, as many as fit; at least one. Ask again for the rest.
+pub type GetChunksResult = Result<Vec<GetChunkResult>, GetChunksError>;
+
+/// `c2c_serve`: the files of a version that the shard holds at least a segment of, whole.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct ServeArgs {
+    pub version: Sha256,
+    pub publisher: String,
+    pub name: String,
+    pub semver: String,
+    pub files: Vec<FileEntry>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum ServeError {
+    NotRegistry {
+        registry: Principal,
+    },
+    /// Files, chunks or versions.
+    TooMany {
+        given: u64,
+        max: u64,
+    },
+    /// Another version is served under this publisher, name and number.
+    NameTaken {
+        version: Sha256,
+    },
+    /// The CID does not follow from the chunks and the size.
+    WrongFile {
+        path: String,
+    },
+    OutOfMemory,
+}
+
+/// `c2c_release`: a version goes, or some of its chunks.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct ReleaseArgs {
+    pub version: Sha256,
+    /// At most `CHUNKS_PER_RELEASE_MAX`. Where absent the whole version goes, with its files; call until it is `Ok`.
+    pub chunks: Option<Vec<Sha256>>,
+}
+
+pub const CHUNKS_PER_RELEASE_MAX: u64 = 999;
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum ReleaseError {
+    NotRegistry {
+        registry: Principal,
+    },
+    TooManyChunks {
+        given: u64,
+        max: u64,
+    },
+    /// So much is free by this call, and more is left: call again.
+    Unfinished {
+        freed_chunks: u64,
+        freed_bytes: u64,
+    },
+}
+
+/// Chunks in one `c2c_pull`.
+pub const CHUNKS_PER_PULL_MAX: u64 = 32;
+
+/// `c2c_pull`: fetch these chunks from another shard. Those must be announced, or be damaged here.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct PullArgs {
+    pub source: Principal,
+    pub hashes: Vec<Sha256>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum PullError {
+    NotRegistry {
+        registry: Principal,
+    },
+    TooManyChunks {
+        given: u64,
+        max: u64,
+    },
+    /// The source did not answer, or not with these bytes. What came before is stored.
+    SourceFailed {
+        hash: Sha256,
+        message: String,
+    },
+    Refused {
+        hash: Sha256,
+        error: PutChunkError,
+    },
+}
+
+#[derive(CandidType, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pulled {
+    pub copied: u64,
+    /// Held already, and whole as far as is known.
+    pub held: u64,
+}
+
+/// What the check of all chunks has found.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct ScrubReport {
+    pub is_running: bool,
+    /// Whole passes since the shard was installed.
+    pub passes: u64,
+    pub started_at_nanos: Option<u64>,
+    pub finished_at_nanos: Option<u64>,
+    /// By the pass that runs, or by the last.
+    pub checked_chunks: u64,
+    pub checked_bytes: u64,
+    pub damaged_chunks: u64,
+    /// The first 1,000 of them.
+    pub damaged: Vec<Sha256>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum ScrubError {
+    NotRegistry { registry: Principal },
+}
+
+/// All that the fleet wants to know of a shard.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct ShardHealth {
+    pub status: ShardStatus,
+    pub scrub: ScrubReport,
+    /// Stable memory that the canister has taken.
+    pub stable_bytes: u64,
+    /// Versions whose files are served.
+    pub versions: u64,
+}
+
+/// The HTTP gateway protocol's request.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct HttpRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    #[serde(with = "serde_bytes")]
+    pub body: Vec<u8>,
+    pub certificate_version: Option<u16>,
+}
+
+/// The protocol's request for an update, which has no version.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct HttpUpdateRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    #[serde(with = "serde_bytes")]
+    pub body: Vec<u8>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct HttpResponse {
+    pub status_code: u16,
+    pub headers: Vec<(String, String)>,
+    #[serde(with = "serde_bytes")]
+    pub body: Vec<u8>,
+    /// Ask again by an update.
+    pub upgrade: Option<bool>,
+}
+
+pub type ServeResult = Result<(), ServeError>;
+pub type ReleaseResult = Result<(), ReleaseError>;
+pub type PullResult = Result<Pulled, PullError>;
+pub type ScrubResult = Result<(), ScrubError>;
 pub type ExpectResult = Result<(), ExpectError>;
 pub type PutChunkResult = Result<PutOutcome, PutChunkError>;
 pub type GetChunkResult = Result<Chunk, GetChunkError>;

@@ -1,11 +1,16 @@
 //! What stands in stable memory, byte by byte. The first byte of a value is the
 //! version of its encoding; a reader knows all versions that were ever written.
 
+mod served;
+
 use std::borrow::Cow;
 
 use candid::Principal;
 use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
+use stoa_types::Sha256;
+
+pub use served::{FileKey, ServedFile, ServedNode, ServedVersion};
 
 pub const PRINCIPAL_BYTES_MAX: usize = 29;
 
@@ -15,6 +20,13 @@ fn push_principal(out: &mut Vec<u8>, principal: &Principal) {
     field[0] = bytes.len() as u8;
     field[1..=bytes.len()].copy_from_slice(bytes);
     out.extend_from_slice(&field);
+}
+
+/// | length u16 | UTF-8 |
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    let length = u16::try_from(text.len()).expect("BUG: a name of 64 KiB");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// Reads fields one after the other; running out is a broken invariant.
@@ -42,6 +54,22 @@ impl<'a> Fields<'a> {
         u64::from_le_bytes(self.take())
     }
 
+    fn text(&mut self) -> String {
+        let length = usize::from(u16::from_le_bytes(self.take()));
+        let (text, rest) = self.0.split_at(length);
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).expect("BUG: a stored text is no UTF-8")
+    }
+
+    fn hash(&mut self) -> Sha256 {
+        Sha256(self.take())
+    }
+
+    /// All that is left.
+    fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     fn principal(&mut self) -> Principal {
         let field: [u8; 1 + PRINCIPAL_BYTES_MAX] = self.take();
         Principal::from_slice(&field[1..=usize::from(field[0])])
@@ -59,7 +87,7 @@ pub struct Settings {
     pub used_bytes: u64,
     /// Sum of the announced sizes of expected chunks.
     pub reserved_bytes: u64,
-    /// Where the next chunk goes within DATA.
+    /// End of the last chunk or hole within DATA.
     pub data_end: u64,
     /// Stored chunks.
     pub chunks: u64,
@@ -170,6 +198,105 @@ impl Storable for ChunkRecord {
     };
 }
 
+/// Who is to send a chunk, and since when it is waited for.
+///
+/// ```text
+/// | 1 | uploader (1 length + 29) | since u64 |
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Awaited {
+    pub uploader: Principal,
+    pub since_nanos: u64,
+}
+
+const AWAITED_V1: u8 = 1;
+
+impl Storable for Awaited {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![AWAITED_V1];
+        push_principal(&mut out, &self.uploader);
+        out.extend_from_slice(&self.since_nanos.to_le_bytes());
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, AWAITED_V1, "BUG: awaited chunk of unknown version");
+        Self {
+            uploader: fields.principal(),
+            since_nanos: fields.u64(),
+        }
+    }
+
+    const BOUND: Bound = Bound::Bounded {
+        max_size: 48,
+        is_fixed_size: false,
+    };
+}
+
+/// How far the check of all chunks is.
+///
+/// ```text
+/// | 1 | 0 idle, 1 running | next hash 32 | started u64 | finished u64 | chunks u64 | bytes u64 | passes u64 |
+/// ```
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Scrub {
+    pub is_running: bool,
+    pub next: [u8; 32],
+    pub started_at_nanos: u64,
+    /// When the last whole pass ended; 0 before the first.
+    pub finished_at_nanos: u64,
+    /// Of the pass that runs, or of the last.
+    pub checked_chunks: u64,
+    pub checked_bytes: u64,
+    pub passes: u64,
+}
+
+const SCRUB_V1: u8 = 1;
+
+impl Storable for Scrub {
+    fn to_bytes(&self) -> Cow<'_, [u8]> {
+        let mut out = vec![SCRUB_V1, u8::from(self.is_running)];
+        out.extend_from_slice(&self.next);
+        for number in [
+            self.started_at_nanos,
+            self.finished_at_nanos,
+            self.checked_chunks,
+            self.checked_bytes,
+            self.passes,
+        ] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        Cow::Owned(out)
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.to_bytes().into_owned()
+    }
+
+    fn from_bytes(bytes: Cow<[u8]>) -> Self {
+        let mut fields = Fields(&bytes);
+        let version = fields.u8();
+        assert_eq!(version, SCRUB_V1, "BUG: scrub of unknown version");
+        Self {
+            is_running: fields.u8() == 1,
+            next: fields.take(),
+            started_at_nanos: fields.u64(),
+            finished_at_nanos: fields.u64(),
+            checked_chunks: fields.u64(),
+            checked_bytes: fields.u64(),
+            passes: fields.u64(),
+        }
+    }
+
+    const BOUND: Bound = Bound::Unbounded;
+}
+
 /// Two hashes, one behind the other: `version · chunk` in CLAIMS, `chunk · version` in EXPECTED.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct HashPair(pub [u8; 32], pub [u8; 32]);
@@ -204,6 +331,7 @@ impl Storable for HashPair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::certified::models::VersionPlace;
 
     /// The bytes of today's records, which every later version must still read.
     #[test]
@@ -234,6 +362,46 @@ mod tests {
         };
         assert_eq!(record.to_bytes(), &bytes[..]);
         assert_eq!(ChunkRecord::from_bytes(Cow::Borrowed(&bytes)), record);
+    }
+
+    #[test]
+    fn should_read_back_what_it_writes() {
+        fn assert_kept<T: Storable + Clone + PartialEq + std::fmt::Debug>(record: T) {
+            assert_eq!(T::from_bytes(record.to_bytes()), record);
+        }
+        let hash = Sha256([9; 32]);
+        assert_kept(Awaited {
+            uploader: Principal::anonymous(),
+            since_nanos: 7,
+        });
+        assert_kept(ServedVersion {
+            place: VersionPlace {
+                publisher: "stoa".into(),
+                name: "digits".into(),
+                semver: "1.0.0".into(),
+            },
+            files_digest: [3; 32],
+        });
+        assert_kept(ServedFile {
+            size_bytes: 1 << 40,
+            sha256: hash,
+            digest: [4; 32],
+            chunks: vec![hash, Sha256([1; 32])],
+        });
+        assert_kept(ServedNode {
+            files: 3,
+            block: vec![1, 2, 3],
+        });
+        assert_kept(FileKey([5; 32], "a/b.onnx".into()));
+        assert_kept(Scrub {
+            is_running: true,
+            next: [8; 32],
+            started_at_nanos: 1,
+            finished_at_nanos: 2,
+            checked_chunks: 3,
+            checked_bytes: 4,
+            passes: 5,
+        });
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!       |
 //!       +------> Refunding --> Settled(refunded)
 //! ```
-//! From `Burning` on the answer is final; the burn only tidies up. Refunds and burns
+//! A payment for a new canister goes `Depositing --> BurningAfterCreation --> Created`.
+//! From a `Burning` stage on the answer is final; the burn only tidies up. Refunds and burns
 //! carry the `created_at_time` of the record, so that the ledger makes them once.
 
 use std::borrow::Cow;
@@ -15,7 +16,9 @@ use candid::{Nat, Principal};
 use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
 use minicbor::{Decode, Encode};
-use stoa_cmc_api::{ERROR_CODE_OUTCOME_UNKNOWN, NotifyError, NotifyTopUpResult};
+use stoa_cmc_api::{
+    ERROR_CODE_OUTCOME_UNKNOWN, NotifyCreateCanisterResult, NotifyError, NotifyTopUpResult,
+};
 
 /// How many payments are remembered; mainnet's number.
 pub const PAYMENTS_MAX: u64 = 1_000_000;
@@ -41,7 +44,7 @@ impl Settings {
 
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Payment {
-    /// The canister that the cycles are for.
+    /// The canister that the cycles are for; of a new canister, its controller.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub canister: Vec<u8>,
     /// Account identifier of the payer, for a refund.
@@ -51,6 +54,9 @@ pub struct Payment {
     pub amount_e8s: u64,
     #[n(3)]
     pub stage: Stage,
+    /// Of a new canister; records from before there were such payments lack the field.
+    #[n(4)]
+    pub creation: Option<bool>,
 }
 
 impl Payment {
@@ -89,9 +95,21 @@ pub enum Stage {
         #[n(1)]
         block: Option<u64>,
     },
-    /// Upgraded while the deposit was under way.
+    /// Upgraded while the deposit, or the creation, was under way.
     #[n(5)]
     Unknown,
+    #[n(6)]
+    BurningAfterCreation {
+        #[cbor(n(0), with = "minicbor::bytes")]
+        canister: Vec<u8>,
+        #[n(1)]
+        created_at_nanos: u64,
+    },
+    #[n(7)]
+    Created {
+        #[cbor(n(0), with = "minicbor::bytes")]
+        canister: Vec<u8>,
+    },
 }
 
 /// A 128-bit number, which CBOR integers do not hold: high and low half.
@@ -119,30 +137,52 @@ impl From<WideNumber> for u128 {
 }
 
 impl Stage {
-    /// What a payer is told who asks about this payment.
+    /// What the payer of a top-up is told who asks about it.
     pub fn answer(&self) -> NotifyTopUpResult {
         match self {
-            Self::Depositing | Self::Refunding { .. } => Err(NotifyError::Processing),
             Self::Burning { cycles, .. } | Self::Credited { cycles } => {
                 Ok(Nat::from(u128::from(*cycles)))
             }
-            Self::Refunded { reason, block } => Err(NotifyError::Refunded {
+            other => Err(other.error()),
+        }
+    }
+
+    /// What the payer of a new canister is told.
+    pub fn answer_creation(&self) -> NotifyCreateCanisterResult {
+        match self {
+            Self::BurningAfterCreation { canister, .. } | Self::Created { canister } => {
+                Ok(Principal::from_slice(canister))
+            }
+            other => Err(other.error()),
+        }
+    }
+
+    fn error(&self) -> NotifyError {
+        match self {
+            Self::Depositing | Self::Refunding { .. } => NotifyError::Processing,
+            Self::Refunded { reason, block } => NotifyError::Refunded {
                 block_index: *block,
                 reason: reason.clone(),
-            }),
-            Self::Unknown => Err(NotifyError::Other {
+            },
+            Self::Unknown => NotifyError::Other {
                 error_code: ERROR_CODE_OUTCOME_UNKNOWN,
                 error_message: "the canister was upgraded during the deposit; whether it \
                                 arrived is not known and it is not repeated"
                     .to_string(),
-            }),
+            },
+            Self::Burning { .. }
+            | Self::Credited { .. }
+            | Self::BurningAfterCreation { .. }
+            | Self::Created { .. } => {
+                unreachable!("BUG: the memo of a block is that of one kind of payment")
+            }
         }
     }
 
     pub fn is_finished(&self) -> bool {
         matches!(
             self,
-            Self::Credited { .. } | Self::Refunded { .. } | Self::Unknown
+            Self::Credited { .. } | Self::Created { .. } | Self::Refunded { .. } | Self::Unknown
         )
     }
 }

@@ -221,7 +221,12 @@ pub async fn refund(
 }
 
 /// Burns what bought cycles. Less than a fee cannot be burned and stays.
-pub async fn burn(canister: Principal, amount_e8s: u64, created_at_nanos: u64) -> Transferred {
+pub async fn burn(
+    canister: Principal,
+    amount_e8s: u64,
+    memo: u64,
+    created_at_nanos: u64,
+) -> Transferred {
     if amount_e8s < TRANSFER_FEE_E8S {
         return Transferred::Refused {
             reason: format!("{amount_e8s} e8s are too few to burn"),
@@ -238,7 +243,7 @@ pub async fn burn(canister: Principal, amount_e8s: u64, created_at_nanos: u64) -
     };
     let to = account_identifier(minting.owner, &minting.subaccount.unwrap_or_default());
     transfer(TransferArgs {
-        memo: stoa_cmc_api::MEMO_TOP_UP_CANISTER,
+        memo,
         amount: Tokens { e8s: amount_e8s },
         fee: Tokens { e8s: 0 },
         from_subaccount: Some(ByteBuf::from(subaccount_of(canister))),

@@ -1,5 +1,5 @@
 //! Stands in for mainnet's cycles minting canister on local networks: ICP sent to
-//! it buys cycles for a canister.
+//! it buys cycles for a canister, or a new canister.
 //!
 //! It cannot mint, which only the real one may; it pays from its own balance by
 //! `deposit_cycles` and so works on every endpoint. Everything that a payer sees
@@ -7,18 +7,26 @@
 //! who asks again about a block gets the same answer; ICP that bought nothing goes
 //! back, less the fees.
 //!
+//! The methods `standin_*` make it fail on demand, for tests of its callers.
+//!
 //! This file holds entry points and decides nothing.
 
 mod conversion_rate;
+mod faults;
 mod journal;
 mod ledger;
 mod memory;
+mod notify_create_canister;
 mod notify_top_up;
+mod payment;
 mod recovery;
 mod runtime;
 
 use candid::candid_method;
-use stoa_cmc_api::{IcpXdrConversionRateResponse, InitArgs, NotifyTopUpArg, NotifyTopUpResult};
+use stoa_cmc_api::{
+    Fault, IcpXdrConversionRateResponse, InitArgs, NotifyCreateCanisterArg,
+    NotifyCreateCanisterResult, NotifyTopUpArg, NotifyTopUpResult,
+};
 
 /// A question is two short fields; the type table of mainnet's clients is longer.
 const DECODING_QUOTA: usize = 50_000;
@@ -57,6 +65,23 @@ fn start() {
 #[candid_method(update)]
 async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
     notify_top_up::notify_top_up(arguments).await
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+async fn notify_create_canister(arguments: NotifyCreateCanisterArg) -> NotifyCreateCanisterResult {
+    notify_create_canister::notify_create_canister(arguments).await
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+fn standin_set_faults(faults: Vec<Fault>) {
+    faults::set(runtime::caller(), faults)
+}
+
+#[ic_cdk::query]
+fn standin_faults() -> Vec<Fault> {
+    faults::pending()
 }
 
 #[ic_cdk::query]

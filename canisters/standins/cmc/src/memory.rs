@@ -7,6 +7,7 @@
 //! | 1 | settings |
 //! | 2 | journal of payments by block index |
 //! | 3 | block indices of payments that are not finished |
+//! | 4 | faults that tests have ordered |
 
 use std::cell::RefCell;
 
@@ -29,6 +30,7 @@ pub struct State {
     pub settings: StableCell<Cbor<Option<Settings>>, Memory>,
     pub payments: StableBTreeMap<u64, Cbor<Payment>, Memory>,
     pub unfinished: StableBTreeMap<u64, (), Memory>,
+    pub faults: StableCell<Vec<u8>, Memory>,
 }
 
 impl State {
@@ -53,6 +55,7 @@ fn open(memory: DefaultMemoryImpl) -> State {
         settings: StableCell::init(at(1), Cbor(None)),
         payments: StableBTreeMap::init(at(2)),
         unfinished: StableBTreeMap::init(at(3)),
+        faults: StableCell::init(at(4), vec![]),
     }
 }
 

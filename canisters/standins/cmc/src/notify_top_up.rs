@@ -1,51 +1,35 @@
 //! `notify_top_up`: a payment in the ledger becomes cycles, once.
 
-use candid::Principal;
-use stoa_cmc_api::{
-    ERROR_CODE_FAILED_TO_FETCH_BLOCK, ERROR_CODE_OUT_OF_CYCLES, MEMO_TOP_UP_CANISTER, NotifyError,
-    NotifyTopUpArg, NotifyTopUpResult,
-};
+use stoa_cmc_api::{FaultKind, MEMO_TOP_UP_CANISTER, NotifyTopUpArg, NotifyTopUpResult};
 
-use crate::journal::{Cbor, PAYMENTS_MAX, Payment, Stage};
-use crate::ledger::{self, Block, Operation, TRANSFER_FEE_E8S, Transferred};
-use crate::memory::with_state;
+use crate::journal::Stage;
+use crate::payment::{self, Begin};
 use crate::recovery::InFlight;
-use crate::runtime;
-
-/// What mainnet keeps of a top-up that it cannot deliver: two ledger fees.
-const REFUND_CHARGE_E8S: u64 = 2 * TRANSFER_FEE_E8S;
-/// Kept for this canister's own life.
-const OWN_CYCLES_MIN: u128 = 1_000_000_000_000;
-
-/// 1 XDR buys 10^12 cycles, an ICP has 10^8 e8s, the rate is in 10^-4:
-/// 10^12 / 10^8 / 10^4 = 1.
-pub fn cycles_for(amount_e8s: u64, xdr_permyriad_per_icp: u64) -> u128 {
-    // Cannot overflow: both factors have 64 bits.
-    u128::from(amount_e8s) * u128::from(xdr_permyriad_per_icp)
-}
+use crate::{faults, runtime};
 
 pub async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
     let NotifyTopUpArg {
         block_index,
         canister_id,
     } = arguments;
-    let block = ledger::fetch_block(block_index)
-        .await
-        .map_err(|failure| NotifyError::Other {
-            error_code: ERROR_CODE_FAILED_TO_FETCH_BLOCK,
-            error_message: format!("block {block_index} could not be read: {}", failure.message),
-        })?
-        .ok_or_else(|| {
-            NotifyError::InvalidTransaction(format!("the ledger has no block {block_index}"))
-        })?;
-    let (payer, amount_e8s) = check_payment(&block, canister_id)?;
-    if let Begin::Known(answer) = begin(block_index, canister_id, payer, amount_e8s)? {
-        return answer;
+    let fault = faults::take();
+    if let Some(error) = faults::before(&fault).await {
+        return Err(error);
+    }
+    let paid = payment::read(block_index, canister_id, MEMO_TOP_UP_CANISTER).await?;
+    let cycles = payment::cycles_of(paid.amount_e8s);
+    if let Begin::Known(stage) = payment::begin(block_index, canister_id, paid)? {
+        faults::after(&fault).await;
+        return stage.answer();
     }
 
     let in_flight = InFlight::enter(block_index).expect("BUG: a new payment is in flight already");
-    let cycles = with_state(|state| cycles_for(amount_e8s, state.settings().xdr_permyriad_per_icp));
-    let next = match runtime::deposit_cycles(canister_id, cycles).await {
+    let deposited = if fault == Some(FaultKind::Undeliverable) {
+        Err(faults::undeliverable())
+    } else {
+        runtime::deposit_cycles(canister_id, cycles).await
+    };
+    let next = match deposited {
         Ok(()) => Stage::Burning {
             cycles: cycles.into(),
             created_at_nanos: runtime::time_nanos(),
@@ -56,158 +40,9 @@ pub async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
             created_at_nanos: runtime::time_nanos(),
         },
     };
-    set_stage(block_index, next);
-    finish(block_index).await;
+    payment::set_stage(block_index, next);
+    payment::finish(block_index).await;
     drop(in_flight);
-    stage(block_index).answer()
-}
-
-/// Who paid how much, if the block is a payment for this canister's cycles.
-fn check_payment(block: &Block, canister_id: Principal) -> Result<([u8; 32], u64), NotifyError> {
-    let invalid = |text: String| Err(NotifyError::InvalidTransaction(text));
-    let transaction = &block.transaction;
-    let Some(Operation::Transfer { from, to, amount }) = &transaction.operation else {
-        return invalid("the transaction is not a transfer".to_string());
-    };
-    let memo = memo(
-        transaction.memo,
-        transaction.icrc1_memo.as_ref().map(|memo| memo.as_slice()),
-    );
-    if memo != MEMO_TOP_UP_CANISTER {
-        return invalid(format!(
-            "the memo is {memo:#x}, that of a top-up is {MEMO_TOP_UP_CANISTER:#x}"
-        ));
-    }
-    let expected = ledger::account_identifier(
-        runtime::canister_self(),
-        &ledger::subaccount_of(canister_id),
-    );
-    if to.as_slice() != expected {
-        return invalid(format!(
-            "the transfer does not go to the subaccount of {canister_id}"
-        ));
-    }
-    match <[u8; 32]>::try_from(from.as_slice()) {
-        Ok(payer) => Ok((payer, amount.e8s)),
-        Err(_) => invalid("the payer's account identifier has not 32 bytes".to_string()),
-    }
-}
-
-/// An ICRC-1 transfer carries the number as eight bytes, little-endian.
-fn memo(number: u64, icrc1: Option<&[u8]>) -> u64 {
-    match icrc1.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()) {
-        Some(bytes) if number == 0 => u64::from_le_bytes(bytes),
-        _ => number,
-    }
-}
-
-enum Begin {
-    New,
-    /// Somebody asked before: what they were told stands.
-    Known(NotifyTopUpResult),
-}
-
-/// Writes the intent down, if nobody has.
-fn begin(
-    block_index: u64,
-    canister_id: Principal,
-    payer: [u8; 32],
-    amount_e8s: u64,
-) -> Result<Begin, NotifyError> {
-    with_state(|state| {
-        let mut settings = state.settings();
-        if block_index < settings.forgotten_below {
-            return Err(NotifyError::TransactionTooOld(settings.forgotten_below));
-        }
-        if let Some(Cbor(payment)) = state.payments.get(&block_index) {
-            return Ok(Begin::Known(payment.stage.answer()));
-        }
-        let cycles = cycles_for(amount_e8s, settings.xdr_permyriad_per_icp);
-        let liquid = runtime::liquid_cycles();
-        if liquid < cycles.saturating_add(OWN_CYCLES_MIN) {
-            return Err(NotifyError::Other {
-                error_code: ERROR_CODE_OUT_OF_CYCLES,
-                error_message: format!(
-                    "{cycles} cycles are due, {liquid} are here and {OWN_CYCLES_MIN} must stay"
-                ),
-            });
-        }
-        if state.payments.len() >= PAYMENTS_MAX
-            && let Some((oldest, Cbor(payment))) = state.payments.first_key_value()
-            && payment.stage.is_finished()
-        {
-            state.payments.remove(&oldest);
-            settings.forgotten_below = oldest + 1;
-            state.settings.set(Cbor(Some(settings)));
-        }
-        state.payments.insert(
-            block_index,
-            Cbor(Payment {
-                canister: canister_id.as_slice().to_vec(),
-                payer,
-                amount_e8s,
-                stage: Stage::Depositing,
-            }),
-        );
-        state.unfinished.insert(block_index, ());
-        Ok(Begin::New)
-    })
-}
-
-fn payment(block_index: u64) -> Payment {
-    with_state(|state| state.payments.get(&block_index))
-        .map(|Cbor(payment)| payment)
-        .expect("BUG: a payment in flight was forgotten")
-}
-
-pub fn stage(block_index: u64) -> Stage {
-    payment(block_index).stage
-}
-
-pub fn set_stage(block_index: u64, stage: Stage) {
-    let mut payment = payment(block_index);
-    let finished = stage.is_finished();
-    payment.stage = stage;
-    with_state(|state| {
-        state.payments.insert(block_index, Cbor(payment));
-        if finished {
-            state.unfinished.remove(&block_index);
-        }
-    });
-}
-
-/// Sends what a payment still needs: the burn or the refund. An unknown outcome
-/// leaves it as it is, for the timer to ask again with the same arguments.
-pub async fn finish(block_index: u64) {
-    let payment = payment(block_index);
-    let canister = payment.canister();
-    let stage = match payment.stage {
-        Stage::Burning {
-            cycles,
-            created_at_nanos,
-        } => match ledger::burn(canister, payment.amount_e8s, created_at_nanos).await {
-            Transferred::Unknown => return,
-            // What cannot be burned lies where nobody can spend it.
-            Transferred::Done { .. } | Transferred::Refused { .. } => Stage::Credited { cycles },
-        },
-        Stage::Refunding {
-            reason,
-            created_at_nanos,
-        } => {
-            let back = payment.amount_e8s.saturating_sub(REFUND_CHARGE_E8S);
-            match ledger::refund(canister, payment.payer, back, created_at_nanos).await {
-                Transferred::Unknown => return,
-                Transferred::Done { block } => Stage::Refunded {
-                    reason,
-                    block: Some(block),
-                },
-                Transferred::Refused { reason: refusal } => Stage::Refunded {
-                    reason: format!("{reason}; nothing went back: {refusal}"),
-                    block: None,
-                },
-            }
-        }
-        _ => return,
-    };
-    set_stage(block_index, stage);
+    faults::after(&fault).await;
+    payment::stage(block_index).answer()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::journal::Stage;
 use crate::memory::with_state;
-use crate::notify_top_up::{finish, set_stage, stage};
+use crate::payment::{finish, set_stage, stage};
 
 pub const INTERVAL: Duration = Duration::from_secs(60);
 /// Each needs up to two ledger calls; the rest waits for the next run.
@@ -25,7 +25,7 @@ impl InFlight {
     pub fn enter(block_index: u64) -> Option<Self> {
         UNSTABLE_IN_FLIGHT
             .with_borrow_mut(|blocks| blocks.insert(block_index))
-            .then_some(Self(block_index))
+            .then(|| Self(block_index))
     }
 }
 

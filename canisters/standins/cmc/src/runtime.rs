@@ -24,6 +24,7 @@ mod system {
 
     use super::{CallFailure, Principal};
     use ic_cdk::call::{Call, CallFailed};
+    use ic_management_canister_types::{CanisterIdRecord, CanisterSettings, CreateCanisterArgs};
 
     #[derive(candid::CandidType)]
     struct DepositCyclesArgs {
@@ -36,6 +37,18 @@ mod system {
 
     pub fn canister_self() -> Principal {
         ic_cdk::api::canister_self()
+    }
+
+    pub fn subnet_self() -> Principal {
+        ic_cdk::api::subnet_self()
+    }
+
+    pub fn caller() -> Principal {
+        ic_cdk::api::msg_caller()
+    }
+
+    pub fn is_controller(principal: &Principal) -> bool {
+        ic_cdk::api::is_controller(principal)
     }
 
     pub fn liquid_cycles() -> u128 {
@@ -64,6 +77,34 @@ mod system {
             .await
             .map(|_| ())
             .map_err(failure)
+    }
+
+    /// The canister's fee comes out of `cycles`, as on mainnet.
+    pub async fn create_canister(
+        settings: CanisterSettings,
+        cycles: u128,
+    ) -> Result<Principal, CallFailure> {
+        let arguments = CreateCanisterArgs {
+            settings: Some(settings),
+            sender_canister_version: None,
+        };
+        let response = Call::unbounded_wait(Principal::management_canister(), "create_canister")
+            .with_arg(arguments)
+            .with_cycles(cycles)
+            .await
+            .map_err(failure)?;
+        response
+            .candid::<CanisterIdRecord>()
+            .map(|created| created.canister_id)
+            .map_err(|error| CallFailure::new(error.to_string()))
+    }
+
+    /// Ends the message, so that what it did stays, and goes on in another.
+    pub async fn let_go() {
+        // Whatever it answers: the call itself is what matters.
+        let answered =
+            Call::unbounded_wait(ic_cdk::api::canister_self(), "get_icp_xdr_conversion_rate").await;
+        drop(answered);
     }
 
     fn failure(failed: CallFailed) -> CallFailure {
@@ -110,7 +151,10 @@ mod system {
         }
     }
 
+    use ic_management_canister_types::CanisterSettings;
+
     thread_local! {
+        static CALLER: Cell<Principal> = const { Cell::new(Principal::anonymous()) };
         static TIME_NANOS: Cell<u64> = const { Cell::new(0) };
         static CYCLES: Cell<u128> = const { Cell::new(0) };
         static SENT: RefCell<Vec<SentCall>> = const { RefCell::new(Vec::new()) };
@@ -122,6 +166,28 @@ mod system {
 
     pub fn canister_self() -> Principal {
         Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 4, 1, 1])
+    }
+
+    pub fn subnet_self() -> Principal {
+        Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 9, 1, 1])
+    }
+
+    pub fn caller() -> Principal {
+        CALLER.get()
+    }
+
+    pub fn set_caller(caller: Principal) {
+        CALLER.set(caller);
+    }
+
+    pub const CONTROLLER: Principal = Principal::management_canister();
+
+    pub fn is_controller(principal: &Principal) -> bool {
+        *principal == CONTROLLER
+    }
+
+    pub async fn let_go() {
+        TIME_NANOS.set(TIME_NANOS.get() + 1_000_000_000);
     }
 
     pub fn liquid_cycles() -> u128 {
@@ -169,6 +235,16 @@ mod system {
         )
         .await?;
         Ok(())
+    }
+
+    pub async fn create_canister(
+        settings: CanisterSettings,
+        cycles: u128,
+    ) -> Result<Principal, CallFailure> {
+        let arguments = candid::encode_one(settings).expect("BUG: settings encode");
+        let management = Principal::management_canister();
+        let answer = send(management, "create_canister", arguments, cycles).await?;
+        Ok(Principal::from_slice(&answer))
     }
 
     pub fn start_timer<F: Future<Output = ()> + 'static>(_interval: Duration, _job: fn() -> F) {}

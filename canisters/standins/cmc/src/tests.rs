@@ -9,8 +9,11 @@ use candid::{CandidType, Decode, Encode, Nat, Principal};
 use ic_stable_structures::DefaultMemoryImpl;
 use serde_bytes::ByteBuf;
 use stoa_cmc_api::{
-    ERROR_CODE_OUT_OF_CYCLES, ERROR_CODE_OUTCOME_UNKNOWN, InitArgs, MEMO_TOP_UP_CANISTER,
-    NotifyError, NotifyTopUpArg, NotifyTopUpResult,
+    ERROR_CODE_BAD_SUBNET_SELECTION, ERROR_CODE_FAILED_TO_FETCH_BLOCK, ERROR_CODE_OUT_OF_CYCLES,
+    ERROR_CODE_OUTCOME_UNKNOWN, ERROR_CODE_UNAUTHORIZED, Fault, FaultKind, InitArgs,
+    MEMO_CREATE_CANISTER, MEMO_TOP_UP_CANISTER, NotifyCreateCanisterArg,
+    NotifyCreateCanisterResult, NotifyError, NotifyTopUpArg, NotifyTopUpResult, SubnetFilter,
+    SubnetSelection,
 };
 
 use crate::journal::{Cbor, Stage};
@@ -19,8 +22,9 @@ use crate::ledger::{
     TransferError,
 };
 use crate::memory::{self, with_state};
+use crate::notify_create_canister::notify_create_canister;
 use crate::runtime::{self, CallFailure, SentCall};
-use crate::{notify_top_up::notify_top_up, recovery};
+use crate::{faults, notify_top_up::notify_top_up, recovery};
 
 const BLOCK: u64 = 7;
 const AMOUNT: u64 = 100_000_000;
@@ -405,6 +409,195 @@ fn should_name_a_missing_block_and_a_silent_ledger() {
     one_call("query_blocks").answer(Err(CallFailure::new("stopped")));
     assert!(matches!(
         answer_now(poll(&mut running)),
-        Err(NotifyError::Other { error_code: 1, .. })
+        Err(NotifyError::Other {
+            error_code: ERROR_CODE_FAILED_TO_FETCH_BLOCK,
+            ..
+        })
     ));
+}
+
+fn creation() -> NotifyCreateCanisterArg {
+    NotifyCreateCanisterArg {
+        block_index: BLOCK,
+        controller: customer(),
+        subnet_type: None,
+        subnet_selection: None,
+        settings: None,
+    }
+}
+
+fn create(arguments: NotifyCreateCanisterArg) -> Running<NotifyCreateCanisterResult> {
+    runtime::set_caller(customer());
+    Box::pin(notify_create_canister(arguments))
+}
+
+fn creation_block() -> Block {
+    let mut block = payment_block();
+    block.transaction.memo = MEMO_CREATE_CANISTER;
+    block
+}
+
+fn new_canister() -> Principal {
+    Principal::from_slice(&[4, 4])
+}
+
+#[test]
+fn should_create_one_canister_for_a_payment_and_name_it_again() {
+    install();
+    let mut running = create(creation());
+    assert!(poll(&mut running).is_none());
+    reply_block(creation_block());
+    assert!(poll(&mut running).is_none());
+    let call = one_call("create_canister");
+    assert_eq!(call.cycles, u128::from(AMOUNT) * u128::from(RATE));
+    let settings = Decode!(
+        &call.arguments,
+        ic_management_canister_types::CanisterSettings
+    )
+    .unwrap();
+    assert_eq!(settings.controllers, Some(vec![customer()]));
+    call.answer(Ok(new_canister().as_slice().to_vec()));
+    assert!(poll(&mut running).is_none());
+    reply_minting_account();
+    assert!(poll(&mut running).is_none());
+    let burn = one_call("transfer");
+    let arguments = Decode!(&burn.arguments, TransferArgs).unwrap();
+    assert_eq!(arguments.memo, MEMO_CREATE_CANISTER);
+    reply(burn, Ok::<u64, TransferError>(8));
+    assert_eq!(poll(&mut running), Some(Ok(new_canister())));
+
+    let mut again = create(creation());
+    assert!(poll(&mut again).is_none());
+    reply_block(creation_block());
+    assert_eq!(poll(&mut again), Some(Ok(new_canister())));
+    assert!(runtime::take_sent().is_empty());
+}
+
+#[test]
+fn should_refund_a_creation_that_fails_less_four_fees() {
+    for selection in [
+        None,
+        Some(SubnetSelection::Subnet {
+            subnet: Principal::from_slice(&[9]),
+        }),
+        Some(SubnetSelection::Filter(SubnetFilter {
+            subnet_type: Some("fiduciary".to_string()),
+        })),
+    ] {
+        install();
+        let refused_by_network = selection.is_none();
+        let mut running = create(NotifyCreateCanisterArg {
+            subnet_selection: selection,
+            ..creation()
+        });
+        assert!(poll(&mut running).is_none());
+        reply_block(creation_block());
+        assert!(poll(&mut running).is_none());
+        if refused_by_network {
+            one_call("create_canister").answer(Err(CallFailure::new("too few cycles")));
+            assert!(poll(&mut running).is_none());
+        }
+        let refund = one_call("transfer");
+        let arguments = Decode!(&refund.arguments, TransferArgs).unwrap();
+        assert_eq!(arguments.amount.e8s, AMOUNT - 5 * ledger::TRANSFER_FEE_E8S);
+        assert_eq!(arguments.to.as_slice(), payer());
+        reply(refund, Ok::<u64, TransferError>(11));
+        assert!(matches!(
+            poll(&mut running),
+            Some(Err(NotifyError::Refunded {
+                block_index: Some(11),
+                ..
+            }))
+        ));
+    }
+}
+
+#[test]
+fn should_not_take_a_top_up_for_a_new_canister_nor_the_other_way() {
+    install();
+    let mut running = create(creation());
+    assert!(poll(&mut running).is_none());
+    reply_block(payment_block());
+    assert!(matches!(
+        poll(&mut running),
+        Some(Err(NotifyError::InvalidTransaction(_)))
+    ));
+    let mut running = notify();
+    assert!(poll(&mut running).is_none());
+    reply_block(creation_block());
+    assert!(matches!(
+        answer_now(poll(&mut running)),
+        Err(NotifyError::InvalidTransaction(_))
+    ));
+}
+
+#[test]
+fn should_create_for_nobody_but_the_controller_and_under_one_selection() {
+    install();
+    let code = |arguments| match poll(&mut create(arguments)) {
+        Some(Err(NotifyError::Other { error_code, .. })) => error_code,
+        other => panic!("{other:?}"),
+    };
+    let of_somebody_else = NotifyCreateCanisterArg {
+        controller: Principal::from_slice(&[8]),
+        ..creation()
+    };
+    assert_eq!(code(of_somebody_else), ERROR_CODE_UNAUTHORIZED);
+    let twice = NotifyCreateCanisterArg {
+        subnet_type: Some("fiduciary".to_string()),
+        subnet_selection: Some(SubnetSelection::Filter(SubnetFilter { subnet_type: None })),
+        ..creation()
+    };
+    assert_eq!(code(twice), ERROR_CODE_BAD_SUBNET_SELECTION);
+}
+
+fn order(kind: FaultKind, after_calls: u32, calls: u32) {
+    faults::set(
+        runtime::CONTROLLER,
+        vec![Fault {
+            kind,
+            after_calls,
+            calls,
+        }],
+    );
+}
+
+#[test]
+fn should_answer_as_it_was_told_and_then_do_its_work() {
+    install();
+    for error in [
+        NotifyError::Processing,
+        NotifyError::TransactionTooOld(4),
+        NotifyError::InvalidTransaction("told so".to_string()),
+    ] {
+        order(FaultKind::Answer(error.clone()), 0, 1);
+        assert_eq!(answer_now(poll(&mut notify())), Err(error));
+        assert!(runtime::take_sent().is_empty());
+    }
+    let (_running, deposit) = until_deposit();
+    assert_eq!(deposit.cycles, u128::from(AMOUNT) * u128::from(RATE));
+}
+
+#[test]
+fn should_give_back_a_payment_that_it_was_told_not_to_deliver() {
+    install();
+    order(FaultKind::Undeliverable, 0, 1);
+    let mut running = notify();
+    assert!(poll(&mut running).is_none());
+    reply_block(payment_block());
+    assert!(poll(&mut running).is_none());
+    reply(one_call("transfer"), Ok::<u64, TransferError>(11));
+    assert!(matches!(
+        answer_now(poll(&mut running)),
+        Err(NotifyError::Refunded {
+            block_index: Some(11),
+            ..
+        })
+    ));
+}
+
+#[test]
+fn should_let_nobody_but_a_controller_order_faults() {
+    install();
+    assert!(std::panic::catch_unwind(|| faults::set(customer(), vec![])).is_err());
 }

@@ -5,12 +5,13 @@ use icrc_ledger_types::icrc1::account::Account;
 use icrc_ledger_types::icrc2::allowance::{Allowance, AllowanceArgs};
 use icrc_ledger_types::icrc2::approve::{ApproveArgs, ApproveError};
 
+use crate::faults;
 use crate::ledger::ApproveRequest;
 use crate::memory::with_ledger;
 use crate::runtime;
 use crate::transfer::fitting;
 
-pub fn icrc2_approve(arguments: ApproveArgs) -> Result<Nat, ApproveError> {
+pub async fn icrc2_approve(arguments: ApproveArgs) -> Result<Nat, ApproveError> {
     let request = ApproveRequest {
         from: Account {
             owner: runtime::caller(),
@@ -24,7 +25,10 @@ pub fn icrc2_approve(arguments: ApproveArgs) -> Result<Nat, ApproveError> {
         memo: arguments.memo.into(),
         created_at_time: arguments.created_at_time,
     };
-    let index = with_ledger(|ledger| ledger.approve(request, runtime::time_nanos()))?;
+    let index = faults::answer("icrc2_approve", || {
+        with_ledger(|ledger| ledger.approve(request, runtime::time_nanos()))
+    })
+    .await?;
     Ok(Nat::from(index))
 }
 

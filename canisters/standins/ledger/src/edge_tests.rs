@@ -1,5 +1,8 @@
 //! The endpoints as callers meet them: official types in, official errors out.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use candid::{Decode, Encode, Nat, Principal};
 use ic_stable_structures::DefaultMemoryImpl;
 use icrc_ledger_types::icrc1::account::Account;
@@ -46,6 +49,14 @@ fn install_with(balances: &[(u8, u64)]) {
     runtime::set_caller(owner(1));
 }
 
+/// Natively nothing makes a request wait.
+fn answered<T>(request: impl Future<Output = T>) -> T {
+    match pin!(request).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the request waits"),
+    }
+}
+
 fn icrc1(to: u8, amount: u64) -> TransferArg {
     TransferArg {
         from_subaccount: None,
@@ -76,7 +87,7 @@ fn official_transfer(to: u8, amount: u64, fee: u64) -> ic_ledger_types::Transfer
 /// Through the bytes, as a caller with the official crate sends and reads them.
 fn send(arguments: &ic_ledger_types::TransferArgs) -> ic_ledger_types::TransferResult {
     let bytes = Encode!(arguments).unwrap();
-    let answer = crate::transfer(Decode!(&bytes, icp::TransferArgs).unwrap());
+    let answer = answered(crate::transfer(Decode!(&bytes, icp::TransferArgs).unwrap()));
     Decode!(&Encode!(&answer).unwrap(), ic_ledger_types::TransferResult).unwrap()
 }
 
@@ -148,25 +159,28 @@ fn should_page_blocks_and_answer_nothing_past_the_end() {
 #[test]
 fn should_answer_every_icrc1_error() {
     install_with(&[(1, 1_000_000)]);
-    assert_eq!(crate::icrc1_transfer(icrc1(2, 5)), Ok(Nat::from(1u64)));
+    assert_eq!(
+        answered(crate::icrc1_transfer(icrc1(2, 5))),
+        Ok(Nat::from(1u64))
+    );
     let bad_fee = TransferArg {
         fee: Some(Nat::from(1u64)),
         ..icrc1(2, 5)
     };
     assert_eq!(
-        crate::icrc1_transfer(bad_fee),
+        answered(crate::icrc1_transfer(bad_fee)),
         Err(TransferError::BadFee {
             expected_fee: Nat::from(FEE)
         })
     );
     assert_eq!(
-        crate::icrc1_transfer(icrc1(255, 5)),
+        answered(crate::icrc1_transfer(icrc1(255, 5))),
         Err(TransferError::BadBurn {
             min_burn_amount: Nat::from(FEE)
         })
     );
     assert_eq!(
-        crate::icrc1_transfer(icrc1(2, 1_000_000)),
+        answered(crate::icrc1_transfer(icrc1(2, 1_000_000))),
         Err(TransferError::InsufficientFunds {
             balance: Nat::from(1_000_000 - 5 - FEE)
         })
@@ -176,23 +190,28 @@ fn should_answer_every_icrc1_error() {
         ..icrc1(2, 5)
     };
     assert_eq!(
-        crate::icrc1_transfer(at(NOW - TRANSACTION_WINDOW_NANOS - 1)),
+        answered(crate::icrc1_transfer(at(NOW
+            - TRANSACTION_WINDOW_NANOS
+            - 1))),
         Err(TransferError::TooOld)
     );
     assert_eq!(
-        crate::icrc1_transfer(at(NOW + PERMITTED_DRIFT_NANOS + 1)),
+        answered(crate::icrc1_transfer(at(NOW + PERMITTED_DRIFT_NANOS + 1))),
         Err(TransferError::CreatedInFuture { ledger_time: NOW })
     );
-    assert_eq!(crate::icrc1_transfer(at(NOW)), Ok(Nat::from(2u64)));
     assert_eq!(
-        crate::icrc1_transfer(at(NOW)),
+        answered(crate::icrc1_transfer(at(NOW))),
+        Ok(Nat::from(2u64))
+    );
+    assert_eq!(
+        answered(crate::icrc1_transfer(at(NOW))),
         Err(TransferError::Duplicate {
             duplicate_of: Nat::from(2u64)
         })
     );
     runtime::set_caller(owner(255));
     assert!(matches!(
-        crate::icrc1_transfer(icrc1(2, u64::MAX)),
+        answered(crate::icrc1_transfer(icrc1(2, u64::MAX))),
         Err(TransferError::GenericError { .. })
     ));
 }
@@ -201,24 +220,24 @@ fn should_answer_every_icrc1_error() {
 #[should_panic(expected = "longer than 32 bytes")]
 fn should_trap_on_a_memo_of_33_bytes_as_the_official_ledger_does() {
     install_with(&[(1, 1_000_000)]);
-    let _answer = crate::icrc1_transfer(TransferArg {
+    let _answer = answered(crate::icrc1_transfer(TransferArg {
         memo: Some(Memo::from(vec![0; 33])),
         ..icrc1(2, 5)
-    });
+    }));
 }
 
 #[test]
 #[should_panic(expected = "checksum")]
 fn should_trap_on_a_receiver_whose_checksum_is_wrong() {
     install_with(&[(1, 1_000_000)]);
-    let _answer = crate::transfer(icp::TransferArgs {
+    let _answer = answered(crate::transfer(icp::TransferArgs {
         memo: 0,
         amount: icp::Tokens { e8s: 1 },
         fee: icp::Tokens { e8s: FEE },
         from_subaccount: None,
         to: vec![1; 32].into(),
         created_at_time: None,
-    });
+    }));
 }
 
 #[test]
@@ -235,7 +254,10 @@ fn should_answer_icrc2_errors_and_keep_allowances_past_64_bits_at_the_cap() {
         created_at_time: None,
     };
     let huge = Nat::from(u128::MAX);
-    assert_eq!(crate::icrc2_approve(approve(huge)), Ok(Nat::from(1u64)));
+    assert_eq!(
+        answered(crate::icrc2_approve(approve(huge))),
+        Ok(Nat::from(1u64))
+    );
     let allowance = crate::icrc2_allowance(AllowanceArgs {
         account: account(1),
         spender: account(2),
@@ -246,7 +268,7 @@ fn should_answer_icrc2_errors_and_keep_allowances_past_64_bits_at_the_cap() {
         ..approve(Nat::from(1u64))
     };
     assert_eq!(
-        crate::icrc2_approve(expired),
+        answered(crate::icrc2_approve(expired)),
         Err(ApproveError::Expired { ledger_time: NOW })
     );
     let changed = ApproveArgs {
@@ -254,14 +276,14 @@ fn should_answer_icrc2_errors_and_keep_allowances_past_64_bits_at_the_cap() {
         ..approve(Nat::from(1u64))
     };
     assert_eq!(
-        crate::icrc2_approve(changed),
+        answered(crate::icrc2_approve(changed)),
         Err(ApproveError::AllowanceChanged {
             current_allowance: Nat::from(u64::MAX)
         })
     );
     runtime::set_caller(owner(3));
     assert_eq!(
-        crate::icrc2_transfer_from(TransferFromArgs {
+        answered(crate::icrc2_transfer_from(TransferFromArgs {
             spender_subaccount: None,
             from: account(1),
             to: account(3),
@@ -269,7 +291,7 @@ fn should_answer_icrc2_errors_and_keep_allowances_past_64_bits_at_the_cap() {
             fee: None,
             memo: None,
             created_at_time: None,
-        }),
+        })),
         Err(TransferFromError::InsufficientAllowance {
             allowance: Nat::from(0u64)
         })

@@ -41,6 +41,7 @@ pub fn install(ledger: &mut Ledger, arguments: InitArgs, now: u64) {
         transfer_fee,
         minting_account: arguments.minting_account,
     })));
+    ledger.certify_tip();
     for (account, amount) in arguments.initial_balances {
         let request = TransferRequest {
             from: Party::from(arguments.minting_account),

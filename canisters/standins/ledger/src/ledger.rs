@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 
 use crate::account::{AccountIdentifier, Party};
 use crate::block::{Block, Memo, Operation, Transaction};
+use crate::faults::Fault;
+use crate::icrc3;
 use crate::memory::Memory;
 use crate::refusal::Refusal;
 
@@ -108,6 +110,7 @@ pub struct Ledger {
     pub blocks: StableLog<Block, Memory, Memory>,
     pub recent: StableBTreeMap<Key, u64, Memory>,
     pub recent_by_time: StableBTreeMap<(u64, u64), Key, Memory>,
+    pub faults: StableCell<Cbor<Vec<Fault>>, Memory>,
 }
 
 /// A request to move tokens. `amount` and `fee` of `None` inside `Some` stand for
@@ -354,6 +357,10 @@ impl Ledger {
         Ok(Some(identity))
     }
 
+    pub fn certify_tip(&self) {
+        icrc3::certify(self.blocks.len(), &self.totals.get().0);
+    }
+
     fn append(&mut self, transaction: Transaction, identity: Option<Key>, now: u64) -> u64 {
         let created_at = transaction.created_at_time;
         let mut totals = self.totals.get().0.clone();
@@ -368,6 +375,7 @@ impl Ledger {
             .unwrap_or_else(|_| panic!("the block log cannot grow: stable memory is exhausted"));
         totals.tip_hash = Some(block.hash());
         self.totals.set(Cbor(totals));
+        self.certify_tip();
         if let (Some(identity), Some(created_at)) = (identity, created_at) {
             self.recent.insert(identity, index);
             self.recent_by_time.insert((created_at, index), identity);

@@ -1,4 +1,4 @@
-//! Stands in for two official canisters on local networks: the ICRC-1/2 ledger of
+//! Stands in for two official canisters on local networks: the ICRC-1/2/3 ledger of
 //! the governance token and the ICP ledger. One Wasm, installed once for each; on
 //! mainnet the official ones take its place and no caller knows the difference.
 //!
@@ -6,13 +6,18 @@
 //! to the supply, a refused request changes nothing, and the block log is a hash
 //! chain that only grows.
 //!
+//! The methods `standin_*` make it fail on demand, for tests of its callers.
+//!
 //! As on the official ledgers the anonymous principal owns accounts like any other,
 //! so no method refuses it.
 
 mod account;
 mod approve;
 mod block;
+mod consent;
+mod faults;
 mod icp;
+mod icrc3;
 mod init;
 mod ledger;
 mod memory;
@@ -29,7 +34,15 @@ use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError as Icrc1Tran
 use icrc_ledger_types::icrc2::allowance::{Allowance, AllowanceArgs};
 use icrc_ledger_types::icrc2::approve::{ApproveArgs, ApproveError};
 use icrc_ledger_types::icrc2::transfer_from::{TransferFromArgs, TransferFromError};
+use icrc_ledger_types::icrc3::archive::{GetArchivesArgs, ICRC3ArchiveInfo};
+use icrc_ledger_types::icrc3::blocks::{
+    GetBlocksRequest, GetBlocksResult, ICRC3DataCertificate, SupportedBlockType,
+};
+use icrc_ledger_types::icrc21::errors::Icrc21Error;
+use icrc_ledger_types::icrc21::requests::ConsentMessageRequest;
+use icrc_ledger_types::icrc21::responses::ConsentInfo;
 
+pub use faults::{Fault, FaultKind};
 pub use icp::*;
 pub use init::InitArgs;
 pub use metadata::StandardRecord;
@@ -50,6 +63,17 @@ where
     candid::utils::decode_one_with_decoding_and_skipping_quota::<DECODING_QUOTA, SKIPPING_QUOTA, T>(
         bytes,
     )
+}
+
+/// The same where a refusal is to be an answer and not a trap.
+fn decode<T>(bytes: &[u8]) -> candid::Result<T>
+where
+    T: for<'a> serde::Deserialize<'a> + candid::CandidType,
+{
+    let mut config = candid::DecoderConfig::new();
+    config.set_decoding_quota(DECODING_QUOTA);
+    config.set_skipping_quota(SKIPPING_QUOTA);
+    candid::utils::decode_one_with_config(bytes, &config)
 }
 
 fn init_argument(bytes: Vec<u8>) -> InitArgs {
@@ -73,26 +97,26 @@ fn post_upgrade() {
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]
 #[candid_method(update)]
-fn transfer(arguments: TransferArgs) -> Result<u64, TransferError> {
-    transfer::transfer(arguments)
+async fn transfer(arguments: TransferArgs) -> Result<u64, TransferError> {
+    transfer::transfer(arguments).await
 }
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]
 #[candid_method(update)]
-fn icrc1_transfer(arguments: TransferArg) -> Result<Nat, Icrc1TransferError> {
-    transfer::icrc1_transfer(arguments)
+async fn icrc1_transfer(arguments: TransferArg) -> Result<Nat, Icrc1TransferError> {
+    transfer::icrc1_transfer(arguments).await
 }
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]
 #[candid_method(update)]
-fn icrc2_transfer_from(arguments: TransferFromArgs) -> Result<Nat, TransferFromError> {
-    transfer::icrc2_transfer_from(arguments)
+async fn icrc2_transfer_from(arguments: TransferFromArgs) -> Result<Nat, TransferFromError> {
+    transfer::icrc2_transfer_from(arguments).await
 }
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]
 #[candid_method(update)]
-fn icrc2_approve(arguments: ApproveArgs) -> Result<Nat, ApproveError> {
-    approve::icrc2_approve(arguments)
+async fn icrc2_approve(arguments: ApproveArgs) -> Result<Nat, ApproveError> {
+    approve::icrc2_approve(arguments).await
 }
 
 #[ic_cdk::query(decode_with = "argument", hidden = true)]
@@ -197,6 +221,48 @@ fn icrc10_supported_standards() -> Vec<StandardRecord> {
     metadata::supported_standards()
 }
 
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
+fn icrc3_get_blocks(ranges: Vec<GetBlocksRequest>) -> GetBlocksResult {
+    icrc3::get_blocks(ranges)
+}
+
+#[ic_cdk::query(decode_with = "argument", hidden = true)]
+#[candid_method(query)]
+fn icrc3_get_archives(arguments: GetArchivesArgs) -> Vec<ICRC3ArchiveInfo> {
+    icrc3::get_archives(arguments)
+}
+
+#[ic_cdk::query]
+fn icrc3_get_tip_certificate() -> Option<ICRC3DataCertificate> {
+    icrc3::tip_certificate()
+}
+
+#[ic_cdk::query]
+fn icrc3_supported_block_types() -> Vec<SupportedBlockType> {
+    icrc3::supported_block_types()
+}
+
+// An update on the official ledgers too, so that the answer can be certified.
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+fn icrc21_canister_call_consent_message(
+    request: ConsentMessageRequest,
+) -> Result<ConsentInfo, Icrc21Error> {
+    consent::canister_call_consent_message(request)
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+fn standin_set_faults(faults: Vec<Fault>) {
+    faults::set(runtime::caller(), faults)
+}
+
+#[ic_cdk::query]
+fn standin_faults() -> Vec<Fault> {
+    faults::pending()
+}
+
 candid::export_service!();
 
 /// The interface as the code has it; a test holds the committed `.did` against it.
@@ -206,3 +272,5 @@ pub fn candid_interface() -> String {
 
 #[cfg(test)]
 mod edge_tests;
+#[cfg(test)]
+mod standards_tests;

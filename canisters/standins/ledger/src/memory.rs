@@ -12,6 +12,7 @@
 //! | 6, 7 | index and data of the block log |
 //! | 8 | block index by hash of a transaction in the window |
 //! | 9 | (created_at_time, block index) of them, with the hash |
+//! | 10 | faults that tests have ordered |
 
 use std::cell::RefCell;
 
@@ -56,6 +57,7 @@ pub fn open(memory: DefaultMemoryImpl) -> Ledger {
         blocks: StableLog::init(at(6), at(7)),
         recent: StableBTreeMap::init(at(8)),
         recent_by_time: StableBTreeMap::init(at(9)),
+        faults: StableCell::init(at(10), Default::default()),
     }
 }
 
@@ -67,5 +69,6 @@ pub fn open_after_upgrade() {
             found == LAYOUT_VERSION,
             "stable memory has layout {found}, this code knows {LAYOUT_VERSION}"
         );
+        ledger.certify_tip();
     });
 }

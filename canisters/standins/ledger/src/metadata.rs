@@ -15,7 +15,7 @@ pub struct StandardRecord {
     pub url: String,
 }
 
-const STANDARDS: [(&str, &str); 3] = [
+const STANDARDS: [(&str, &str); 5] = [
     (
         "ICRC-1",
         "https://github.com/dfinity/ICRC-1/tree/main/standards/ICRC-1",
@@ -25,8 +25,16 @@ const STANDARDS: [(&str, &str); 3] = [
         "https://github.com/dfinity/ICRC-1/tree/main/standards/ICRC-2",
     ),
     (
+        "ICRC-3",
+        "https://github.com/dfinity/ICRC-1/tree/main/standards/ICRC-3",
+    ),
+    (
         "ICRC-10",
         "https://github.com/dfinity/ICRC/blob/main/ICRCs/ICRC-10/ICRC-10.md",
+    ),
+    (
+        "ICRC-21",
+        "https://github.com/dfinity/wg-identity-authentication/blob/main/topics/ICRC-21/icrc_21_consent_msg.md",
     ),
 ];
 

@@ -7,6 +7,7 @@ use serde_bytes::ByteBuf;
 
 use crate::account::{AccountIdentifier, Party};
 use crate::block::{Block, Memo, Operation};
+use crate::faults;
 use crate::icp;
 use crate::memory::with_ledger;
 
@@ -22,10 +23,12 @@ pub fn account_balance(arguments: icp::AccountBalanceArgs) -> icp::Tokens {
 }
 
 pub fn icrc1_balance_of(account: Account) -> Nat {
+    faults::answer_query("icrc1_balance_of");
     Nat::from(with_ledger(|ledger| ledger.balance(&account.into())))
 }
 
 pub fn query_blocks(arguments: icp::GetBlocksArgs) -> icp::QueryBlocksResponse {
+    faults::answer_query("query_blocks");
     with_ledger(|ledger| {
         let chain_length = ledger.blocks.len();
         let start = arguments.start.min(chain_length);

@@ -8,9 +8,11 @@ use icrc_ledger_types::icrc2::transfer_from::{TransferFromArgs, TransferFromErro
 
 use crate::account::AccountIdentifier;
 use crate::block::Memo;
+use crate::faults;
 use crate::icp;
 use crate::ledger::TransferRequest;
 use crate::memory::with_ledger;
+use crate::refusal::Refusal;
 use crate::runtime;
 
 /// `None` where the number does not fit 64 bits.
@@ -24,7 +26,7 @@ impl From<Option<IcrcMemo>> for Memo {
     }
 }
 
-pub fn transfer(arguments: icp::TransferArgs) -> Result<u64, icp::TransferError> {
+pub async fn transfer(arguments: icp::TransferArgs) -> Result<u64, icp::TransferError> {
     let from = Account {
         owner: runtime::caller(),
         subaccount: arguments.from_subaccount,
@@ -40,10 +42,11 @@ pub fn transfer(arguments: icp::TransferArgs) -> Result<u64, icp::TransferError>
         memo: Memo::Number(arguments.memo),
         created_at_time: arguments.created_at_time.map(|time| time.timestamp_nanos),
     };
-    with_ledger(|ledger| ledger.transfer(request, runtime::time_nanos())).map_err(Into::into)
+    let index = answer("transfer", request).await?;
+    Ok(index)
 }
 
-pub fn icrc1_transfer(arguments: TransferArg) -> Result<Nat, TransferError> {
+pub async fn icrc1_transfer(arguments: TransferArg) -> Result<Nat, TransferError> {
     let from = Account {
         owner: runtime::caller(),
         subaccount: arguments.from_subaccount,
@@ -57,11 +60,11 @@ pub fn icrc1_transfer(arguments: TransferArg) -> Result<Nat, TransferError> {
         memo: arguments.memo.into(),
         created_at_time: arguments.created_at_time,
     };
-    let index = with_ledger(|ledger| ledger.transfer(request, runtime::time_nanos()))?;
+    let index = answer("icrc1_transfer", request).await?;
     Ok(Nat::from(index))
 }
 
-pub fn icrc2_transfer_from(arguments: TransferFromArgs) -> Result<Nat, TransferFromError> {
+pub async fn icrc2_transfer_from(arguments: TransferFromArgs) -> Result<Nat, TransferFromError> {
     let spender = Account {
         owner: runtime::caller(),
         subaccount: arguments.spender_subaccount,
@@ -75,6 +78,13 @@ pub fn icrc2_transfer_from(arguments: TransferFromArgs) -> Result<Nat, TransferF
         memo: arguments.memo.into(),
         created_at_time: arguments.created_at_time,
     };
-    let index = with_ledger(|ledger| ledger.transfer(request, runtime::time_nanos()))?;
+    let index = answer("icrc2_transfer_from", request).await?;
     Ok(Nat::from(index))
+}
+
+async fn answer(method: &str, request: TransferRequest) -> Result<u64, Refusal> {
+    faults::answer(method, || {
+        with_ledger(|ledger| ledger.transfer(request, runtime::time_nanos()))
+    })
+    .await
 }

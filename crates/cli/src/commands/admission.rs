@@ -1,56 +1,31 @@
-//! `stoa submit` and `propose`: what token holders are asked.
+//! `propose admit`: what token holders are asked about models.
 
-use serde_json::json;
 use stoa_client::{Accepted, Result};
+use stoa_registry_api::NoteProposalArgs;
 
-use crate::arguments::{Propose, Version};
+use super::neuron::neuron_id;
+use crate::arguments::{Neuron, Version};
 use crate::context::Context;
-use crate::output::Output;
 
-pub async fn submit(context: &Context, arguments: Version) -> Result<Output> {
-    let stoa = context.open().await?;
-    let registry = stoa.registry();
-    let version = registry.resolve(&arguments.version).await?;
-    let admission = registry.submit(version).await?.accepted()?;
-    Ok(Output::new(
-        format!(
-            "submitted: \"{}\"; anyone with a neuron can now `stoa propose admit {}`",
-            admission.title, arguments.version
-        ),
-        json!({
-            "version": version.to_string(),
-            "function_id": admission.function_id,
-            "payload": hex::encode(&admission.payload),
-            "title": admission.title,
-            "summary": admission.summary,
-        }),
-    ))
-}
-
-pub async fn propose(context: &Context, command: Propose) -> Result<Output> {
+/// The proposal that the registry handed out at submission, as it is.
+pub async fn propose(context: &Context, version: Version, neuron: &Neuron) -> Result<u64> {
     let stoa = context.open().await?;
     let governance = stoa.governance();
-    let proposal = match command {
-        Propose::Admit { version, neuron } => {
-            let registry = stoa.registry();
-            let version = registry.resolve(&version.version).await?;
-            let admission = registry.admission(version).await?;
-            governance
-                .propose_admission(governance.neuron_id(neuron.memo), &admission)
-                .await?
-        }
-        Propose::Motion {
-            title,
-            text,
-            neuron,
-        } => {
-            governance
-                .propose_motion(governance.neuron_id(neuron.memo), &title, &text)
-                .await?
-        }
-    };
-    Ok(Output::new(
-        format!("proposal {proposal}"),
-        json!({"proposal": proposal}),
-    ))
+    let registry = stoa.registry();
+    let version = registry.resolve(&version.version).await?;
+    let admission = registry.admission(version).await?;
+    let proposal = governance
+        .propose_admission(neuron_id(&governance, &neuron.which)?, &admission)
+        .await?;
+    // So that the registry learns of a rejection. Anyone can tell it again; the proposal stands in any case.
+    let noted = registry
+        .note_proposal(NoteProposalArgs {
+            version,
+            proposal_id: proposal,
+        })
+        .await;
+    if let Err(reason) = noted.and_then(Accepted::accepted) {
+        eprintln!("the registry could not be told of proposal {proposal}: {reason}");
+    }
+    Ok(proposal)
 }

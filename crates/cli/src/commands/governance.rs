@@ -1,65 +1,22 @@
-//! `stoa stake`, `neurons`, `vote`, `proposal`.
+//! `stoa vote` and `stoa proposal`.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use stoa_client::amount::{format_tokens, parse_tokens};
-use stoa_client::governance::{Governance, decision};
+use serde_json::{Map, Value, json};
+use stoa_client::amount::format_tokens;
+use stoa_client::governance::{Governance, decision, parameter_texts};
 use stoa_client::{ClientError, Result};
-use stoa_governance_api::ProposalData;
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote as Ballot};
+use stoa_governance_api::{FunctionType, NervousSystemFunction, ProposalData};
 
-use crate::arguments::{Choice, Proposal, Stake, Token, Vote};
+use super::neuron::{neuron_id, topic};
+use crate::arguments::{Choice, ProposalCommand, StatusName, Vote};
 use crate::context::Context;
 use crate::output::Output;
 use crate::progress;
 
 /// Absolute majority decides at once; what is left is the execution.
 const EXECUTION_PATIENCE: Duration = Duration::from_secs(5 * 60);
-
-pub async fn stake(context: &Context, arguments: Stake) -> Result<Output> {
-    let stoa = context.open().await?;
-    let amount = parse_tokens(&arguments.amount)?;
-    let neuron = stoa
-        .governance()
-        .stake(&stoa.ledger(Token::Stoa), amount, arguments.neuron.memo)
-        .await?;
-    let neuron = hex::encode(neuron);
-    Ok(Output::new(
-        format!(
-            "neuron {neuron} has {} STOA more and can vote",
-            arguments.amount
-        ),
-        json!({"neuron": neuron}),
-    ))
-}
-
-pub async fn neurons(context: &Context) -> Result<Output> {
-    let stoa = context.open().await?;
-    let neurons = stoa
-        .governance()
-        .neurons(Some(stoa.connection.principal()))
-        .await?;
-    let rows: Vec<(String, u64)> = neurons
-        .into_iter()
-        .map(|neuron| {
-            let id = neuron.id.map_or_else(String::new, |id| hex::encode(id.id));
-            (id, neuron.cached_neuron_stake_e8s)
-        })
-        .collect();
-    let mut lines: Vec<String> = rows
-        .iter()
-        .map(|(id, stake)| format!("{id}  {} STOA", format_tokens(*stake)))
-        .collect();
-    if lines.is_empty() {
-        lines.push("you have no neuron: make one with `stoa stake`".to_owned());
-    }
-    let json: Vec<Value> = rows
-        .iter()
-        .map(|(id, stake)| json!({"neuron": id, "stake_e8s": stake}))
-        .collect();
-    Ok(Output::lines(lines, json.into()))
-}
 
 pub async fn vote(context: &Context, arguments: Vote) -> Result<Output> {
     let stoa = context.open().await?;
@@ -70,18 +27,131 @@ pub async fn vote(context: &Context, arguments: Vote) -> Result<Output> {
         Choice::No => Ballot::No,
     };
     governance
-        .vote(governance.neuron_id(arguments.neuron.memo), id, choice)
+        .vote(neuron_id(&governance, &arguments.neuron.which)?, id, choice)
         .await?;
     let (output, _) = show(&governance, id, arguments.wait).await?;
     Ok(output)
 }
 
-pub async fn proposal(context: &Context, arguments: Proposal) -> Result<Output> {
+pub async fn proposal(context: &Context, command: ProposalCommand) -> Result<Output> {
     let stoa = context.open().await?;
     let governance = stoa.governance();
-    let id = proposal_id(&governance, &arguments.proposal).await?;
-    let (output, rendering) = show(&governance, id, arguments.wait).await?;
-    Ok(output.followed_by(rendering))
+    match command {
+        ProposalCommand::Show(arguments) => {
+            let id = proposal_id(&governance, &arguments.proposal).await?;
+            let (output, rendering) = show(&governance, id, arguments.wait).await?;
+            Ok(output.followed_by(rendering))
+        }
+        ProposalCommand::List {
+            limit,
+            before,
+            status,
+            topic: topics,
+        } => {
+            let statuses: Vec<_> = status.into_iter().map(status_of).collect();
+            let topics: Vec<_> = topics.into_iter().map(topic).collect();
+            let proposals = governance
+                .list_proposals(limit, before, &statuses, &topics)
+                .await?;
+            Ok(list(&proposals))
+        }
+        ProposalCommand::Functions => functions(&governance).await,
+        ProposalCommand::Parameters => parameters(&governance).await,
+    }
+}
+
+fn status_of(name: StatusName) -> ProposalDecisionStatus {
+    match name {
+        StatusName::Open => ProposalDecisionStatus::Open,
+        StatusName::Rejected => ProposalDecisionStatus::Rejected,
+        StatusName::Adopted => ProposalDecisionStatus::Adopted,
+        StatusName::Executed => ProposalDecisionStatus::Executed,
+        StatusName::Failed => ProposalDecisionStatus::Failed,
+    }
+}
+
+fn list(proposals: &[ProposalData]) -> Output {
+    let mut lines: Vec<String> = proposals
+        .iter()
+        .map(|proposal| {
+            format!(
+                "{:>6}  {:<8}  {}",
+                number(proposal),
+                state_name(decision(proposal)),
+                title(proposal)
+            )
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push("there is no such proposal".to_owned());
+    }
+    let json: Vec<Value> = proposals
+        .iter()
+        .map(|proposal| {
+            json!({
+                "proposal": number(proposal),
+                "state": state_name(decision(proposal)),
+                "title": title(proposal),
+                "action": proposal.action,
+            })
+        })
+        .collect();
+    Output::lines(lines, json.into())
+}
+
+fn number(proposal: &ProposalData) -> u64 {
+    proposal.id.map_or(0, |id| id.id)
+}
+
+fn title(proposal: &ProposalData) -> &str {
+    proposal
+        .proposal
+        .as_ref()
+        .map_or("", |content| content.title.as_str())
+}
+
+async fn functions(governance: &Governance) -> Result<Output> {
+    let functions = governance.functions().await?;
+    let describe = |function: &NervousSystemFunction| match &function.function_type {
+        Some(FunctionType::GenericNervousSystemFunction(generic)) => format!(
+            "calls {}.{}",
+            generic
+                .target_canister_id
+                .map_or_else(String::new, |canister| canister.to_text()),
+            generic.target_method_name.as_deref().unwrap_or("")
+        ),
+        Some(FunctionType::NativeNervousSystemFunction {}) | None => {
+            "is governance's own".to_owned()
+        }
+    };
+    let lines = functions
+        .iter()
+        .map(|function| {
+            format!(
+                "{:>6}  {}: {}",
+                function.id,
+                function.name,
+                describe(function)
+            )
+        })
+        .collect();
+    let json: Vec<Value> = functions
+        .iter()
+        .map(|function| json!({"id": function.id, "name": function.name}))
+        .collect();
+    Ok(Output::lines(lines, json.into()))
+}
+
+/// As `stoa propose parameters` takes them.
+async fn parameters(governance: &Governance) -> Result<Output> {
+    let wire = governance.parameters().await?;
+    let mut lines = Vec::new();
+    let mut json = Map::new();
+    for (name, value) in parameter_texts(&wire) {
+        lines.push(format!("{name}={value}"));
+        json.insert(name, value.into());
+    }
+    Ok(Output::lines(lines, json.into()))
 }
 
 /// How it stands, and apart from that what voters are shown of its payload.

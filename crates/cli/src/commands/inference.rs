@@ -1,31 +1,37 @@
-//! `stoa load`, `quote`, `infer`, `top-up`.
+//! `stoa load`, `quote`, `infer`, `job`, `route`, `top-up`.
 
 use std::time::{Duration, Instant};
 
-use candid::Nat;
+use candid::{Nat, Principal};
 use serde_json::json;
 use stoa_client::amount::{format_cycles, format_tokens, parse_tokens};
 use stoa_client::inference::Inference;
 use stoa_client::polling::Backoff;
-use stoa_client::sample::{parse_inputs, tensors_to_json};
+use stoa_client::sample::{answer_to_json, parse_input};
 use stoa_client::{Accepted, ClientError, Result};
 use stoa_inference_api::{
-    InferRequest, LoadState, Payment, Price, TopUp as Bought, TopUpError, TopUpState,
+    InferRequest, InferResponse, JobState, LoadState, PreviewRequest, Price, TopUp as Bought,
+    TopUpError, TopUpState,
 };
 
-use crate::arguments::{Infer, OnInference, TopUp};
+use crate::arguments::{Infer, Job, Load, OnInference, Purse, TopUp, Version};
 use crate::context::Context;
 use crate::output::Output;
 use crate::progress;
 
+const JOB_PATIENCE: Duration = Duration::from_secs(60 * 60);
 const LOAD_PATIENCE: Duration = Duration::from_secs(30 * 60);
 const TOP_UP_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
-pub async fn load(context: &Context, arguments: OnInference) -> Result<Output> {
+pub async fn load(context: &Context, arguments: Load) -> Result<Output> {
     let stoa = context.open().await?;
-    let version = stoa.registry().resolve(&arguments.version.version).await?;
-    let inference = stoa.inference(arguments.inference)?;
-    inference.load(version).await?.accepted()?;
+    let Load { on, pay } = arguments;
+    let version = stoa.registry().resolve(&on.version.version).await?;
+    let inference = stoa.inference(on.inference)?;
+    inference
+        .load_paid(version, pay.map(Purse::payment))
+        .await?
+        .accepted()?;
     let turning = progress::waiting("loading");
     let status = inference
         .wait_ready(version, LOAD_PATIENCE, |state| {
@@ -84,22 +90,41 @@ pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
         .map(|text| parse_tokens(&text).map(Nat::from))
         .transpose()?;
     let request = InferRequest {
-        version,
-        inputs: parse_inputs(&text)?,
-        payment: Payment::Allowance {
-            from_subaccount: None,
-        },
+        model: version.into(),
+        input: parse_input(&text)?,
+        payment: arguments.pay.payment(),
         max_price,
     };
-    let answer = stoa
-        .inference(arguments.on.inference)?
-        .infer(&request)
-        .await?
-        .accepted()?;
+    let inference = stoa.inference(arguments.on.inference)?;
+    if arguments.preview {
+        let preview = PreviewRequest {
+            model: request.model,
+            input: request.input,
+        };
+        let preview = inference.infer_query(&preview).await?.accepted()?;
+        let outputs = answer_to_json(&preview.answer)?;
+        return Ok(Output::new(
+            outputs.to_string(),
+            json!({"outputs": outputs}),
+        ));
+    }
+    if arguments.submit {
+        let job = inference.submit(&request).await?.accepted()?;
+        return Ok(Output::new(
+            format!("job {job}: see `stoa job {job} --wait`"),
+            json!({"job": job}),
+        ));
+    }
+    let answer = inference.infer(&request).await?.accepted()?;
+    said(&answer)
+}
+
+fn said(answer: &InferResponse) -> Result<Output> {
     let receipt = &answer.receipt;
-    let outputs = tensors_to_json(&answer.outputs)?;
+    let outputs = answer_to_json(&answer.answer)?;
     let price = match &receipt.price {
         Price::IcpE8s(e8s) => format!("{} ICP", format_tokens(*e8s)),
+        Price::TokenE8s(e8s) => format!("{} governance tokens", format_tokens(*e8s)),
         Price::Cycles(cycles) => format!("{} cycles", format_cycles(cycles)),
     };
     Ok(Output::lines(
@@ -119,6 +144,49 @@ pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
                 "output_hash": receipt.output_hash.to_string(),
             },
         }),
+    ))
+}
+
+pub async fn job(context: &Context, arguments: Job) -> Result<Output> {
+    let stoa = context.open().await?;
+    let inference = stoa.inference(arguments.inference)?;
+    if arguments.wait {
+        let answer = inference.wait_job(arguments.id, JOB_PATIENCE).await?;
+        return said(&answer);
+    }
+    let job = inference.get_job(arguments.id).await?.accepted()?;
+    let (state, name) = match job.state {
+        JobState::Done { answer, receipt } => return said(&InferResponse { answer, receipt }),
+        JobState::Paying => ("the ledger has not answered yet".to_owned(), "paying"),
+        JobState::Running {
+            instructions_so_far,
+            restarts,
+        } => (
+            format!(
+                "runs; {instructions_so_far} instructions so far, begun again {restarts} times"
+            ),
+            "running",
+        ),
+        JobState::Failed { message } => (
+            format!("failed: {message}; the payment is back as credit"),
+            "failed",
+        ),
+    };
+    Ok(Output::new(
+        format!("job {} {state}", job.id),
+        json!({"id": job.id, "state": name}),
+    ))
+}
+
+pub async fn route(context: &Context, arguments: Version) -> Result<Output> {
+    let stoa = context.open().await?;
+    let registry = stoa.registry();
+    let version = registry.resolve(&arguments.version).await?;
+    let canisters = registry.route(version).await?;
+    let texts: Vec<String> = canisters.iter().map(Principal::to_text).collect();
+    Ok(Output::lines(
+        texts.clone(),
+        json!({"version": version.to_string(), "inference": texts}),
     ))
 }
 
@@ -192,6 +260,7 @@ fn describe(state: &LoadState) -> String {
             instructions_per_call,
             memory_bytes,
         } => format!("ready; {instructions_per_call} instructions a call, {memory_bytes} bytes"),
+        LoadState::Evicted { .. } => "left the heap for another model; coming back".to_owned(),
         LoadState::Failed { message } => format!("failed: {message}"),
     }
 }

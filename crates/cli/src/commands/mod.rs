@@ -1,13 +1,18 @@
 //! One file for each group of commands: they read their arguments, call the client and say what came out.
 
 mod admission;
+mod credit;
 mod deploy;
 mod governance;
 mod inference;
 mod library;
+mod model;
 mod network;
+mod neuron;
+mod propose;
 mod status;
 mod tokens;
+mod treasury;
 mod verify;
 mod walk;
 
@@ -33,21 +38,20 @@ async fn dispatch(arguments: Arguments) -> Result<Output> {
         Command::Transfer(arguments) => tokens::transfer(&context, arguments).await,
         Command::Approve(arguments) => tokens::approve(&context, arguments).await,
         Command::Publisher(command) => library::publisher(&context, command).await,
-        Command::Push(arguments) => library::push(&context, arguments).await,
-        Command::Price(arguments) => library::price(&context, arguments).await,
-        Command::Pull(arguments) => library::pull(&context, arguments).await,
-        Command::Submit(arguments) => admission::submit(&context, arguments).await,
-        Command::Propose(command) => admission::propose(&context, command).await,
-        Command::Stake(arguments) => governance::stake(&context, arguments).await,
-        Command::Neurons => governance::neurons(&context).await,
+        Command::Model(command) => model::run(&context, command).await,
+        Command::Propose(command) => propose::propose(&context, command).await,
+        Command::Neuron(command) => neuron::run(&context, command).await,
         Command::Vote(arguments) => governance::vote(&context, arguments).await,
-        Command::Proposal(arguments) => governance::proposal(&context, arguments).await,
+        Command::Proposal(command) => governance::proposal(&context, command).await,
+        Command::Treasury(arguments) => treasury::treasury(&context, arguments).await,
         Command::Load(arguments) => inference::load(&context, arguments).await,
         Command::Quote(arguments) => inference::quote(&context, arguments).await,
         Command::Infer(arguments) => inference::infer(&context, arguments).await,
+        Command::Job(arguments) => inference::job(&context, arguments).await,
+        Command::Credit(command) => credit::run(&context, command).await,
+        Command::Route(arguments) => inference::route(&context, arguments).await,
         Command::TopUp(arguments) => inference::top_up(&context, arguments).await,
         Command::Receipt(command) => verify::receipt(&context, command).await,
-        Command::Verify(arguments) => verify::verify(&context, arguments).await,
         Command::Walk(arguments) => walk::walk(&context, arguments).await,
         Command::Status => status::status(&context).await,
     }

@@ -16,6 +16,7 @@ pub async fn run(context: &Context, command: Network) -> Result<Output> {
     match command {
         Network::Start(arguments) => start(context, arguments).await,
         Network::Stop => stop(context),
+        Network::Logs { last } => logs(last),
         Network::Status { endpoint: false } => Ok(status()),
         Network::Status { endpoint: true } => endpoint(),
     }
@@ -34,14 +35,21 @@ async fn start(context: &Context, arguments: NetworkStart) -> Result<Output> {
     }
     let port = free_port(arguments.port)?;
     let endpoint = local_endpoint(port);
-    if let Some(last) = localnet::last() {
-        forget_deployment(context, &localnet::endpoint(&last))?;
+    let state = match &arguments.state {
+        Some(folder) => Some(absolute(folder)?),
+        None => None,
+    };
+    // What was on a network that kept nothing is gone; on a folder it may be there again.
+    if state.is_none() {
+        if let Some(last) = localnet::last().filter(|last| last.state.is_none()) {
+            forget_deployment(context, &localnet::endpoint(&last))?;
+        }
+        forget_deployment(context, &endpoint)?;
     }
-    forget_deployment(context, &endpoint)?;
     if arguments.foreground {
-        localnet::run_in_foreground(port)?;
+        localnet::run_in_foreground(port, state.as_deref())?;
     }
-    let running = localnet::start(port)?;
+    let running = localnet::start(port, state.as_deref())?;
     wait_until_up(&endpoint).await?;
     Ok(Output::new(
         format!(
@@ -100,17 +108,38 @@ fn stop(context: &Context) -> Result<Output> {
     match localnet::running() {
         Some(running) => {
             localnet::stop(&running)?;
-            forget_deployment(context, &localnet::endpoint(&running))?;
-            Ok(Output::new(
-                "the local network is stopped, what was on it is gone",
-                json!({"stopped": running.pid}),
-            ))
+            let text = match &running.state {
+                Some(folder) => format!(
+                    "the local network is stopped; start it again with --state {}",
+                    folder.display()
+                ),
+                None => {
+                    forget_deployment(context, &localnet::endpoint(&running))?;
+                    "the local network is stopped, what was on it is gone".to_owned()
+                }
+            };
+            Ok(Output::new(text, json!({"stopped": running.pid})))
         }
         None => Ok(Output::new(
             "no local network was started from this folder",
             json!({"stopped": null}),
         )),
     }
+}
+
+fn logs(last: Option<usize>) -> Result<Output> {
+    let text = localnet::log(last)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let json = json!({"log": lines});
+    Ok(Output::new(text, json))
+}
+
+/// The network runs in another folder perhaps, and its state must not move with it.
+fn absolute(folder: &std::path::Path) -> Result<std::path::PathBuf> {
+    std::path::absolute(folder).map_err(|source| ClientError::File {
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 fn status() -> Output {

@@ -7,7 +7,7 @@ mod arguments;
 mod journal;
 mod plan;
 
-pub use arguments::admit_version_function;
+pub use arguments::{admit_version_function, genesis_functions};
 pub use plan::{CYCLES_MINTING_ID, Cycles, DeployPlan, ICP_LEDGER_ID};
 
 use std::path::Path;

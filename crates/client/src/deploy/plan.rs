@@ -1,6 +1,7 @@
 //! What a deployment consists of and what it is given.
 
 use candid::{Nat, Principal};
+use stoa_governance_api::CyclesPolicy;
 use stoa_inference_api::Policy;
 
 use crate::deployment::Deployment;
@@ -32,6 +33,10 @@ pub struct DeployPlan {
     pub shard_capacity_bytes: u64,
     /// Given to the deployer on each of the two ledgers.
     pub initial_balance_e8s: u64,
+    /// What the DAO's treasury begins with, in ICP and in the governance token.
+    pub treasury_icp_e8s: u64,
+    pub treasury_token_e8s: u64,
+    pub cycles_policy: CyclesPolicy,
     pub ledger_fee_e8s: u64,
     /// Ten-thousandths of an XDR for an ICP; 1 XDR is a trillion cycles.
     pub xdr_permyriad_per_icp: u64,
@@ -54,6 +59,17 @@ impl Default for DeployPlan {
             shard_capacity_bytes: 16 << 30,
             // 1,000,000 tokens.
             initial_balance_e8s: 1_000_000 * 100_000_000,
+            // 10,000 ICP and 1,000,000 tokens.
+            treasury_icp_e8s: 10_000 * 100_000_000,
+            treasury_token_e8s: 1_000_000 * 100_000_000,
+            cycles_policy: CyclesPolicy {
+                // Under what canisters begin with, above what they need to answer.
+                low_balance_cycles: Nat::from(10 * TRILLION),
+                // 2 ICP, which buy 8 T cycles.
+                top_up_e8s: 200_000_000,
+                canister_e8s_per_day: 1_000_000_000,
+                total_e8s_per_day: 10_000_000_000,
+            },
             // The ICP ledger's fee.
             ledger_fee_e8s: 10_000,
             xdr_permyriad_per_icp: 40_000,
@@ -67,6 +83,20 @@ impl Default for DeployPlan {
                 top_up_below_cycles: Nat::from(100 * TRILLION),
                 // 0.05 ICP, which buys 0.2 T cycles.
                 top_up_e8s: 5_000_000,
+                // Until the token has a price anywhere: ten of it for an ICP.
+                token_e8s_per_icp: Some(1_000_000_000),
+                // A tenth of the author's price for the library that brings the callers.
+                treasury_basis_points: 1_000,
+                // Running costs half of the metered price; what is left when that is paid is the DAO's.
+                reserve_basis_points: 7_500,
+                // 0.1 ICP, a thousand ledger fees.
+                payout_e8s_min: 10_000_000,
+                load_e8s_per_chunk: 0,
+                // A query may use 5 billion.
+                preview_instructions_max: 2_000_000_000,
+                free_calls_per_hour: 60,
+                free_instructions_max: 2_000_000_000,
+                model_memory_bytes_max: 2 << 30,
             },
         }
     }

@@ -25,6 +25,7 @@ fn request(status: RequestStatus) -> RequestEntry {
         sender: CALLER,
         canister_id: CALLER,
         status,
+        forget_at_nanos: u64::MAX,
     }
 }
 

@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 
 use super::body::{CborBody, cbor_response};
 use super::refusal::Refusal;
-use super::{Interface, off_the_runtime};
+use super::{Interface, off_the_runtime, sender_info};
 use crate::authentication::{AnonymousExpiry, authenticate};
 use crate::certification::{Reveal, certificate};
 use crate::envelope::Envelope;
@@ -90,6 +90,7 @@ async fn ingress<R: Replica>(
             method_name: envelope.content.method_name,
             arg: envelope.content.arg,
             ingress_expiry_nanos: envelope.ingress_expiry,
+            sender_info: sender_info(envelope.sender_info),
         })
     })
     .await

@@ -10,20 +10,22 @@ mod status;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use self::refusal::Refusal;
+use crate::envelope::SignedSenderInfo;
+use crate::gateway;
 use crate::keys::Keys;
-use crate::replica::Replica;
+use crate::replica::{Replica, SenderInfo};
 
 /// What every endpoint works with.
-struct Interface<R> {
-    replica: Arc<R>,
-    keys: Arc<Keys>,
+pub(crate) struct Interface<R> {
+    pub(crate) replica: Arc<R>,
+    pub(crate) keys: Arc<Keys>,
 }
 
 impl<R> Clone for Interface<R> {
@@ -37,12 +39,12 @@ impl<R> Clone for Interface<R> {
 
 const BANNER: &str = "This is a Stoa development network: it speaks the public HTTP interface of \
 the Internet Computer under a root key of its own. It is not the Internet Computer, \
-and nothing on it has any value.\n";
+and nothing on it has any value. It has one node and no consensus, no threshold keys, no Bitcoin, \
+no 64-bit heaps, no rate limits. Canisters' pages are at <canister id>.localhost.\n";
 
 /// The public HTTP interface in front of a replica.
 pub fn router<R: Replica>(replica: Arc<R>, keys: Arc<Keys>) -> Router {
     Router::new()
-        .route("/", get(BANNER))
         .route("/api/v2/status", get(status::status::<R>))
         .route("/api/v2/canister/{id}/call", post(call::asynchronous::<R>))
         .route("/api/v3/canister/{id}/call", post(call::synchronous::<R>))
@@ -67,19 +69,27 @@ pub fn router<R: Replica>(replica: Arc<R>, keys: Arc<Keys>) -> Router {
             "/api/v3/subnet/{id}/read_state",
             post(read_state::of_subnet::<R>),
         )
-        .fallback(not_found)
+        .fallback(outside_the_api::<R>)
         // The limit and its answer are ours: see `body`.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(allow_browsers))
         .with_state(Interface { replica, keys })
 }
 
-/// Everything outside the API, which is also where a gateway that serves
-/// canisters' own HTTP interfaces would take over.
-async fn not_found(request: Request) -> Response {
+/// Everything outside the API belongs to the canister that is named, if one is.
+async fn outside_the_api<R: Replica>(
+    State(interface): State<Interface<R>>,
+    request: Request,
+) -> Response {
+    if let Some(target) = gateway::target(request.uri(), request.headers()) {
+        return gateway::serve(interface, target, request).await;
+    }
+    if request.uri().path() == "/" {
+        return BANNER.into_response();
+    }
     let text = format!(
         "There is nothing at {:.200}: this network serves the API of the Internet Computer \
-         under /api, and no canister over plain HTTP.\n",
+         under /api, and canisters' pages at <canister id>.localhost or with ?canisterId=<canister id>.\n",
         request.uri().path()
     );
     (StatusCode::NOT_FOUND, text).into_response()
@@ -95,10 +105,10 @@ async fn allow_browsers(request: Request, next: Next) -> Response {
         next.run(request).await
     };
     let headers = response.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
+    // A canister may have its own idea of whom its pages are for.
+    headers
+        .entry(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+        .or_insert(HeaderValue::from_static("*"));
     if preflight {
         let granted = [
             (
@@ -125,4 +135,12 @@ async fn off_the_runtime<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or(Err(Refusal::Internal))
+}
+
+/// What is left of it once it is known to be signed.
+fn sender_info(given: Option<SignedSenderInfo>) -> Option<SenderInfo> {
+    given.map(|given| SenderInfo {
+        info: given.info,
+        signer: given.signer,
+    })
 }

@@ -10,7 +10,7 @@ use stoa_types::rih::{self, Value};
 
 use super::body::{CborBody, cbor_response};
 use super::refusal::Refusal;
-use super::{Interface, off_the_runtime};
+use super::{Interface, off_the_runtime, sender_info};
 use crate::authentication::{AnonymousExpiry, authenticate};
 use crate::envelope::Envelope;
 use crate::keys::{Keys, now_nanos};
@@ -65,6 +65,7 @@ async fn answer<R: Replica>(
             effective_canister_id,
             method_name: envelope.content.method_name,
             arg: envelope.content.arg,
+            sender_info: sender_info(envelope.sender_info),
         };
         Ok((envelope.request_id, query))
     })

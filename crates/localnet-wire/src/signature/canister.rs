@@ -83,6 +83,13 @@ fn check_certificate(
         .map_err(|()| SignatureError::Certificate("is not signed by the root key"))
 }
 
+pub(super) fn signer(key: &[u8]) -> Result<Principal, SignatureError> {
+    match key_parts(key) {
+        Some((canister_id, _)) => Ok(canister_id),
+        None => Err(SignatureError::InvalidKey(NAME)),
+    }
+}
+
 fn key_parts(key: &[u8]) -> Option<(Principal, &[u8])> {
     let (&length, rest) = key.split_first()?;
     let (canister_id, seed) = rest.split_at_checked(usize::from(length))?;

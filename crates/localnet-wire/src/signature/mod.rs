@@ -5,6 +5,7 @@ mod canister;
 mod der;
 mod webauthn;
 
+use candid::Principal;
 use k256::ecdsa::signature::Verifier;
 
 /// Why a signature does not count.
@@ -18,10 +19,10 @@ pub(crate) enum SignatureError {
     Malformed(&'static str),
     #[error("{0} signature could not be verified")]
     NotVerified(&'static str),
-    #[error("WebAuthn keys on RSA are not supported by the development network")]
-    RsaUnsupported,
     #[error("the challenge in the WebAuthn client data is not what was to be signed")]
     OtherChallenge,
+    #[error("the public key is not that of a canister")]
+    NotOfACanister,
     #[error("the canister signature's certificate {0}")]
     Certificate(&'static str),
     #[error("the canister signature's tree does not hold the message")]
@@ -53,6 +54,15 @@ pub(crate) fn verify(
         (COSE, None) => webauthn::verify(key.bytes, message, signature),
         (CANISTER, None) => canister::verify(key.bytes, message, signature, root_key_raw),
         _ => Err(SignatureError::UnknownKey),
+    }
+}
+
+/// The canister whose certificates are signatures of that key.
+pub(crate) fn signing_canister(public_key_der: &[u8]) -> Result<Principal, SignatureError> {
+    let key = der::public_key(public_key_der).ok_or(SignatureError::UnknownKey)?;
+    match (key.algorithm, key.parameters) {
+        (CANISTER, None) => canister::signer(key.bytes),
+        _ => Err(SignatureError::NotOfACanister),
     }
 }
 

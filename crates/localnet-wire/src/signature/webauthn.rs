@@ -1,9 +1,9 @@
 //! WebAuthn: the authenticator signs its own data and a hash of the browser's
 //! client data, and the message stands in there as the challenge.
 //!
-//! Keys are in COSE form and on P-256. RSA keys (some Windows authenticators) are
-//! refused by name.
+//! Keys are in COSE form: on P-256, or RSA (some Windows authenticators).
 
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use ciborium::value::{Integer, Value};
 use data_encoding::BASE64URL_NOPAD;
 use k256::ecdsa::signature::Verifier;
@@ -21,9 +21,13 @@ const ALGORITHM: i64 = 3;
 const EC2_CURVE: i64 = -1;
 const EC2_X: i64 = -2;
 const EC2_Y: i64 = -3;
+const RSA_MODULUS: i64 = -1;
+const RSA_EXPONENT: i64 = -2;
 const KEY_TYPE_EC2: i64 = 2;
 const KEY_TYPE_RSA: i64 = 3;
 const ALGORITHM_ES256: i64 = -7;
+/// RFC 8812: RSASSA-PKCS1-v1_5 with SHA-256.
+const ALGORITHM_RS256: i64 = -257;
 const CURVE_P256: i64 = 1;
 
 #[derive(Deserialize)]
@@ -59,13 +63,34 @@ pub(super) fn verify(
         &Sha256::of(signature.client_data_json.as_bytes()).0,
     ]
     .concat();
-    let ecdsa = p256::ecdsa::Signature::from_der(&signature.signature)
-        .map_err(|_| SignatureError::Malformed(NAME))?;
-    key.verify(&signed, &ecdsa)
-        .map_err(|_| SignatureError::NotVerified(NAME))
+    key.verify(&signed, &signature.signature)
 }
 
-fn public_key(cose_key: &[u8]) -> Result<p256::ecdsa::VerifyingKey, SignatureError> {
+enum PublicKey {
+    P256(p256::ecdsa::VerifyingKey),
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+}
+
+impl PublicKey {
+    fn verify(&self, signed: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        match self {
+            PublicKey::P256(key) => {
+                let signature = p256::ecdsa::Signature::from_der(signature)
+                    .map_err(|_| SignatureError::Malformed(NAME))?;
+                key.verify(signed, &signature)
+                    .map_err(|_| SignatureError::NotVerified(NAME))
+            }
+            PublicKey::Rsa { modulus, exponent } => RsaPublicKeyComponents {
+                n: modulus,
+                e: exponent,
+            }
+            .verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature)
+            .map_err(|_| SignatureError::NotVerified(NAME)),
+        }
+    }
+}
+
+fn public_key(cose_key: &[u8]) -> Result<PublicKey, SignatureError> {
     let invalid = || SignatureError::InvalidKey(NAME);
     let Ok(Value::Map(parameters)) = ciborium::from_reader(cose_key) else {
         return Err(invalid());
@@ -83,7 +108,15 @@ fn public_key(cose_key: &[u8]) -> Result<p256::ecdsa::VerifyingKey, SignatureErr
         <[u8; 32]>::try_from(bytes.as_slice()).ok()
     };
     if number(KEY_TYPE) == Some(KEY_TYPE_RSA.into()) {
-        return Err(SignatureError::RsaUnsupported);
+        let bytes = |label| parameter(label).and_then(Value::as_bytes).cloned();
+        return match (number(ALGORITHM), bytes(RSA_MODULUS), bytes(RSA_EXPONENT)) {
+            (Some(algorithm), Some(modulus), Some(exponent))
+                if algorithm == ALGORITHM_RS256.into() =>
+            {
+                Ok(PublicKey::Rsa { modulus, exponent })
+            }
+            _ => Err(invalid()),
+        };
     }
     if number(KEY_TYPE) != Some(KEY_TYPE_EC2.into())
         || number(ALGORITHM) != Some(ALGORITHM_ES256.into())
@@ -95,5 +128,7 @@ fn public_key(cose_key: &[u8]) -> Result<p256::ecdsa::VerifyingKey, SignatureErr
     let y = coordinate(EC2_Y).ok_or_else(invalid)?;
     // 0x04 begins an uncompressed point.
     let point = [&[0x04][..], &x, &y].concat();
-    p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| invalid())
+    p256::ecdsa::VerifyingKey::from_sec1_bytes(&point)
+        .map(PublicKey::P256)
+        .map_err(|_| invalid())
 }

@@ -43,6 +43,7 @@ impl Replica for Table {
                     sender: ingress.sender,
                     canister_id: ingress.canister_id,
                     status,
+                    forget_at_nanos: u64::MAX,
                 };
                 let mut state = state.write().expect("the lock");
                 state.requests.insert(ingress.request_id, entry);

@@ -19,7 +19,8 @@ use crate::execution::{CanisterMemory, Entry, Execution, StableImage};
 use crate::fees;
 use crate::limits::INSTALL_INSTRUCTIONS_MAX;
 use crate::memory::StableMemory;
-use crate::network::Limits;
+use crate::network::{Limits, Network};
+use crate::record::{Cost, kind};
 use crate::scheduler::Executor;
 use crate::system_api::{EntryPoint, Message, MessageContext};
 use crate::wasm::{Heap, MethodKind, PreparedModule, internal};
@@ -37,6 +38,43 @@ struct InstallCode {
     wasm_module: Vec<u8>,
     #[serde(with = "serde_bytes")]
     arg: Vec<u8>,
+}
+
+/// The target and the module of a call that installs one.
+pub fn module(
+    network: &Network,
+    caller: &ManagementCaller,
+    method: &str,
+    argument: &[u8],
+) -> Result<(Principal, Vec<u8>), Failure> {
+    if method == "install_code" {
+        let given: InstallCode = decode_one(argument)?;
+        return Ok((given.canister_id, given.wasm_module));
+    }
+    let given: InstallChunkedCodeArgs = decode_one(argument)?;
+    let module = assembled(network, caller, &given)?;
+    Ok((given.target_canister, module))
+}
+
+/// A module from the chunks of a store, which the caller must control.
+fn assembled(
+    network: &Network,
+    caller: &ManagementCaller,
+    given: &InstallChunkedCodeArgs,
+) -> Result<Vec<u8>, Failure> {
+    let store = given.store_canister.unwrap_or(given.target_canister);
+    let state = network.read();
+    let known = state
+        .canisters
+        .get(&store)
+        .ok_or_else(|| Failure::canister_not_found(store))?;
+    let sender = caller.sender();
+    if sender != store && !known.is_controller(&sender) {
+        return Err(chunks::store_error(format!(
+            "Caller {sender} is not a controller of the store canister {store}"
+        )));
+    }
+    chunks::assemble(known, &given.chunk_hashes_list, &given.wasm_module_hash)
 }
 
 struct Installation {
@@ -70,21 +108,7 @@ impl Executor {
         argument: &[u8],
     ) -> ManagementResult {
         let given: InstallChunkedCodeArgs = decode_one(argument)?;
-        let store = given.store_canister.unwrap_or(given.target_canister);
-        let module = {
-            let state = self.network().read();
-            let known = state
-                .canisters
-                .get(&store)
-                .ok_or_else(|| Failure::canister_not_found(store))?;
-            let sender = caller.sender();
-            if sender != store && !known.is_controller(&sender) {
-                return Err(chunks::store_error(format!(
-                    "Caller {sender} is not a controller of the store canister {store}"
-                )));
-            }
-            chunks::assemble(known, &given.chunk_hashes_list, &given.wasm_module_hash)?
-        };
+        let module = assembled(self.network(), caller, &given)?;
         self.install(
             caller,
             Installation {
@@ -238,6 +262,7 @@ impl Steps<'_> {
         old: Option<Code>,
         module: &Arc<PreparedModule>,
     ) -> Result<(Code, StableMemory), Failure> {
+        let files = self.executor.network().files.clone();
         let (memory, stable, last) = match (mode, old) {
             (CanisterInstallMode::Upgrade(flags), Some(old)) => {
                 let flags = flags.unwrap_or_default();
@@ -269,15 +294,14 @@ impl Steps<'_> {
                         tables: Arc::default(),
                         ..kept
                     },
-                    false => {
-                        CanisterMemory::fresh(module, old.memory.stable.clone()).map_err(machine)?
-                    }
+                    false => CanisterMemory::fresh(&files, module, old.memory.stable.clone())
+                        .map_err(machine)?,
                 };
                 (memory, stable, "canister_post_upgrade")
             }
             _ => {
-                let memory = CanisterMemory::fresh(module, StableImage::new().map_err(machine)?)
-                    .map_err(machine)?;
+                let stable = StableImage::new(&files).map_err(machine)?;
+                let memory = CanisterMemory::fresh(&files, module, stable).map_err(machine)?;
                 let stable = memory.stable.open();
                 (memory, stable, "canister_init")
             }
@@ -338,6 +362,16 @@ impl Steps<'_> {
         let mut execution = Execution::start(module, memory, context)
             .map_err(|error| error.into_failure(self.id))?;
         let ended = execution.run(entry);
+        let writes = execution.writes().map_err(machine)?;
+        let cost = Cost {
+            instructions: ended.instructions,
+            dirty_pages: writes.page_count() + execution.context().stable.written_page_count(),
+            trapped: ended.result.is_err(),
+        };
+        self.executor
+            .network()
+            .executions
+            .note(self.id, kind(point, entry), "", cost);
         self.used = (self.used + ended.instructions).min(INSTALL_INSTRUCTIONS_MAX);
         if let Err(error) = ended.result {
             let context = execution.discard();
@@ -345,10 +379,7 @@ impl Steps<'_> {
             return Err(error.into_failure(self.id));
         }
         let context = match keep {
-            Some(keep) => {
-                let writes = execution.writes().map_err(machine)?;
-                execution.commit_heap(&writes, keep).map_err(machine)?
-            }
+            Some(keep) => execution.commit_heap(&writes, keep).map_err(machine)?,
             None => execution.discard(),
         };
         Ok(self.note(context, before))

@@ -31,7 +31,12 @@ pub enum Method {
     LoadCanisterSnapshot,
     ListCanisterSnapshots,
     DeleteCanisterSnapshot,
+    ReadSnapshotMetadata,
+    ReadSnapshotData,
+    UploadSnapshotMetadata,
+    UploadSnapshotData,
     FetchCanisterLogs,
+    HttpRequest,
     /// Known to the interface specification and left out here.
     Absent,
 }
@@ -62,11 +67,11 @@ const NAMES: &[(&str, Method)] = &[
     ("list_canister_snapshots", ListCanisterSnapshots),
     ("delete_canister_snapshot", DeleteCanisterSnapshot),
     ("fetch_canister_logs", FetchCanisterLogs),
-    ("read_canister_snapshot_metadata", Absent),
-    ("read_canister_snapshot_data", Absent),
-    ("upload_canister_snapshot_metadata", Absent),
-    ("upload_canister_snapshot_data", Absent),
-    ("http_request", Absent),
+    ("read_canister_snapshot_metadata", ReadSnapshotMetadata),
+    ("read_canister_snapshot_data", ReadSnapshotData),
+    ("upload_canister_snapshot_metadata", UploadSnapshotMetadata),
+    ("upload_canister_snapshot_data", UploadSnapshotData),
+    ("http_request", HttpRequest),
     ("flexible_http_request", Absent),
     ("ecdsa_public_key", Absent),
     ("sign_with_ecdsa", Absent),
@@ -119,6 +124,7 @@ impl Method {
                 | DepositCycles
                 | RawRand
                 | FetchCanisterLogs
+                | HttpRequest
                 | Absent
         )
     }
@@ -142,6 +148,7 @@ impl Method {
                 | DepositCycles
                 | RawRand
                 | FetchCanisterLogs
+                | HttpRequest
                 | Absent
         )
     }

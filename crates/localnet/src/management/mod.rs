@@ -8,10 +8,12 @@ mod canisters;
 mod chunks;
 mod cycles;
 mod history;
+mod http;
 mod install;
 mod logs;
 mod method;
 mod settings;
+mod snapshot_transfer;
 mod snapshots;
 mod status;
 
@@ -97,6 +99,39 @@ fn machine(error: impl std::fmt::Display) -> Failure {
         ErrorCode::Machine,
         format!("The local network could not do that: {error}"),
     )
+}
+
+/// The canister that a call is about, if it is about one.
+pub fn subject(name: &str, argument: &[u8]) -> Option<Principal> {
+    let method = Method::find(name)?;
+    match method {
+        Method::DepositCycles | Method::ProvisionalTopUp | Method::CanisterInfo => {
+            decode_one::<CanisterArgument>(argument)
+                .ok()
+                .map(|given| given.canister_id)
+        }
+        _ if method.needs_controller() => method.subject(argument).ok(),
+        _ => None,
+    }
+}
+
+/// Which module a call would install where, if it is a call that may.
+pub fn module_to_install(
+    network: &Network,
+    caller: &ManagementCaller,
+    name: &str,
+    argument: &[u8],
+) -> Option<(Principal, Vec<u8>)> {
+    let installs = matches!(
+        Method::find(name)?,
+        Method::InstallCode | Method::InstallChunkedCode
+    );
+    if !installs {
+        return None;
+    }
+    let (canister, module) = install::module(network, caller, name, argument).ok()?;
+    check_controller(network, caller.sender(), canister).ok()?;
+    Some((canister, module))
 }
 
 /// Whether a user's call is let in.
@@ -257,6 +292,11 @@ impl Executor {
                 reply(caller, (snapshots::list(self.network(), id)?,))
             }
             Method::DeleteCanisterSnapshot => self.delete_snapshot(caller, argument),
+            Method::ReadSnapshotMetadata => self.read_snapshot_metadata(caller, argument),
+            Method::ReadSnapshotData => self.read_snapshot_data(caller, argument),
+            Method::UploadSnapshotMetadata => self.upload_snapshot_metadata(caller, argument),
+            Method::UploadSnapshotData => self.upload_snapshot_data(caller, argument),
+            Method::HttpRequest => self.http_request(caller, argument),
             Method::FetchCanisterLogs => {
                 let bytes = logs::fetch(self.network(), caller.sender(), argument)?;
                 Ok(Handled::Now {

@@ -1,17 +1,21 @@
 //! Snapshots: taken, loaded, listed and deleted whole.
 
+use std::sync::Arc;
+
 use candid::Principal;
 use ic_management_canister_types as types;
 
-use super::{ManagementResult, decode_one, machine, reply};
+use super::{ManagementResult, decode_one, invalid, machine, reply};
 use crate::canister::{Canister, Code, ManagementCaller, uninstalled};
 use crate::error::{ErrorCode, Failure};
+use crate::execution::SavedValue;
 use crate::network::Network;
 use crate::scheduler::{Answer, Executor};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{LowMemoryHook, Snapshot, SnapshotModule};
 use crate::system_api::Response;
+use crate::wasm::PreparedModule;
 
-const SNAPSHOTS_MAX: usize = 10;
+pub const SNAPSHOTS_MAX: usize = 10;
 
 pub fn list(network: &Network, id: Principal) -> Result<Vec<types::Snapshot>, Failure> {
     let state = network.read();
@@ -34,7 +38,7 @@ fn described(id: &[u8], snapshot: &Snapshot) -> types::Snapshot {
     }
 }
 
-fn not_found(canister: Principal, snapshot: &[u8]) -> Failure {
+pub fn not_found(canister: Principal, snapshot: &[u8]) -> Failure {
     Failure::new(
         ErrorCode::SnapshotNotFound,
         format!(
@@ -44,11 +48,25 @@ fn not_found(canister: Principal, snapshot: &[u8]) -> Failure {
     )
 }
 
-/// Length-prefixed number and the canister's id, so that an id says whose it is.
-fn snapshot_id(canister: &mut Canister) -> Vec<u8> {
+pub fn limit_reached(canister: Principal) -> Failure {
+    Failure::new(
+        ErrorCode::RejectedMessage,
+        format!(
+            "Canister {canister} has reached the maximum number of snapshots allowed: {SNAPSHOTS_MAX}."
+        ),
+    )
+}
+
+/// A number and the canister's id, so that an id says whose it is.
+pub fn snapshot_id(canister: &mut Canister) -> Vec<u8> {
     let mut id = canister.allocate_id().to_be_bytes().to_vec();
     id.extend_from_slice(canister.id.as_slice());
     id
+}
+
+/// Whose snapshot it is, if that is the id of one.
+fn owner(snapshot_id: &[u8]) -> Option<Principal> {
+    Principal::try_from_slice(snapshot_id.get(8..)?).ok()
 }
 
 impl Executor {
@@ -71,12 +89,7 @@ impl Executor {
                     return Err(not_found(id, replaced));
                 }
             } else if canister.snapshots.len() >= SNAPSHOTS_MAX {
-                return Err(Failure::new(
-                    ErrorCode::RejectedMessage,
-                    format!(
-                        "Canister {id} has reached the maximum number of snapshots allowed: {SNAPSHOTS_MAX}."
-                    ),
-                ));
+                return Err(limit_reached(id));
             }
             let Some(snapshot) = Snapshot::take(canister, now).map_err(machine)? else {
                 return Err(Failure::new(
@@ -118,36 +131,104 @@ impl Executor {
         let id = given.canister_id;
         let now = self.network().now();
         let mut state = self.network().write();
+        if !state.canisters.contains_key(&id) {
+            return Err(Failure::canister_not_found(id));
+        }
+        // A snapshot may be loaded onto another canister by who controls both.
+        let owner = owner(&given.snapshot_id).unwrap_or(id);
+        let source = state
+            .canisters
+            .get(&owner)
+            .ok_or_else(|| not_found(id, &given.snapshot_id))?;
+        let snapshot = source
+            .snapshots
+            .get(&given.snapshot_id)
+            .ok_or_else(|| not_found(id, &given.snapshot_id))?;
+        if owner != id && !source.is_controller(&caller.sender()) {
+            return Err(Failure::new(
+                ErrorCode::RejectedMessage,
+                format!(
+                    "Only a controller of the canister that snapshot {} belongs to can load it on canister {id}. \
+                     Sender: {}.",
+                    hex::encode(&given.snapshot_id),
+                    caller.sender()
+                ),
+            ));
+        }
+        let module = self.module_of(snapshot)?;
+        let memory = snapshot.memory().map_err(machine)?;
+        let details = types::ChangeDetails::LoadSnapshot(types::LoadSnapshotRecord {
+            from_canister_id: (owner != id).then_some(owner),
+            snapshot_id: given.snapshot_id.clone(),
+            canister_version: snapshot.canister_version,
+            taken_at_timestamp: snapshot.taken_at,
+            source: match snapshot.module {
+                SnapshotModule::Taken(_) => {
+                    types::SnapshotSource::TakenFromCanister(candid::Reserved)
+                }
+                SnapshotModule::Uploaded { .. } => {
+                    types::SnapshotSource::MetadataUpload(candid::Reserved)
+                }
+            },
+        });
+        let certified_data = snapshot.certified_data.clone();
+        let chunks = snapshot.chunks.clone();
+        let (timer, hook) = (snapshot.global_timer, snapshot.low_memory);
         let canister = state
             .canisters
             .get_mut(&id)
             .ok_or_else(|| Failure::canister_not_found(id))?;
-        let snapshot = canister
-            .snapshots
-            .get(&given.snapshot_id)
-            .ok_or_else(|| not_found(id, &given.snapshot_id))?;
-        let memory = snapshot.memory().map_err(machine)?;
-        let details = types::ChangeDetails::LoadSnapshot(types::LoadSnapshotRecord {
-            from_canister_id: None,
-            snapshot_id: given.snapshot_id.clone(),
-            canister_version: snapshot.canister_version,
-            taken_at_timestamp: snapshot.taken_at,
-            source: types::SnapshotSource::TakenFromCanister(candid::Reserved),
-        });
-        let code = Code {
-            module: snapshot.module.clone(),
-            memory,
-        };
-        let certified_data = snapshot.certified_data.clone();
-        let chunks = snapshot.chunks.clone();
-        canister.code = Some(code);
+        canister.code = Some(Code { module, memory });
         canister.certified_data = certified_data;
         canister.chunks = chunks;
-        canister.global_timer = 0;
+        if let Some(at) = timer {
+            canister.global_timer = at;
+        }
+        if let Some(hook) = hook {
+            canister.low_memory_noticed = hook != LowMemoryHook::NotSatisfied;
+        }
         canister.version += 1;
         canister.record(now, caller, details);
         self.network().publish(canister);
         reply(caller, ())
+    }
+
+    /// The module of a snapshot, which fits the rest of it.
+    fn module_of(&self, snapshot: &Snapshot) -> Result<Arc<PreparedModule>, Failure> {
+        let inconsistent =
+            |what: String| invalid(format!("The snapshot is not consistent: {what}."));
+        let module = match &snapshot.module {
+            SnapshotModule::Taken(module) => return Ok(Arc::clone(module)),
+            uploaded => {
+                let content = uploaded.content().map_err(machine)?;
+                self.network().modules.prepare(&content).map_err(|error| {
+                    inconsistent(format!("its Wasm module is not valid: {error}"))
+                })?
+            }
+        };
+        let pages = snapshot.memory.heap.pages;
+        let (least, most) = module.memory.map_or((0, Some(0)), |memory| {
+            (memory.initial_pages, memory.max_pages)
+        });
+        if pages < least || most.is_some_and(|most| pages > most) {
+            return Err(inconsistent(format!(
+                "its Wasm memory has {pages} pages, which the module does not allow"
+            )));
+        }
+        let same_kind = |(value, global): (&SavedValue, &SavedValue)| {
+            std::mem::discriminant(value) == std::mem::discriminant(global)
+        };
+        let given = &snapshot.memory.globals;
+        let kinds = &module.global_kinds;
+        // None at all: those that the module begins with.
+        let fit = given.is_empty()
+            || given.len() == kinds.len() && given.iter().zip(kinds).all(same_kind);
+        if !fit {
+            return Err(inconsistent(
+                "its globals are not those that the module has and that can change".to_string(),
+            ));
+        }
+        Ok(module)
     }
 
     pub(super) fn delete_snapshot(

@@ -10,7 +10,7 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 use super::dirty_pages;
 use super::mapping::Mapping;
-use super::paged_file::PagedFile;
+use super::paged_file::{Files, PagedFile};
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 
 /// A committed heap: the file and how many Wasm pages of it there are.
@@ -21,8 +21,8 @@ pub struct Heap {
 }
 
 impl Heap {
-    pub fn new(pages: u64) -> io::Result<Self> {
-        let file = PagedFile::new()?;
+    pub fn new(files: &Files, pages: u64) -> io::Result<Self> {
+        let file = files.create()?;
         file.reserve(pages * WASM_PAGE_BYTES)?;
         Ok(Self {
             file: Arc::new(file),
@@ -131,6 +131,17 @@ impl HeapWrites {
             .iter()
             .map(|range| range.len() as u64 / OS_PAGE_BYTES)
             .sum()
+    }
+
+    /// The bytes that were written, and where.
+    pub fn content(&self, content: &[u8]) -> Vec<(usize, Vec<u8>)> {
+        self.ranges
+            .iter()
+            .map(|range| {
+                let end = range.end.min(content.len());
+                (range.start, content[range.start..end].to_vec())
+            })
+            .collect()
     }
 
     pub fn write_to(&self, content: &[u8], file: &PagedFile) -> io::Result<()> {

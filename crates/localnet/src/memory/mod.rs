@@ -7,11 +7,13 @@
 //! the pages touched, however large the memory is.
 
 mod dirty_pages;
+mod folder;
 mod heap;
 mod mapping;
 mod paged_file;
 mod stable;
 
+pub use folder::Folder;
 pub use heap::{Heap, HeapCreator, HeapWrites};
-pub use paged_file::PagedFile;
+pub use paged_file::{Files, PagedFile};
 pub use stable::StableMemory;

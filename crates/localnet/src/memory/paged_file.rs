@@ -1,13 +1,16 @@
-//! The committed content of one memory, in an anonymous file.
+//! The committed content of one memory, in a file: an anonymous one, or one of
+//! a folder that outlives the process.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::fs::{MemfdFlags, SeekFrom, ftruncate, memfd_create, seek};
 use rustix::io::Errno;
+
+use super::folder::{Folder, Place};
 
 /// A sparse file that only grows. Bytes past the logical size of the memory
 /// that it backs are zero: nothing is ever committed there.
@@ -17,16 +20,70 @@ pub struct PagedFile {
     capacity: RwLock<u64>,
     /// Held shared while a query maps the file, exclusively while a commit writes it.
     gate: RwLock<()>,
+    /// Where it is kept; absent for an anonymous file.
+    place: Option<Place>,
+}
+
+/// Where new memories are put.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    folder: Option<Arc<Folder>>,
+}
+
+impl Files {
+    pub fn in_folder(folder: Arc<Folder>) -> Self {
+        Self {
+            folder: Some(folder),
+        }
+    }
+
+    /// An empty memory.
+    pub fn create(&self) -> io::Result<PagedFile> {
+        match &self.folder {
+            None => PagedFile::new(),
+            Some(folder) => {
+                let (file, place) = folder.create_file()?;
+                Ok(PagedFile::of(file, 0, Some(place)))
+            }
+        }
+    }
+
+    /// A memory that was kept.
+    pub fn open(&self, number: u64) -> io::Result<PagedFile> {
+        let folder = self
+            .folder
+            .as_ref()
+            .ok_or_else(|| io::Error::other("BUG: no folder to open a memory in"))?;
+        let (file, place) = folder.open_file(number)?;
+        let capacity = file.metadata()?.len();
+        Ok(PagedFile::of(file, capacity, Some(place)))
+    }
 }
 
 impl PagedFile {
     pub fn new() -> io::Result<Self> {
         let file = File::from(memfd_create("stoa-memory", MemfdFlags::CLOEXEC)?);
-        Ok(Self {
+        Ok(Self::of(file, 0, None))
+    }
+
+    fn of(file: File, capacity: u64, place: Option<Place>) -> Self {
+        Self {
             file,
-            capacity: RwLock::new(0),
+            capacity: RwLock::new(capacity),
             gate: RwLock::new(()),
-        })
+            place,
+        }
+    }
+
+    /// Its number in the folder that keeps it.
+    pub fn number(&self) -> Option<u64> {
+        self.place.as_ref().map(|place| place.number)
+    }
+
+    /// An empty memory beside this one.
+    fn sibling(&self) -> io::Result<Self> {
+        let folder = self.place.as_ref().map(|place| Arc::clone(place.folder()));
+        Files { folder }.create()
     }
 
     /// Makes the file at least this long.
@@ -44,6 +101,9 @@ impl PagedFile {
 
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.reserve(offset + bytes.len() as u64)?;
+        if let Some(place) = &self.place {
+            place.save(offset, bytes.len(), |at, old| self.read(at, old))?;
+        }
         self.file.write_all_at(bytes, offset)
     }
 
@@ -66,7 +126,7 @@ impl PagedFile {
     /// A copy of the first `bytes` bytes in a file of its own; holes stay holes.
     pub fn copy(&self, bytes: u64) -> io::Result<Self> {
         const STEP: u64 = 1 << 20;
-        let copy = Self::new()?;
+        let copy = self.sibling()?;
         copy.reserve(bytes)?;
         let mut buffer = vec![0; STEP as usize];
         let mut offset = 0;

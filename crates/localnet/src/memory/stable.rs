@@ -89,6 +89,18 @@ impl StableMemory {
         self.written.len() as u64
     }
 
+    /// What was written and is not in the file: where, and a page of bytes.
+    pub fn written_content(&mut self) -> io::Result<Vec<(u64, Vec<u8>)>> {
+        let pages: Vec<u64> = self.written.iter().copied().collect();
+        pages
+            .into_iter()
+            .map(|page| {
+                let offset = page * OS_PAGE_BYTES;
+                Ok((offset, self.view(offset, OS_PAGE_BYTES as usize)?.to_vec()))
+            })
+            .collect()
+    }
+
     fn view(&mut self, offset: u64, size: usize) -> io::Result<&mut [u8]> {
         let end = offset + size as u64;
         let mapped = self

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candid::Principal;
-use stoa_localnet_wire::{Ingress, RequestStatus};
+use stoa_localnet_wire::{Ingress, SenderInfo};
 
 use super::steps::{Answer, Payment, Step};
 use super::{Call, Executor};
@@ -25,6 +25,7 @@ pub const UPDATE: Limits = Limits {
 struct Received {
     origin: Origin,
     caller: Principal,
+    caller_info: Option<Arc<SenderInfo>>,
     callee: Principal,
     method: String,
     argument: Vec<u8>,
@@ -45,7 +46,7 @@ impl Executor {
             );
             return self.respond(&Origin::Ingress(request), Answer::Failed(failure), 0);
         }
-        self.network.answer(request, RequestStatus::Processing);
+        self.network.note_processing(request);
         if ingress.canister_id == Principal::management_canister() {
             let caller = ManagementCaller::User {
                 sender: ingress.sender,
@@ -60,6 +61,7 @@ impl Executor {
         self.receive_call(Received {
             origin: Origin::Ingress(request),
             caller: ingress.sender,
+            caller_info: ingress.sender_info.map(Arc::new),
             callee: ingress.canister_id,
             method: ingress.method_name,
             argument: ingress.arg,
@@ -90,6 +92,7 @@ impl Executor {
                 callback: call.callback,
             },
             caller: call.caller,
+            caller_info: None,
             callee: call.callee,
             method: call.method,
             argument: call.argument,
@@ -133,6 +136,8 @@ impl Executor {
             CallContext {
                 origin: call.origin.clone(),
                 caller: call.caller,
+                caller_info: call.caller_info.clone(),
+                method: call.method.clone(),
                 deadline: call.deadline,
                 responded: false,
                 cycles_available: call.cycles,
@@ -157,6 +162,7 @@ impl Executor {
             entry: Entry::Export(&export),
             message: Message {
                 caller: Some(call.caller),
+                caller_info: call.caller_info,
                 argument: Arc::new(call.argument),
                 method: call.method,
                 deadline: call.deadline,

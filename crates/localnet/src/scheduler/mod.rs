@@ -5,11 +5,14 @@
 //! executed as soon as the thread is free: there are no rounds to wait for.
 
 mod calls;
+mod commits;
+mod compiling;
 mod responses;
 mod steps;
 mod system_tasks;
 
 pub use calls::composite_query_in_replicated_mode;
+pub use commits::forget_at;
 pub use responses::callback_message;
 pub use steps::{Answer, out_of_cycles};
 
@@ -24,7 +27,7 @@ use stoa_localnet_wire::{Ingress, RequestId};
 
 use crate::canister::Origin;
 use crate::error::{ErrorCode, Failure};
-use crate::network::{Event, Network};
+use crate::network::{Event, Network, Restored};
 use crate::system_api::Response;
 
 /// How often heartbeats run, like a subnet's rounds.
@@ -33,6 +36,9 @@ const HEARTBEAT_NANOS: u64 = 1_000_000_000;
 const IDLE_NANOS: u64 = 500_000_000;
 /// An answer stays readable this long after its request has expired.
 const ANSWER_KEPT_NANOS: u64 = 300_000_000_000;
+
+use self::commits::Uncommitted;
+use self::compiling::Compiling;
 
 /// A message that waits for its turn.
 pub enum Task {
@@ -73,26 +79,45 @@ pub struct Call {
 pub struct Executor {
     network: Arc<Network>,
     inbox: Receiver<Event>,
-    queue: VecDeque<Task>,
+    /// Each with its place in the order of messages.
+    queue: VecDeque<(u64, Task)>,
     /// Heartbeats and timers that are in the queue: none is there twice.
     queued_system_tasks: BTreeSet<(Principal, SystemTask)>,
     next_heartbeat: u64,
     next_payment: u64,
     /// When requests may be forgotten.
     expiries: BTreeSet<(u64, RequestId)>,
+    /// What the next commit says of messages and requests.
+    uncommitted: Uncommitted,
+    next_canister_written: u64,
+    compiling: Compiling,
+    /// The place of the message that is being executed, until it says that it stays open.
+    current: Option<u64>,
 }
 
 impl Executor {
-    pub fn new(network: Arc<Network>, inbox: Receiver<Event>) -> Self {
+    pub fn new(network: Arc<Network>, inbox: Receiver<Event>, restored: Restored) -> Self {
         let now = network.now();
+        let queued_system_tasks = restored
+            .tasks
+            .iter()
+            .filter_map(|(_, task)| match task {
+                Task::System { canister, task } => Some((*canister, *task)),
+                _ => None,
+            })
+            .collect();
         Self {
             network,
             inbox,
-            queue: VecDeque::new(),
-            queued_system_tasks: BTreeSet::new(),
+            queue: restored.tasks.into(),
+            queued_system_tasks,
             next_heartbeat: now,
             next_payment: now,
-            expiries: BTreeSet::new(),
+            expiries: restored.forget_at.into_iter().collect(),
+            uncommitted: Uncommitted::default(),
+            next_canister_written: 0,
+            compiling: Compiling::default(),
+            current: None,
         }
     }
 
@@ -100,8 +125,22 @@ impl Executor {
         &self.network
     }
 
+    pub(crate) fn network_handle(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    /// The message being executed is not done with when this execution ends:
+    /// an `Event::Done` with this place says when it is.
+    pub(crate) fn keep_open(&mut self) -> u64 {
+        self.current.take().unwrap_or(0)
+    }
+
     pub(crate) fn enqueue(&mut self, task: Task) {
-        self.queue.push_back(task);
+        let sequence = self.network.next_task();
+        if self.network.store.is_some() {
+            self.uncommitted.task(sequence, &task);
+        }
+        self.queue.push_back((sequence, task));
     }
 
     /// Works until it is told to stop.
@@ -113,8 +152,19 @@ impl Executor {
                 }
             }
             let due = self.enqueue_what_is_due();
-            if let Some(task) = self.queue.pop_front() {
+            if let Some((sequence, task)) = self.queue.pop_front()
+                && let Some(task) = self.wait_for_compiler(sequence, task)
+            {
+                self.current = Some(sequence);
                 self.execute_guarded(task);
+                if self.current.take().is_some() {
+                    self.uncommitted.task_done(sequence);
+                }
+            }
+            if !self.commit() {
+                return;
+            }
+            if !self.queue.is_empty() {
                 continue;
             }
             let wait = Duration::from_nanos(due.saturating_sub(self.network.now()).min(IDLE_NANOS));
@@ -132,12 +182,19 @@ impl Executor {
 
     fn receive(&mut self, event: Event) -> bool {
         match event {
-            Event::Ingress(ingress) => {
-                let forget = ingress
-                    .ingress_expiry_nanos
-                    .saturating_add(ANSWER_KEPT_NANOS);
-                self.expiries.insert((forget, ingress.request_id));
-                self.queue.push_back(Task::Ingress(ingress));
+            Event::Ingress(sequence, ingress) => {
+                self.expiries
+                    .insert((forget_at(&ingress), ingress.request_id));
+                self.queue.push_back((sequence, Task::Ingress(ingress)));
+                true
+            }
+            Event::Compiled(sequence) => {
+                self.compiled(sequence);
+                true
+            }
+            Event::Done(sequence, answer) => {
+                self.enqueue(*answer);
+                self.uncommitted.task_done(sequence);
                 true
             }
             Event::Stop => false,
@@ -199,6 +256,7 @@ impl Executor {
                 .is_some_and(|entry| entry.status.is_final());
             if answered {
                 tree.requests.remove(&request);
+                self.uncommitted.request_forgotten(&request);
             } else {
                 self.expiries.insert((now + ANSWER_KEPT_NANOS, request));
                 break;

@@ -134,6 +134,8 @@ impl Executor {
             entry: Entry::Callback(cleanup),
             message: Message {
                 caller: Some(context.caller),
+                caller_info: context.caller_info.clone(),
+                method: context.method.clone(),
                 instructions_before: context.instructions,
                 responded: true,
                 ..Message::default()
@@ -237,13 +239,14 @@ pub fn callback_message(context: &CallContext, response: Response, refund: u128)
     };
     Message {
         caller: Some(context.caller),
+        caller_info: context.caller_info.clone(),
         argument: Arc::new(argument),
+        method: context.method.clone(),
         reject,
         deadline: context.deadline,
         cycles_available: context.cycles_available,
         cycles_refunded: refund,
         responded: context.responded,
         instructions_before: context.instructions,
-        ..Message::default()
     }
 }

@@ -12,6 +12,7 @@ use crate::fees;
 use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, HEAP_BYTES_MAX};
 use crate::memory::HeapWrites;
 use crate::network::{Limits, rejected, status_of};
+use crate::record::{Cost, kind};
 use crate::system_api::{EntryPoint, Message, MessageContext, OutgoingCall, Response};
 
 /// How a step is paid for.
@@ -33,6 +34,13 @@ pub struct Step<'a> {
     pub message: Message,
     pub limits: Limits,
     pub payment: Payment,
+}
+
+/// What a successful execution wrote, and what it used before that is charged.
+struct Written {
+    writes: HeapWrites,
+    dirty_pages: u64,
+    instructions: u64,
 }
 
 /// An execution of which nothing is kept.
@@ -87,20 +95,37 @@ impl Executor {
             Ok(execution) => execution,
             Err(error) => return Err(error.into_failure(canister)),
         };
+        let method = execution.context().message.method.clone();
         let Ended {
             result,
             instructions,
         } = execution.run(entry);
-        let done = match result {
-            Ok(()) => self.keep(
+        let stable_pages = execution.context().stable.written_page_count();
+        // What a replicated query writes is dropped, and so not counted.
+        let written = match point {
+            EntryPoint::ReplicatedQuery => Ok(HeapWrites::default()),
+            _ => execution.writes(),
+        };
+        let dirty_pages = stable_pages + written.as_ref().map_or(0, HeapWrites::page_count);
+        let done = match (result, written) {
+            (Ok(()), Ok(writes)) => self.keep(
                 canister,
                 call_context,
                 execution,
-                instructions,
+                Written {
+                    writes,
+                    dirty_pages,
+                    instructions,
+                },
                 limits,
                 payment,
             ),
-            Err(error) => {
+            (result, written) => {
+                let error = match (result, written) {
+                    (Err(error), _) => error,
+                    (Ok(()), Err(error)) => ExecutionError::Machine(error.to_string()),
+                    (Ok(()), Ok(_)) => ExecutionError::Machine("BUG: nothing failed".to_string()),
+                };
                 let context = execution.discard();
                 Err(Undone {
                     error,
@@ -109,6 +134,14 @@ impl Executor {
                 })
             }
         };
+        let cost = Cost {
+            instructions: done.as_ref().map_or(instructions, |(_, charged)| *charged),
+            dirty_pages,
+            trapped: done.is_err(),
+        };
+        self.network
+            .executions
+            .note(canister, kind(point, entry), &method, cost);
         Ok(match done {
             Ok((context, instructions)) => Done {
                 result: Ok(context.response),
@@ -133,7 +166,7 @@ impl Executor {
         canister: Principal,
         call_context: u64,
         execution: Execution,
-        instructions: u64,
+        written: Written,
         limits: Limits,
         payment: Payment,
     ) -> Result<(MessageContext, u64), Undone> {
@@ -144,13 +177,13 @@ impl Executor {
             time,
         };
         let keeps_memory = execution.context().entry_point != EntryPoint::ReplicatedQuery;
-        let writes = match keeps_memory {
-            true => execution.writes().map_err(|error| failed(&error))?,
-            false => HeapWrites::default(),
-        };
-        let pages = writes.page_count() + execution.context().stable.written_page_count();
+        let Written {
+            writes,
+            dirty_pages,
+            instructions,
+        } = written;
         let instructions =
-            (instructions + pages * DIRTY_PAGE_INSTRUCTIONS).min(limits.instructions);
+            (instructions + dirty_pages * DIRTY_PAGE_INSTRUCTIONS).min(limits.instructions);
         let network = Arc::clone(&self.network);
         let gate = network.read().canisters.get(&canister).and_then(|known| {
             known
@@ -190,7 +223,7 @@ impl Executor {
         }
         for call in calls {
             let task = register_call(known, call_context, call, time);
-            self.queue.push_back(Task::Call(task));
+            self.enqueue(Task::Call(task));
         }
         if let Some(data) = context.certified_data.take() {
             known.certified_data = data;
@@ -274,7 +307,7 @@ impl Executor {
                         "No response".to_string(),
                     )),
                 };
-                self.queue.push_back(Task::Response {
+                self.enqueue(Task::Response {
                     to: *caller,
                     callback: *callback,
                     response,

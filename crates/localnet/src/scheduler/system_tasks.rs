@@ -96,7 +96,7 @@ impl Executor {
 
     pub(super) fn enqueue_system_task(&mut self, canister: Principal, task: SystemTask) {
         if self.queued_system_tasks.insert((canister, task)) {
-            self.queue.push_back(Task::System { canister, task });
+            self.enqueue(Task::System { canister, task });
         }
     }
 
@@ -115,6 +115,8 @@ impl Executor {
                 CallContext {
                     origin: Origin::System,
                     caller: Principal::management_canister(),
+                    caller_info: None,
+                    method: String::new(),
                     deadline: None,
                     responded: false,
                     cycles_available: 0,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candid::Principal;
+use stoa_localnet_wire::SenderInfo;
 use wasmtime::{Global, Memory, ResourceLimiter};
 
 use super::entry_point::EntryPoint;
@@ -70,6 +71,8 @@ pub struct CanisterFacts {
 #[derive(Clone, Debug, Default)]
 pub struct Message {
     pub caller: Option<Principal>,
+    /// What a canister that signs for the caller says of it.
+    pub caller_info: Option<Arc<SenderInfo>>,
     pub argument: Arc<Vec<u8>>,
     pub method: String,
     /// Of a reject callback; a reply has code 0.

@@ -19,6 +19,8 @@ pub enum EntryPoint {
     CompositeCleanup,
     InspectMessage,
     SystemTask,
+    /// A query that transforms the answer of an HTTPS outcall.
+    Transform,
 }
 
 impl EntryPoint {
@@ -44,6 +46,7 @@ impl EntryPoint {
             Self::CompositeCleanup => "composite cleanup",
             Self::InspectMessage => "inspect message",
             Self::SystemTask => "system task",
+            Self::Transform => "non replicated query",
         }
     }
 
@@ -57,6 +60,7 @@ impl EntryPoint {
                 | Self::CompositeRejectCallback
                 | Self::CompositeCleanup
                 | Self::InspectMessage
+                | Self::Transform
         )
     }
 }
@@ -105,13 +109,20 @@ pub const ARGUMENT: Availability = Availability::of(&[
     ReplyCallback,
     CompositeReplyCallback,
     InspectMessage,
+    Transform,
 ])
 .and(QUERIES);
-pub const REJECT_CODE: Availability = CALLBACKS;
+pub const REJECT_CODE: Availability = CALLBACKS.and(Availability::of(&[Cleanup]));
 pub const REJECT_MESSAGE: Availability =
     Availability::of(&[RejectCallback, CompositeRejectCallback]);
-pub const RESPOND: Availability = Availability::of(&[Update]).and(QUERIES).and(CALLBACKS);
-pub const DEADLINE: Availability = RESPOND;
+pub const DEADLINE: Availability = Availability::of(&[Update]).and(QUERIES).and(CALLBACKS);
+pub const RESPOND: Availability = DEADLINE.and(Availability::of(&[Transform]));
+/// Where there is a sender that somebody may have signed for.
+pub const CALLER_INFO: Availability = DEADLINE.and(Availability::of(&[
+    Cleanup,
+    CompositeCleanup,
+    InspectMessage,
+]));
 pub const CYCLES_AVAILABLE: Availability =
     Availability::of(&[Update, ReplicatedQuery, ReplyCallback, RejectCallback]);
 pub const CYCLES_REFUNDED: Availability = Availability::of(&[ReplyCallback, RejectCallback]);

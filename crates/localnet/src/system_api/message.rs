@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stoa_localnet_wire::SenderInfo;
 use wasmtime::Linker;
 
 use super::USUAL;
@@ -44,21 +45,33 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
             copy_out(&mut guest, &caller, to, offset, size, "msg_caller_copy id")
         },
     )?;
-    // Callers are never described further here: no gateway vouches for them.
-    for (size, copy) in [
-        ("msg_caller_info_data_size", "msg_caller_info_data_copy"),
-        ("msg_caller_info_signer_size", "msg_caller_info_signer_copy"),
-    ] {
+    type Part = fn(&SenderInfo) -> &[u8];
+    let parts: [(&str, &str, Part); 2] = [
+        (
+            "msg_caller_info_data_size",
+            "msg_caller_info_data_copy",
+            |info| &info.info,
+        ),
+        (
+            "msg_caller_info_signer_size",
+            "msg_caller_info_signer_copy",
+            |info| info.signer.as_slice(),
+        ),
+    ];
+    for (size, copy, part) in parts {
         linker.func_wrap("ic0", size, move |mut guest: Guest| {
-            enter(&mut guest, size, NOT_START, USUAL, 0)?;
-            Ok(0u32)
+            enter(&mut guest, size, CALLER_INFO, USUAL, 0)?;
+            let info = guest.data().message.caller_info.as_deref();
+            Ok(info.map_or(0, |info| part(info).len() as u32))
         })?;
         linker.func_wrap(
             "ic0",
             copy,
             move |mut guest: Guest, to: u32, offset: u32, bytes: u32| {
-                enter(&mut guest, copy, NOT_START, USUAL, bytes)?;
-                copy_out(&mut guest, &[], to, offset, bytes, copy)
+                enter(&mut guest, copy, CALLER_INFO, USUAL, bytes)?;
+                let info = guest.data().message.caller_info.clone();
+                let content = info.as_deref().map_or(&[][..], part);
+                copy_out(&mut guest, content, to, offset, bytes, copy)
             },
         )?;
     }

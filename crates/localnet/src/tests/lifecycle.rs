@@ -412,6 +412,7 @@ fn should_execute_a_request_once_however_often_it_is_submitted() {
         method_name: "hello".into(),
         arg: Vec::new(),
         ingress_expiry_nanos: net.network.now() + 60_000_000_000,
+        sender_info: None,
     };
     for _ in 0..3 {
         assert_eq!(

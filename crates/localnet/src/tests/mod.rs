@@ -1,13 +1,19 @@
 //! Tests of the whole machine, without HTTP: modules in WAT, calls, answers.
 
+mod availability;
 mod calls;
+mod compiling;
+mod fuzz;
 mod installing;
 mod lifecycle;
 mod limits;
 mod metering;
 mod modules;
+mod outcalls;
 mod queries;
+mod record;
 mod rollback;
+mod snapshots;
 mod timers;
 
 use std::sync::Arc;
@@ -19,10 +25,10 @@ use candid::utils::ArgumentEncoder;
 use candid::{Nat, Principal};
 use ic_management_canister_types as types;
 use stoa_localnet_wire::{
-    Ingress, Keys, Query, QueryOutcome, Rejection, Replica, RequestId, RequestStatus, Submission,
+    Ingress, Query, QueryOutcome, Rejection, Replica, RequestId, RequestStatus, Submission,
 };
 
-use crate::network::{Event, Network};
+use crate::network::{Event, Network, Restored};
 use crate::query_threads::QueryThreads;
 use crate::replica::LocalReplica;
 use crate::scheduler::Executor;
@@ -94,9 +100,8 @@ impl Net {
 
     fn with_modules(modules: ModuleStore) -> Self {
         let (sender, inbox) = channel();
-        let keys = Arc::new(Keys::from_seed([7; 32]));
-        let network = Arc::new(Network::new(keys, modules, sender));
-        let executor = Executor::new(Arc::clone(&network), inbox);
+        let network = Arc::new(Network::new([7; 32], modules, None, sender));
+        let executor = Executor::new(Arc::clone(&network), inbox, Restored::default());
         let executor = std::thread::Builder::new()
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || executor.run())
@@ -136,6 +141,7 @@ impl Net {
             method_name: method.to_string(),
             arg: argument.to_vec(),
             ingress_expiry_nanos: self.network.now() + 240_000_000_000,
+            sender_info: None,
         };
         (
             request_id,
@@ -176,6 +182,7 @@ impl Net {
             effective_canister_id: canister,
             method_name: method.to_string(),
             arg: argument.to_vec(),
+            sender_info: None,
         };
         match self.runtime.block_on(self.replica.query(query)) {
             QueryOutcome::Replied(bytes) => Outcome::Replied(bytes),

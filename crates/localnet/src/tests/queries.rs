@@ -184,6 +184,7 @@ fn should_never_show_a_query_half_of_an_update() {
                         effective_canister_id: canister,
                         method_name: "read".into(),
                         arg: Vec::new(),
+                        sender_info: None,
                     };
                     let outcome = crate::query::run(&network, query);
                     let stoa_localnet_wire::QueryOutcome::Replied(reply) = outcome else {
@@ -207,4 +208,48 @@ fn should_never_show_a_query_half_of_an_update() {
         assert!(reader.join().unwrap() > 0);
     }
     assert_eq!(net.query(canister, "counter", &[]).number(), 500);
+}
+
+/// Two calls: the first one's callback writes and traps, its cleanup writes, the
+/// second one's callback tells what is left of it.
+const CLEANER: &str = r#"
+    (elem (table 0) (i32.const 1) func $writes_and_traps $unexpected $cleans $tells $cleans_and_traps)
+    (func $self_call (param $reply i32) (param $cleanup i32)
+        (call $canister_self_copy (i32.const 64) (i32.const 0) (call $canister_self_size))
+        (call $call_new (i32.const 64) (call $canister_self_size) (i32.const 128) (i32.const 7)
+            (local.get $reply) (i32.const 0) (i32.const 2) (i32.const 0))
+        (if (local.get $cleanup) (then (call $call_on_cleanup (local.get $cleanup) (i32.const 0))))
+        (drop (call $call_perform)))
+    (data (i32.const 128) "counter")
+    (func $writes_and_traps (param i32)
+        (i64.store (i32.const 1024) (i64.const 77)) (global.set $g (i64.const 77))
+        (drop (call $stable64_grow (i64.const 9))) (drop (memory.grow (i32.const 3))) (call $boom))
+    (func $unexpected (param i32) (call $answer (i64.const 99)))
+    (func $cleans (param i32) (i64.store (i32.const 1024) (i64.add (call $counter) (i64.const 1000))))
+    (func $cleans_and_traps (param i32) (call $cleans (i32.const 0)) (call $boom))
+    (func $tells (param i32)
+        (call $append64 (call $counter)) (call $append64 (global.get $g)) (call $append64 (call $stable64_size))
+        (call $append64 (i64.extend_i32_u (memory.size))) (call $msg_reply))
+    (func $begin (param $cleanup i32)
+        (call $bump) (drop (call $stable64_grow (i64.const 2))) (global.set $g (i64.const 5))
+        (call $stable64_write (i64.const 70000) (i64.const 1024) (i64.const 8))
+        (call $self_call (i32.const 1) (local.get $cleanup)) (call $self_call (i32.const 4) (i32.const 0)))
+    (func (export "canister_composite_query cleaned") (call $begin (i32.const 3)))
+    (func (export "canister_composite_query uncleaned") (call $begin (i32.const 0)))
+    (func (export "canister_composite_query failed") (call $begin (i32.const 5)))
+"#;
+
+#[test]
+fn should_undo_what_a_failed_step_of_a_composite_query_wrote() {
+    let net = Net::new();
+    let canister = net.canister(CLEANER);
+    let told = |method| net.query(canister, method, &[]).numbers();
+    assert_eq!(told("cleaned"), [1_001, 5, 2, 2], "the cleanup is kept");
+    assert_eq!(told("uncleaned"), [1, 5, 2, 2]);
+    assert_eq!(
+        told("failed"),
+        [1, 5, 2, 2],
+        "a failed cleanup is undone as well"
+    );
+    assert_eq!(net.query(canister, "counter", &[]).number(), 0);
 }

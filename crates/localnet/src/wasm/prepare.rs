@@ -10,10 +10,12 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use stoa_localnet_wire::Metadata;
+use wasmparser::ValType;
 use wasmtime::{InstancePre, Module};
 
 use super::parse::{MemoryLimits, MethodKind, ModuleError, parse};
 use super::{decode, engine, instrument, internal, validate};
+use crate::execution::SavedValue;
 use crate::memory::PagedFile;
 use crate::system_api::{self, MessageContext};
 
@@ -37,6 +39,8 @@ pub struct PreparedModule {
     pub instance: InstancePre<MessageContext>,
     /// Mutable globals, by index.
     pub globals: Vec<u32>,
+    /// Of each of them a value of its type.
+    pub global_kinds: Vec<SavedValue>,
     /// Tables whose content can change, by index; empty if none can.
     pub tables: Vec<u32>,
     /// Functions that such tables can hold, by index.
@@ -124,6 +128,12 @@ impl ModuleStore {
             has_start: parsed.start.is_some(),
             instance,
             globals: exported(internal::GLOBAL),
+            global_kinds: parsed
+                .globals
+                .iter()
+                .filter(|global| global.mutable)
+                .map(|global| zero(global.content_type))
+                .collect(),
             tables: exported(internal::TABLE),
             functions: exported(internal::FUNCTION),
             data: parsed
@@ -136,6 +146,18 @@ impl ModuleStore {
         });
         self.remember(prepared.clone());
         Ok(prepared)
+    }
+
+    /// Whether preparing the module takes no compiler.
+    pub fn is_at_hand(&self, sent: &[u8]) -> bool {
+        let hash: [u8; 32] = Sha256::digest(sent).into();
+        if self.recent(&hash).is_some() {
+            return true;
+        }
+        let Some(folder) = &self.folder else {
+            return false;
+        };
+        decode::decode(sent).is_ok_and(|plain| folder.join(cache_key(&plain)).exists())
     }
 
     fn recent(&self, hash: &[u8; 32]) -> Option<Arc<PreparedModule>> {
@@ -204,6 +226,17 @@ fn prune(folder: &Path) -> io::Result<()> {
         fs::remove_file(path)?;
     }
     Ok(())
+}
+
+fn zero(ty: ValType) -> SavedValue {
+    match ty {
+        ValType::I32 => SavedValue::I32(0),
+        ValType::I64 => SavedValue::I64(0),
+        ValType::F32 => SavedValue::F32(0),
+        ValType::F64 => SavedValue::F64(0),
+        ValType::V128 => SavedValue::V128(0),
+        ValType::Ref(_) => SavedValue::Function(None),
+    }
 }
 
 /// Of the plain module: packing it again does not change what is compiled.

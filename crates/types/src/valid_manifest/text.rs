@@ -9,9 +9,10 @@ use crate::limits::{
 };
 use crate::manifest::{Card, Dimension, EvaluationClaim, Lineage, Manifest, TensorSpec};
 use crate::names::check_length;
+use crate::pipeline::{ColumnKind, PipelineKind};
 
 /// A single line that reads the way it is stored.
-pub(super) fn check_line(text: &str, min: u64, max: u64) -> Result<(), Problem> {
+pub(crate) fn check_line(text: &str, min: u64, max: u64) -> Result<(), Problem> {
     check_length(text, min, max)?;
     match text.char_indices().find(|(_, c)| is_deceptive(*c)) {
         None => Ok(()),
@@ -69,7 +70,7 @@ pub(super) fn check_card(card: &Card) -> Result<(), InvalidManifest> {
     Ok(())
 }
 
-pub(super) fn check_lineage(lineage: &Lineage) -> Result<(), InvalidManifest> {
+pub(crate) fn check_lineage(lineage: &Lineage) -> Result<(), InvalidManifest> {
     check_lines(
         "lineage.datasets",
         &lineage.datasets,
@@ -105,7 +106,7 @@ pub(super) fn check_claims(claims: &[EvaluationClaim]) -> Result<(), InvalidMani
     Ok(())
 }
 
-fn is_decimal(text: &str) -> bool {
+pub(super) fn is_decimal(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     match unsigned.split_once('.') {
@@ -168,6 +169,16 @@ pub(super) fn check_total(m: &Manifest) -> Result<(), InvalidManifest> {
     for claim in &m.claims {
         for text in [&claim.dataset, &claim.split, &claim.metric, &claim.value] {
             add(text);
+        }
+    }
+    // Its longest texts are columns and their categories; each entry counts like a label.
+    if let PipelineKind::Tabular(table) = &m.pipeline.kind {
+        for column in &table.columns {
+            add(&column.name);
+            add(&column.input);
+            if let ColumnKind::Category { values, .. } = &column.kind {
+                values.iter().for_each(|value| add(value));
+            }
         }
     }
     let given = given as u64;

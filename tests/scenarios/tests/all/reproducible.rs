@@ -2,7 +2,7 @@
 
 use stoa_client::sample::parse_inputs;
 use stoa_client::verify::{LocalModel, model_file};
-use stoa_scenarios::{Actor, ONE_TOKEN, Published, World, digits_inputs, run};
+use stoa_scenarios::{Actor, ONE_TOKEN, Published, World, digits_inputs, outputs_of, run};
 use stoa_types::tensor::Tensor;
 
 /// The engine on this machine, on the committed file: nothing of it comes from the network.
@@ -18,7 +18,7 @@ async fn paid(
     inputs: Vec<Tensor>,
 ) -> stoa_inference_api::InferResponse {
     let mut request = user.request(published.version);
-    request.inputs = inputs;
+    request.input = stoa_types::pipeline::Input::Tensors(inputs);
     user.inference().infer(&request).await.unwrap().unwrap()
 }
 
@@ -44,14 +44,17 @@ fn should_answer_what_the_native_engine_answers_bit_for_bit() {
         let local = local_model(published);
         for inputs in [digits_inputs(), batch()] {
             let answer = paid(&user, published, inputs.clone()).await;
-            assert_eq!(answer.outputs, local.run(inputs.clone()).unwrap());
+            assert_eq!(outputs_of(&answer), local.run(inputs.clone()).unwrap());
             let receipt = user
                 .inference()
                 .proven_receipt(answer.receipt.id)
                 .await
                 .unwrap();
             assert_eq!(receipt, answer.receipt);
-            assert_eq!(local.verify_run(&receipt, inputs).unwrap(), answer.outputs);
+            assert_eq!(
+                local.verify_run(&receipt, inputs).unwrap(),
+                outputs_of(&answer)
+            );
         }
     });
 }
@@ -64,7 +67,7 @@ fn should_answer_the_same_call_with_the_same_bits_every_time() {
         user.approve(5 * ONE_TOKEN).await;
         let first = paid(&user, published, digits_inputs()).await;
         let second = paid(&user, published, digits_inputs()).await;
-        assert_eq!(first.outputs, second.outputs);
+        assert_eq!(outputs_of(&first), outputs_of(&second));
         assert_eq!(first.receipt.output_hash, second.receipt.output_hash);
         assert_eq!(first.receipt.input_hash, second.receipt.input_hash);
         assert_ne!(first.receipt.id, second.receipt.id);
@@ -95,7 +98,7 @@ fn should_recognise_every_committed_scan() {
         let user = world.actor().await;
         user.approve(ONE_TOKEN).await;
         let answer = paid(&user, published, batch()).await;
-        let probabilities: Vec<f32> = answer.outputs[0]
+        let probabilities: Vec<f32> = outputs_of(&answer)[0]
             .data
             .chunks_exact(4)
             .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))

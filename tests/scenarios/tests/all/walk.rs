@@ -8,7 +8,7 @@ use stoa_client::deploy::{DeployPlan, hand_over};
 use stoa_client::pull::Source;
 use stoa_client::verify::{LocalModel, verify_bytes};
 use stoa_registry_api::VersionStatus;
-use stoa_scenarios::{World, digits, digits_inputs, run};
+use stoa_scenarios::{World, digits, digits_inputs, outputs_of, run};
 
 #[test]
 fn should_take_a_model_the_whole_way_from_push_to_a_verified_receipt() {
@@ -44,7 +44,7 @@ fn should_take_a_model_the_whole_way_from_push_to_a_verified_receipt() {
             .unwrap();
         let paid = quote.price_e8s + quote.ledger_fee_e8s;
         assert_eq!(user.icp_balance().await, before - Nat::from(paid));
-        assert_eq!(answer.outputs[0].shape, [1, 10]);
+        assert_eq!(outputs_of(&answer)[0].shape, [1, 10]);
         step("paid and answered");
 
         let receipt = user
@@ -63,7 +63,7 @@ fn should_take_a_model_the_whole_way_from_push_to_a_verified_receipt() {
             .unwrap()
             .verify_run(&receipt, digits_inputs())
             .unwrap();
-        assert_eq!(outputs, answer.outputs);
+        assert_eq!(outputs, outputs_of(&answer));
         step("verified");
 
         let earned = user

@@ -11,7 +11,7 @@ use stoa_types::Sha256;
 
 use super::{World, canister, minting, number};
 use crate::ledger::{IcpTransfer, IcpTransferError, Tokens, minting_account};
-use crate::{infer, load_job};
+use crate::{load_job, run};
 
 impl World {
     pub(super) fn execute(
@@ -40,9 +40,11 @@ impl World {
                 reply(found)
             }
             "icrc2_transfer_from" => {
-                reply(self.transfer_from(candid::decode_one(argument).unwrap()))
+                reply(self.transfer_from(callee, candid::decode_one(argument).unwrap()))
             }
-            "icrc1_transfer" => reply(self.icrc1_transfer(candid::decode_one(argument).unwrap())),
+            "icrc1_transfer" => {
+                reply(self.icrc1_transfer(callee, candid::decode_one(argument).unwrap()))
+            }
             "transfer" => reply(self.icp_transfer(candid::decode_one(argument).unwrap())),
             "notify_top_up" => reply(self.notify(candid::decode_one(argument).unwrap())),
             "c2c_load_step" => {
@@ -53,8 +55,23 @@ impl World {
                 if self.with(|inner| inner.trap_runs) {
                     return Err("the run trapped".into());
                 }
-                infer::execute(self, candid::decode_one(argument).unwrap());
+                run::execute(self, candid::decode_one(argument).unwrap());
                 reply(())
+            }
+            "resolve" => {
+                let name: String = candid::decode_one(argument).unwrap();
+                let found: Result<Sha256, GetVersionError> = self
+                    .with(|inner| inner.names.get(&name).copied())
+                    .ok_or(GetVersionError::NotFound);
+                reply(found)
+            }
+            "request_cycles" => {
+                assert_eq!(callee, super::governance());
+                self.with(|inner| {
+                    inner.cycles_requests += 1;
+                    inner.cycles += 3_000_000_000_000;
+                });
+                reply(Ok::<(), ()>(()))
             }
             other => panic!("nobody has a method {other}"),
         }
@@ -63,26 +80,38 @@ impl World {
     /// As ICRC-1: a transfer with a creation time happens once.
     fn once(
         &self,
+        ledger: Principal,
         key: Vec<u8>,
         from: Principal,
         to: Principal,
         amount: u64,
     ) -> Result<Nat, TransferError> {
+        let key = [ledger.as_slice(), &key].concat();
+        let is_icp = ledger == super::ledger();
         self.with(|inner| {
             if let Some(block) = inner.executed.get(&key) {
                 return Err(TransferError::Duplicate {
                     duplicate_of: (*block).into(),
                 });
             }
-            let balance = inner.balances.get(&from).copied().unwrap_or(0);
+            let balances = if is_icp {
+                &mut inner.balances
+            } else {
+                &mut inner.token_balances
+            };
+            let balance = balances.get(&from).copied().unwrap_or(0);
             let Some(left) = balance.checked_sub(amount + inner.fee) else {
                 return Err(TransferError::InsufficientFunds {
                     balance: balance.into(),
                 });
             };
-            inner.balances.insert(from, left);
-            *inner.balances.entry(to).or_default() += amount;
-            inner.burnt_fees += inner.fee;
+            balances.insert(from, left);
+            *balances.entry(to).or_default() += amount;
+            if is_icp {
+                inner.burnt_fees += inner.fee;
+            } else {
+                inner.burnt_token_fees += inner.fee;
+            }
             inner.blocks.push((to, amount));
             let block = inner.blocks.len() as u64 - 1;
             inner.executed.insert(key, block);
@@ -94,7 +123,11 @@ impl World {
         self.with(|inner| inner.now_nanos - created_at.unwrap() > 24 * 3_600 * 1_000_000_000)
     }
 
-    fn transfer_from(&self, args: TransferFromArgs) -> Result<Nat, TransferFromError> {
+    fn transfer_from(
+        &self,
+        ledger: Principal,
+        args: TransferFromArgs,
+    ) -> Result<Nat, TransferFromError> {
         if self.is_old(args.created_at_time) {
             return Err(TransferFromError::TooOld);
         }
@@ -108,14 +141,15 @@ impl World {
         let amount = number(&args.amount);
         let allowance =
             self.with(|inner| inner.allowances.get(&args.from.owner).copied().unwrap_or(0));
-        let known = self.with(|inner| inner.executed.contains_key(&key));
+        let known = [ledger.as_slice(), &key].concat();
+        let known = self.with(|inner| inner.executed.contains_key(&known));
         if !known && allowance < amount + fee {
             return Err(TransferFromError::InsufficientAllowance {
                 allowance: allowance.into(),
             });
         }
         let block = self
-            .once(key, args.from.owner, args.to.owner, amount)
+            .once(ledger, key, args.from.owner, args.to.owner, amount)
             .map_err(|error| match error {
                 TransferError::Duplicate { duplicate_of } => {
                     TransferFromError::Duplicate { duplicate_of }
@@ -133,7 +167,7 @@ impl World {
         Ok(block)
     }
 
-    fn icrc1_transfer(&self, args: TransferArg) -> Result<Nat, TransferError> {
+    fn icrc1_transfer(&self, ledger: Principal, args: TransferArg) -> Result<Nat, TransferError> {
         if self.is_old(args.created_at_time) {
             return Err(TransferError::TooOld);
         }
@@ -145,6 +179,7 @@ impl World {
         }
         let Account { owner, .. } = args.to;
         self.once(
+            ledger,
             candid::encode_one(&args).unwrap(),
             canister(),
             owner,
@@ -167,6 +202,7 @@ impl World {
             });
         }
         self.once(
+            super::ledger(),
             candid::encode_one(&args).unwrap(),
             canister(),
             minting(),

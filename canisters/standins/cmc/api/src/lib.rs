@@ -1,10 +1,13 @@
 //! Wire types of the cycles minting canister, as mainnet's speaks them.
 
 use candid::{CandidType, Nat, Principal};
+use ic_management_canister_types::CanisterSettings;
 use serde::Deserialize;
 
 /// `TPUP` as the ICP ledger's 64-bit memo: little-endian ASCII.
 pub const MEMO_TOP_UP_CANISTER: u64 = 0x5055_5054;
+/// `CREA`, written as the other.
+pub const MEMO_CREATE_CANISTER: u64 = 0x4145_5243;
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
 pub struct NotifyTopUpArg {
@@ -27,11 +30,40 @@ pub enum NotifyError {
     },
 }
 
+/// What a new canister is created for. Whoever asks must be `controller`.
+#[derive(CandidType, Deserialize, Clone, Debug)]
+pub struct NotifyCreateCanisterArg {
+    pub block_index: u64,
+    /// Whose payment it is, and who controls the canister where `settings` say nothing.
+    pub controller: Principal,
+    pub subnet_type: Option<String>,
+    pub subnet_selection: Option<SubnetSelection>,
+    pub settings: Option<CanisterSettings>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum SubnetSelection {
+    Subnet { subnet: Principal },
+    Filter(SubnetFilter),
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct SubnetFilter {
+    pub subnet_type: Option<String>,
+}
+
+/// The canister that was created.
+pub type NotifyCreateCanisterResult = Result<Principal, NotifyError>;
+
 /// Cycles that were credited.
 pub type NotifyTopUpResult = Result<Nat, NotifyError>;
 
 /// `NotifyError::Other::error_code`: the ledger did not answer with the block. Try again.
-pub const ERROR_CODE_FAILED_TO_FETCH_BLOCK: u64 = 1;
+pub const ERROR_CODE_FAILED_TO_FETCH_BLOCK: u64 = 2;
+/// `NotifyError::Other::error_code`: `subnet_type` and `subnet_selection` are both given.
+pub const ERROR_CODE_BAD_SUBNET_SELECTION: u64 = 4;
+/// `NotifyError::Other::error_code`: somebody else's payment.
+pub const ERROR_CODE_UNAUTHORIZED: u64 = 5;
 /// `NotifyError::Other::error_code`: this stand-in, which cannot mint, has not enough
 /// cycles of its own. Try again once it was given some.
 pub const ERROR_CODE_OUT_OF_CYCLES: u64 = 1_000;
@@ -63,4 +95,28 @@ pub struct IcpXdrConversionRateResponse {
     pub hash_tree: Vec<u8>,
     #[serde(with = "serde_bytes")]
     pub certificate: Vec<u8>,
+}
+
+/// What the stand-in does wrong on demand, for tests of those who call it.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub enum FaultKind {
+    /// Rejected before anything happened.
+    Reject,
+    /// Done, and then rejected: the caller cannot tell that it was done.
+    LoseAnswer,
+    /// Done, and answered so many seconds later.
+    AnswerLate { seconds: u64 },
+    /// This answer, and nothing done.
+    Answer(NotifyError),
+    /// The cycles cannot be delivered, so the payment goes back.
+    Undeliverable,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    pub kind: FaultKind,
+    /// So many notifications go well before.
+    pub after_calls: u32,
+    /// So many notifications meet it.
+    pub calls: u32,
 }

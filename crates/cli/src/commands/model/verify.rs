@@ -1,0 +1,66 @@
+//! `stoa model verify`: nothing here believes a server.
+
+use serde_json::json;
+use stoa_client::pull::Source;
+use stoa_client::registry::status_name;
+use stoa_client::sample::parse_inputs;
+use stoa_client::verify::{LocalModel, VerifiedBytes, verify_bytes, verify_folder};
+use stoa_client::{ClientError, Result};
+use stoa_registry_api::VersionStatus;
+
+use crate::arguments::model::Verify;
+use crate::commands::verify::receipt_id;
+use crate::context::Context;
+use crate::output::{Output, bytes};
+use crate::progress;
+
+pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
+    let stoa = context.open().await?;
+    let registry = stoa.registry();
+    let proven = registry.proven(&arguments.on.version.version).await?;
+    let (VerifiedBytes { files, bytes: size }, onnx) = match &arguments.folder {
+        Some(folder) => (verify_folder(&proven.manifest, folder)?, Vec::new()),
+        None => {
+            let source = Source::of(&stoa.connection, &registry, &proven).await?;
+            let bar = progress::bytes("verifying", source.size_bytes());
+            let verified = verify_bytes(&source, |bytes| bar.inc(bytes)).await?;
+            bar.finish_and_clear();
+            verified
+        }
+    };
+    let mut lines = vec![
+        format!(
+            "{} is {}, as the network certifies",
+            proven.version,
+            status_name(proven.status)
+        ),
+        format!(
+            "{files} files, {}: every chunk, file hash and CID is what the manifest says",
+            bytes(size)
+        ),
+    ];
+    if let (Some(id), Some(input)) = (&arguments.receipt, &arguments.input) {
+        let inference = stoa.inference(arguments.on.inference)?;
+        let id = receipt_id(&inference, id).await?;
+        let receipt = inference.proven_receipt(id).await?;
+        let text = std::fs::read_to_string(input).map_err(|source| ClientError::File {
+            path: input.clone(),
+            source,
+        })?;
+        LocalModel::load(&proven.manifest, onnx)?.verify_run(&receipt, parse_inputs(&text)?)?;
+        lines.push(format!(
+            "receipt {id} is in the certified log, and the same call on this machine gives the same output, bit for bit"
+        ));
+    }
+    Ok(Output::lines(
+        lines,
+        json!({
+            "version": proven.version.to_string(),
+            "status": status_name(proven.status),
+            "admitted": proven.status == VersionStatus::Admitted,
+            "files": files,
+            "bytes": size,
+            "receipt": arguments.receipt,
+        }),
+    ))
+}
