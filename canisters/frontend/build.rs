@@ -41,7 +41,12 @@ fn list(root: &Path, folder: &Path, files: &mut Vec<String>) {
             list(root, &path, files);
         } else {
             let relative = path.strip_prefix(root).expect("it is below the root");
-            files.push(relative.to_str().expect("names are UTF-8").replace('\\', "/"));
+            files.push(
+                relative
+                    .to_str()
+                    .expect("names are UTF-8")
+                    .replace('\\', "/"),
+            );
         }
     }
 }

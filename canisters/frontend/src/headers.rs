@@ -4,7 +4,7 @@ use ic_http_certification::HeaderField;
 
 /// What the page may do. Scripts come from this canister alone and none is inline; WebAssembly is for hashing, signatures and
 /// models on this device. Styles may be inline, because components set custom properties in `style` attributes. Calls go to
-/// the network's API on this host or its mainnet hosts, and to gateways that serve shards.
+/// the network's API on this very host or, on mainnet, at its own address, since gateways of custom domains have none.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     script-src 'self' 'wasm-unsafe-eval'; \
     worker-src 'self' blob:; \
@@ -13,7 +13,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     media-src 'self' blob:; \
     font-src 'self'; \
     manifest-src 'self'; \
-    connect-src 'self' https://icp-api.io https://*.icp0.io https://icp0.io http://localhost:* http://*.localhost:* http://127.0.0.1:*; \
+    connect-src 'self' https://icp-api.io; \
     base-uri 'self'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 
 /// A camera is asked for where a picture is the model's input; nothing else of the device is used.
@@ -39,11 +39,14 @@ pub fn headers(caching: Caching) -> Vec<HeaderField> {
         ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("permissions-policy", PERMISSIONS_POLICY),
         ("referrer-policy", "no-referrer"),
-        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+        (
+            "strict-transport-security",
+            "max-age=31536000; includeSubDomains",
+        ),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        // Threads of the inference runtime need an isolated page.
-        ("cross-origin-opener-policy", "same-origin"),
+        // Signing in opens a window that answers to this one.
+        ("cross-origin-opener-policy", "same-origin-allow-popups"),
         ("cross-origin-resource-policy", "same-origin"),
     ]
     .map(|(name, value)| (name.to_string(), value.to_string()))

@@ -10,12 +10,16 @@ mod assets;
 mod headers;
 mod memory;
 mod runtime;
+mod well_known;
+
+#[cfg(test)]
+mod tests;
 
 use candid::candid_method;
 use candid::utils::decode_one_with_decoding_and_skipping_quota as decode_one;
 use ic_cdk::{init, post_upgrade, query};
 use ic_http_certification::{HttpRequest, HttpResponse};
-use stoa_frontend_api::Configuration;
+use stoa_frontend_api::{Configuration, Status};
 
 #[init]
 fn init(configuration: Configuration) {
@@ -38,6 +42,16 @@ fn configuration() -> Configuration {
     memory::configuration()
 }
 
+#[query]
+fn status() -> Status {
+    let (files, bytes) = assets::size();
+    Status {
+        cycles: runtime::cycles().into(),
+        files,
+        bytes,
+    }
+}
+
 // A gateway sends a page's request: a URL and a few headers, 8 KiB in all; a body is not read.
 #[query(decode_with = "decode_one::<200_000, 100_000, _>", hidden = true)]
 #[candid_method(query)]
@@ -46,16 +60,4 @@ fn http_request(request: HttpRequest<'static>) -> HttpResponse<'static> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    candid::export_service!();
-
-    #[test]
-    fn should_have_the_interface_that_its_did_file_says() {
-        let declared = candid_parser::utils::CandidSource::File(std::path::Path::new("frontend.did"));
-        let code = __export_service();
-        candid_parser::utils::service_equal(candid_parser::utils::CandidSource::Text(&code), declared)
-            .unwrap_or_else(|error| panic!("{error}\nthe code has:\n{code}"));
-    }
-}
+candid::export_service!();

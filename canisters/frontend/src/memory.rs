@@ -52,8 +52,13 @@ pub fn check_layout() {
     }
 }
 
+/// Traps on one that cannot be served, so that the installation or upgrade does not happen.
 pub fn set_configuration(configuration: &Configuration) {
-    let bytes = candid::encode_one(configuration).expect("BUG: the configuration cannot be encoded");
+    if let Err(error) = configuration.check() {
+        runtime::trap(&format!("the configuration is refused: {error:?}"));
+    }
+    let bytes =
+        candid::encode_one(configuration).expect("BUG: the configuration cannot be encoded");
     CELLS.with_borrow_mut(|cells| {
         cells.configuration.set(bytes);
     });
@@ -61,6 +66,7 @@ pub fn set_configuration(configuration: &Configuration) {
 
 pub fn configuration() -> Configuration {
     CELLS.with_borrow(|cells| {
-        candid::decode_one(cells.configuration.get()).expect("BUG: the stored configuration cannot be decoded")
+        candid::decode_one(cells.configuration.get())
+            .expect("BUG: the stored configuration cannot be decoded")
     })
 }

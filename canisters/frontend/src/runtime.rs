@@ -12,3 +12,7 @@ pub fn data_certificate() -> Option<Vec<u8>> {
 pub fn trap(message: &str) -> ! {
     ic_cdk::api::trap(message)
 }
+
+pub fn cycles() -> u128 {
+    ic_cdk::api::canister_cycle_balance()
+}

@@ -26,6 +26,8 @@ pub struct Cycles {
 pub struct DeployPlan {
     pub shards: usize,
     pub inference: usize,
+    /// Whether the web application is installed as well.
+    pub frontend: bool,
     /// Asks for the ids that the ICP ledger and the cycles minting canister have on mainnet. A network has to allow
     /// that, and has only one of each.
     pub mainnet_ids: bool,
@@ -48,6 +50,7 @@ impl Default for DeployPlan {
         Self {
             shards: 2,
             inference: 1,
+            frontend: true,
             mainnet_ids: false,
             cycles: Cycles {
                 cycles_minting: 10_000 * TRILLION,
@@ -142,6 +145,9 @@ impl DeployPlan {
             (1..=self.inference)
                 .map(|n| wanted(format!("inference {n}"), self.cycles.inference, None)),
         );
+        if self.frontend {
+            list.push(plain("frontend"));
+        }
         list
     }
 
@@ -157,7 +163,8 @@ impl DeployPlan {
         else {
             panic!("BUG: {} canisters were created", ids.len());
         };
-        let (shards, inference) = fleet.split_at(self.shards);
+        let (shards, rest) = fleet.split_at(self.shards);
+        let (inference, frontend) = rest.split_at(self.inference);
         Deployment {
             endpoint: endpoint.to_owned(),
             governance: *governance,
@@ -167,6 +174,7 @@ impl DeployPlan {
             token_ledger: *token_ledger,
             icp_ledger: *icp_ledger,
             cycles_minting: *cycles_minting,
+            frontend: frontend.first().copied(),
             version_digest: None,
         }
     }
