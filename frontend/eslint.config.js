@@ -18,6 +18,10 @@ export default ts.config(
     rules: {
       // The compiler knows names better.
       'no-undef': 'off',
+      // Containers that are built, handed on and not changed need no reactivity.
+      'svelte/prefer-svelte-reactivity': 'off',
+      // The compiler warns of some that this rule does not know.
+      'svelte/no-unused-svelte-ignore': 'off',
       // Paths of one application at the root of its own host.
       'svelte/no-navigation-without-resolve': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],

@@ -2,8 +2,8 @@ import { icpBindgen } from '@icp-sdk/bindgen/plugins/vite';
 import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vite';
 
-/** Interfaces that no package has; the governance interface and the ledgers' come from @icp-sdk/canisters. */
-const CANISTERS = ['registry', 'shard', 'inference'];
+/** Interfaces that no package has; the SNS part of governance and the ledgers' come from @icp-sdk/canisters. */
+const CANISTERS = ['governance', 'registry', 'shard', 'inference'];
 
 export default defineConfig({
   plugins: [

@@ -2,12 +2,14 @@
 // compressed copies beside the files that gain from them. Equal sources give equal files: the canister's hash covers them.
 
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 const BUILD = new URL('../build/', import.meta.url).pathname;
 const COMPRESSED = new Set(['.html', '.js', '.css', '.svg', '.json', '.wasm', '.mjs', '.webmanifest']);
+/** Larger ones (the inference runtime) are kept compressed alone, and served so to everybody: each browser takes gzip. */
+const LARGE_BYTES = 2_000_000;
 /** A copy that saves less than this is not worth its place. */
 const GAIN_MIN = 0.9;
 
@@ -40,11 +42,17 @@ async function* files(folder) {
 async function compress() {
   let total = 0;
   for await (const path of files(BUILD)) {
-    total += (await stat(path)).size;
-    if (!COMPRESSED.has(extname(path))) continue;
     const bytes = await readFile(path);
-    const brotli = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
     const gzip = gzipSync(bytes, { level: 9 });
+    if (bytes.length > LARGE_BYTES) {
+      await writeFile(`${path}.gz`, gzip);
+      await unlink(path);
+      total += gzip.length;
+      continue;
+    }
+    total += bytes.length;
+    if (!COMPRESSED.has(extname(path))) continue;
+    const brotli = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
     if (brotli.length < bytes.length * GAIN_MIN) await writeFile(`${path}.br`, brotli);
     if (gzip.length < bytes.length * GAIN_MIN) await writeFile(`${path}.gz`, gzip);
   }

@@ -3,6 +3,7 @@ import { ConfigurationError, loadConfiguration, parseConfiguration } from './con
 
 const GOOD = {
   network: 'Development',
+  root_key: '308182',
   governance: 'rrkah-fqaaa-aaaaa-aaaaq-cai',
   registry: 'rrkah-fqaaa-aaaaa-aaaaq-cai',
   token_ledger: 'ryjl3-tyaaa-aaaaa-aaaba-cai',
@@ -21,6 +22,7 @@ describe('configuration', () => {
     [null, 'not an object'],
     [{ ...GOOD, network: 'Moon' }, 'Moon'],
     [{ ...GOOD, registry: undefined }, '"registry"'],
+    [{ ...GOOD, root_key: null }, 'root key'],
     [{ ...GOOD, governance: 'not-an-id' }, '"governance"'],
   ])('should say what is wrong with %j', (value, part) => {
     expect(() => parseConfiguration(value)).toThrow(ConfigurationError);

@@ -3,9 +3,12 @@
  * like every file of the page.
  */
 import { Principal } from '@icp-sdk/core/principal';
+import { fromHex } from './bytes';
 
 export interface Configuration {
   readonly network: 'Mainnet' | 'Development';
+  /** Of a network for development, in DER; mainnet's is built into the agent. */
+  readonly rootKey: Uint8Array | undefined;
   readonly governance: Principal;
   readonly registry: Principal;
   readonly tokenLedger: Principal;
@@ -34,8 +37,13 @@ export function parseConfiguration(value: unknown): Configuration {
       throw new ConfigurationError(`/config.json: "${name}" is ${JSON.stringify(text)}, which is no canister id`);
     }
   };
+  const rootKey = fields['root_key'];
+  if (network === 'Development' && (typeof rootKey !== 'string' || !/^(?:[0-9a-f]{2})+$/.test(rootKey))) {
+    throw new ConfigurationError('/config.json has no root key, which a network for development needs');
+  }
   return {
     network,
+    rootKey: network === 'Development' ? fromHex(String(rootKey)) : undefined,
     governance: principal('governance'),
     registry: principal('registry'),
     tokenLedger: principal('token_ledger'),

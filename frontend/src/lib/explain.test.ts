@@ -12,3 +12,9 @@ it('should say what to do where a canister is out of cycles or the network is go
   expect(explain(new Error('Canister x is out of cycles: IC0207'))).toContain('tops it up');
   expect(explain(new TypeError('Failed to fetch'))).toContain('try again');
 });
+
+it('should leave out what is absent and show what an option has', () => {
+  expect(describeVariant({ ChangedStatus: { from: [{ Draft: null }], to: { Sealed: null }, proposal_id: [7n], reason: [] } })).toBe(
+    'changed status (from: draft, to: sealed, proposal id: 7)',
+  );
+});

@@ -12,14 +12,17 @@ export function describeVariant(error: unknown): string {
   return details === '' ? words : `${words} (${details})`;
 }
 
+/** What is absent is not said. */
 function describeFields(fields: object): string {
   return Object.entries(fields)
+    .filter(([, value]) => !(Array.isArray(value) && value.length === 0))
     .map(([name, value]) => `${name.replaceAll('_', ' ')}: ${describeValue(value)}`)
     .join(', ');
 }
 
 function describeValue(value: unknown): string {
   if (value instanceof Uint8Array) return Array.from(value, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (Array.isArray(value)) return value.map(describeValue).join(', ');
   if (typeof value === 'bigint') return value.toLocaleString('en').replaceAll(',', ' ');
   if (typeof value === 'object' && value !== null && 'toText' in value && typeof value.toText === 'function') {
     return String(value.toText());

@@ -1,6 +1,9 @@
 /** What the numbers of a proposal mean, as SNS governance counts. */
 import { SnsProposalDecisionStatus, SnsNeuronPermissionType, SnsVote } from '@icp-sdk/canisters/sns';
 import type { Neuron, Proposal } from './api/governance';
+import { toHex } from './bytes';
+
+export { toHex };
 
 export interface Tally {
   readonly yes: bigint;
@@ -75,10 +78,6 @@ export function deadlineSeconds(proposal: Proposal): bigint {
 
 export function neuronIdHex(neuron: Neuron): string {
   return toHex(neuron.id[0]?.id ?? new Uint8Array());
-}
-
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** How this neuron voted; unspecified where it may still vote; undefined where it has no ballot. */

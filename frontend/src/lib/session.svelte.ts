@@ -10,6 +10,8 @@ import type { AuthClient } from '@icp-sdk/auth/client';
 import { loadConfiguration, type Configuration } from './configuration';
 import { developmentIdentity } from './identity';
 
+/** Gateways of custom domains do not offer the API; this address does. */
+const MAINNET_HOST = 'https://icp-api.io';
 const DEVELOPMENT_NAME_KEY = 'stoa.development-identity';
 
 export class Session {
@@ -70,10 +72,11 @@ export class Session {
   }
 
   async #use(identity: Identity, developmentName: string | undefined): Promise<void> {
+    const rootKey = this.configuration?.rootKey;
     this.agent = await HttpAgent.create({
-      host: location.origin,
+      host: this.development ? location.origin : MAINNET_HOST,
       identity,
-      shouldFetchRootKey: this.development,
+      ...(rootKey === undefined ? {} : { rootKey }),
     });
     this.identity = identity;
     this.developmentName = developmentName;

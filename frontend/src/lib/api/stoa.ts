@@ -7,11 +7,13 @@ import {
   idlFactory as inferenceFactory,
   type _SERVICE as InferenceService,
 } from '../../bindings/declarations/inference.did';
+import { idlFactory as governanceFactory, type _SERVICE as GovernanceService } from '../../bindings/declarations/governance.did';
 import { describeVariant } from '$lib/explain';
 import { ready } from '$lib/session.svelte';
 
 export type * as RegistryTypes from '../../bindings/declarations/registry.did';
 export type * as InferenceTypes from '../../bindings/declarations/inference.did';
+export type * as GovernanceTypes from '../../bindings/declarations/governance.did';
 
 export function registry(): ActorSubclass<RegistryService> {
   const { configuration, agent } = ready();
@@ -24,6 +26,12 @@ export function shard(canisterId: Principal): ActorSubclass<ShardService> {
 
 export function inference(canisterId: Principal): ActorSubclass<InferenceService> {
   return Actor.createActor<InferenceService>(inferenceFactory, { agent: ready().agent, canisterId });
+}
+
+/** Governance by its whole interface: treasury, payments, and what an SNS has not. */
+export function stoaGovernance(): ActorSubclass<GovernanceService> {
+  const { configuration, agent } = ready();
+  return Actor.createActor<GovernanceService>(governanceFactory, { agent, canisterId: configuration.governance });
 }
 
 /** A canister refused, and said why. */

@@ -8,7 +8,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 export type Hashable = string | number | bigint | Uint8Array | Principal | Hashable[] | { [key: string]: Hashable };
 
 /** Candid gives an `opt` as an array of none or one, which only its name tells apart from a `vec`. */
-const OPTIONAL: ReadonlySet<string> = new Set(['base_model', 'code_revision', 'subaccount', 'payment_block']);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  'base_model', 'code_revision', 'subaccount', 'payment_block', 'mask', 'types', 'crop', 'missing', 'pair',
+  'library_name', 'license_name', 'license_link',
+]);
 
 function leb128(number: bigint): Uint8Array {
   const bytes: number[] = [];
@@ -50,9 +53,10 @@ export function hash(value: Hashable): Uint8Array {
   return sha256(concatenate(pairs.sort(compareBytes)));
 }
 
-/** A decoded Candid value as the hash wants it: variants without payload as text, absent fields left out. */
+/** A decoded Candid value as the hash wants it: variants without payload as text, truths as 0 or 1, absent fields left out. */
 export function toHashable(value: unknown): Hashable {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return value;
+  if (typeof value === 'boolean') return value ? 1 : 0;
   if (value instanceof Uint8Array || value instanceof Principal) return value;
   if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number>);
   if (Array.isArray(value)) return value.map(toHashable);

@@ -4,6 +4,8 @@
  */
 import { Cbor, Certificate, LookupPathStatus, lookup_path, reconstruct, type HttpAgent, type HashTree } from '@icp-sdk/core/agent';
 import type { Principal } from '@icp-sdk/core/principal';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { toHex } from '$lib/bytes';
 import { equalBytes, manifestDigest } from '$lib/hash/representation';
 
 export class VerificationError extends Error {
@@ -60,4 +62,9 @@ export async function verifyVersion(agent: HttpAgent, registry: Principal, answe
     throw new VerificationError(`The answer says ${claimed.toLowerCase()}, and what is certified says ${status}.`);
   }
   return status;
+}
+
+/** How people compare root keys. */
+export function rootKeyFingerprint(agent: HttpAgent): string {
+  return agent.rootKey === null || agent.rootKey === undefined ? 'unknown' : toHex(sha256(agent.rootKey)).slice(0, 16);
 }
