@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -48,17 +49,22 @@ export async function fund(name, { icp = '10', tokens = '100' } = {}) {
 
 export const freshName = () => `t${Math.random().toString(36).slice(2, 12)}`;
 
+const LAUNCH = {
+  executablePath: process.env.STOA_CHROMIUM || '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+};
+
 /** A browser for a test file. Its pages fail the test by what they log as an error. */
 export async function launch() {
-  const browser = await chromium.launch({
-    executablePath: process.env.STOA_CHROMIUM || '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
-  });
+  const browser = await chromium.launch(LAUNCH);
   return {
     close: () => browser.close(),
     /** A new person: own storage, nobody signed in. `expectedErrors` are what the console may say. */
-    async visitor({ viewport = { width: 1280, height: 900 }, colorScheme = 'light', expectedErrors = [] } = {}) {
-      const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce', acceptDownloads: true });
+    async visitor({ viewport = { width: 1280, height: 900 }, colorScheme = 'light', expectedErrors = [], profile } = {}) {
+      const options = { viewport, colorScheme, reducedMotion: 'reduce', acceptDownloads: true };
+      // Without a profile the browser forgets its databases when a page is loaded anew.
+      const context =
+        profile === undefined ? await browser.newContext(options) : await chromium.launchPersistentContext(profile, { ...LAUNCH, ...options });
       const tab = await context.newPage();
       tab.setDefaultTimeout(30_000);
       const errors = [];
@@ -95,4 +101,18 @@ export async function accessibilityProblems(tab) {
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`));
+}
+
+/** As a browser asks; names below `localhost` are this machine to browsers, and unknown to Node. */
+export function get(path, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const asked = request({ host: endpoint.hostname, port: endpoint.port, path, headers: { host: new URL(page).host, ...headers } }, (response) => {
+      const parts = [];
+      response.on('data', (part) => parts.push(part));
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(parts) }));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
 }

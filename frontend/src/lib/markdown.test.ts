@@ -5,7 +5,7 @@ import { renderMarkdown } from './markdown';
 describe('a card by a stranger', () => {
   it('should keep headings, lists, code and tables', () => {
     const html = renderMarkdown('# Title\n\n- one\n\n`code`\n\n| a | b |\n|---|---|\n| 1 | 2 |');
-    for (const part of ['<h1>', '<li>', '<code>', '<table>']) expect(html).toContain(part);
+    for (const part of ['<h1>', '<li>', '<code>', '<table']) expect(html).toContain(part);
   });
 
   it.each([

@@ -20,6 +20,8 @@ purifier.addHook('afterSanitizeAttributes', (node) => {
     node.setAttribute('target', '_blank');
     node.setAttribute('rel', 'noopener noreferrer nofollow');
   }
+  // Wide ones scroll, also for who has no mouse.
+  if (node.tagName === 'TABLE' || node.tagName === 'PRE') node.setAttribute('tabindex', '0');
   if (node.tagName === 'IMG') {
     const source = node.getAttribute('src') ?? '';
     if (!PICTURE.test(source) || source.length > PICTURE_CHARACTERS_MAX) {

@@ -34,21 +34,26 @@ export interface Draft {
 
 const manifestType = (): IDL.Type => argumentType('registry', 'begin_upload');
 
-async function store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
+async function transaction(mode: IDBTransactionMode): Promise<IDBTransaction> {
   const database = await new Promise<IDBDatabase>((resolve, reject) => {
     const opening = indexedDB.open(DATABASE, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: 'key' });
     opening.onsuccess = () => resolve(opening.result);
     opening.onerror = () => reject(opening.error ?? new Error('The browser keeps no data for this page.'));
   });
-  return database.transaction(STORE, mode).objectStore(STORE);
+  database.onversionchange = () => database.close();
+  return database.transaction(STORE, mode, { durability: 'strict' });
 }
 
-function finished<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error('The browser could not keep the upload.'));
-  });
+/** Answers when the change is on disk, which is later than when it was taken. */
+async function change<T>(mode: IDBTransactionMode, make: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  const changing = await transaction(mode);
+  const request = make(changing.objectStore(STORE));
+  await new Promise<void>((resolve, reject) => {
+    changing.oncomplete = () => resolve();
+    changing.onabort = () => reject(changing.error ?? new Error('The browser could not keep the upload.'));
+  }).finally(() => changing.db.close());
+  return request.result;
 }
 
 export async function keep(
@@ -67,12 +72,12 @@ export async function keep(
     priceE8s,
     startedAt: Date.now(),
   };
-  await finished((await store('readwrite')).put(stored));
+  await change('readwrite', (store) => store.put(stored));
   return key;
 }
 
 export async function list(owner: string): Promise<Draft[]> {
-  const all = (await finished((await store('readonly')).getAll())) as Stored[];
+  const all = (await change('readonly', (store) => store.getAll())) as Stored[];
   return all
     .filter((each) => each.owner === owner)
     .map(({ key, title, manifest, files, priceE8s, startedAt }) => ({
@@ -86,5 +91,5 @@ export async function list(owner: string): Promise<Draft[]> {
 }
 
 export async function forget(key: string): Promise<void> {
-  await finished((await store('readwrite')).delete(key));
+  await change('readwrite', (store) => store.delete(key));
 }
