@@ -1,6 +1,6 @@
-// Fetches a file by its CID with a stock IPFS client from one trustless gateway and prints its SHA-256 and size.
+// Fetches by CID with a stock IPFS client from one trustless gateway: a file, or files at paths below a folder. Prints SHA-256 and size of each.
 //
-//   node fetch.mjs <gateway, such as http://127.0.0.1:4943> <Host of the shard> <cid>
+//   node fetch.mjs <gateway, such as http://127.0.0.1:4943> <Host of the shard> <cid> [<path>...]
 //
 // A proxy on the loopback sets the Host header, since not every resolver knows names below localhost.
 
@@ -17,7 +17,7 @@ const { createVerifiedFetchWithHelia } = await import('@helia/verified-fetch');
 const { createHeliaLight } = await import('helia');
 const { withHTTP } = await import('@helia/http');
 
-const [gateway, host, cid] = process.argv.slice(2);
+const [gateway, host, cid, ...paths] = process.argv.slice(2);
 const { hostname, port } = new URL(gateway);
 
 const asked = [];
@@ -48,11 +48,15 @@ const helia = await withHTTP(light, {
 }).start();
 const verifiedFetch = await createVerifiedFetchWithHelia(helia);
 try {
-  const response = await verifiedFetch(`ipfs://${cid}`);
-  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  console.log(JSON.stringify({ sha256, size: bytes.length, blocks: asked.length }));
+  const files = [];
+  for (const path of paths.length > 0 ? paths : ['']) {
+    const url = path === '' ? `ipfs://${cid}` : `ipfs://${cid}/${path}`;
+    const response = await verifiedFetch(url);
+    if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    files.push({ path, sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length });
+  }
+  console.log(JSON.stringify({ files, asked: asked.length }));
 } finally {
   await verifiedFetch.stop();
   proxy.close();

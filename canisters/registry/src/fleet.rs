@@ -70,12 +70,7 @@ impl Fleet {
 
 /// Called in the message that seals a version.
 pub fn version_sealed(state: &mut State, runtime: &impl Runtime, version: &Sha256) {
-    let work = Work::Serve {
-        version: Digest::new(version.0),
-        shard: 0,
-        file: 0,
-    };
-    jobs::enqueue(state, runtime, work);
+    serve::enqueue(state, runtime, Digest::new(version.0));
 }
 
 /// Shards that may be given something new, with what is left of them.

@@ -6,6 +6,7 @@
 //!   <*>                                           404 for whatever has no path of its own
 //!   blob    / <sha256 in hex>            / <$>    a chunk
 //!   ipfs    / <cid>                      / <$>    a chunk or a dag-pb node: as a raw block, as a CAR
+//!   ipfs    / <cid of a folder>/<path..> / <$>    what is there, as a CAR that begins with the folders on the way
 //!   models  / <publisher>/<name>/<semver>/<path..> / <$>    a file
 //!
 //! below <$> and <*>:  <hash of the expression> / "" / <hash of a response>  ->  ""   for each response
@@ -46,7 +47,13 @@ pub const PROBE_CID: &str = "bafkqaaa";
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Place {
     Blob(Sha256),
-    Ipfs(Cid),
+    Ipfs {
+        cid: Cid,
+        /// Empty for the block itself.
+        path: String,
+        /// What is below the CID, where it is a folder's.
+        tree: Option<FileTree>,
+    },
     Probe,
     File(FilePlace),
 }
@@ -67,7 +74,8 @@ impl<M: Memory + Clone> Certified<M> {
         Self {
             blobs: family(HEX, memory::BLOB_ENTRIES, memory::BLOB_DIGESTS),
             raw_blocks: family(RAW_CID, memory::RAW_ENTRIES, memory::RAW_DIGESTS),
-            nodes: family(NODE_CID, memory::NODE_ENTRIES, memory::NODE_DIGESTS),
+            nodes: family(NODE_CID, memory::NODE_ENTRIES, memory::NODE_DIGESTS)
+                .with_trees(memories.book(memory::FOLDER_TREES)),
             models: Models::default(),
         }
     }
@@ -84,7 +92,7 @@ impl<M: Memory + Clone> Certified<M> {
     /// The tree that shows the response for unknown paths, and that neither the path of these segments nor a wildcard
     /// nearer to it exists.
     ///
-    /// `files` are those of the version that the segments name, if they name one.
+    /// `files` are those of the version, or what is below the folder, that the segments name, if they name one.
     pub fn absence(
         &self,
         segments: &[&str],
@@ -119,13 +127,14 @@ impl<M: Memory + Clone> Certified<M> {
         });
         let blobs = match &reveal {
             Reveal::Place(Place::Blob(hash), terminal) => self.blobs.witness(hash, terminal),
-            _ => self.blobs.section(absent(BLOB)),
+            _ => self.blobs.section(absent(BLOB), None),
         };
         let ipfs = match &reveal {
-            Reveal::Place(place @ (Place::Ipfs(_) | Place::Probe), terminal) => {
+            Reveal::Place(place @ (Place::Ipfs { .. } | Place::Probe), terminal) => {
                 self.ipfs_witness(place, terminal)
             }
-            _ => self.ipfs_section(absent(IPFS)),
+            Reveal::Absence { files, .. } => self.ipfs_section(absent(IPFS), *files),
+            _ => self.ipfs_section(None, None),
         };
         let models = match &reveal {
             Reveal::Place(Place::File(place), terminal) => self.models.witness(place, terminal),
@@ -146,18 +155,23 @@ impl<M: Memory + Clone> Certified<M> {
     fn ipfs_witness(&self, place: &Place, terminal: &HashTree) -> Option<HashTree> {
         let probe = replies::probe_terminal();
         let mut probe_item = Item::hidden(PROBE_CID.as_bytes(), node_digest(&probe.digest()));
-        let (mut raw_blocks, mut nodes) = (self.raw_blocks.section(None), self.nodes.section(None));
+        let mut raw_blocks = self.raw_blocks.section(None, None);
+        let mut nodes = self.nodes.section(None, None);
         match place {
-            Place::Ipfs(cid) if cid.codec == Codec::Raw => {
+            Place::Ipfs { cid, .. } if cid.codec == Codec::Raw => {
                 raw_blocks = self.raw_blocks.witness(&cid.digest, terminal);
             }
-            Place::Ipfs(cid) => nodes = self.nodes.witness(&cid.digest, terminal),
+            Place::Ipfs { cid, path, tree } => {
+                let below = tree.as_ref().map(|tree| tree.witness(path, terminal));
+                let shown = below.as_ref().unwrap_or(terminal);
+                nodes = self.nodes.witness(&cid.digest, shown);
+            }
             _ => probe_item.shown = Some(terminal.clone()),
         }
         ipfs_fork(probe_item, raw_blocks, nodes)
     }
 
-    fn ipfs_section(&self, absent: Option<&[&str]>) -> Option<HashTree> {
+    fn ipfs_section(&self, absent: Option<&[&str]>, folder: Option<&FileTree>) -> Option<HashTree> {
         let probe = replies::probe_terminal();
         let mut item = Item::hidden(PROBE_CID.as_bytes(), node_digest(&probe.digest()));
         if let Some(rest) = absent {
@@ -169,8 +183,8 @@ impl<M: Memory + Clone> Certified<M> {
         }
         ipfs_fork(
             item,
-            self.raw_blocks.section(absent),
-            self.nodes.section(absent),
+            self.raw_blocks.section(absent, None),
+            self.nodes.section(absent, folder),
         )
     }
 }

@@ -4,6 +4,8 @@
 
 pub mod allowance;
 pub mod car;
+pub mod elsewhere;
+pub mod entity;
 pub mod exact_range;
 pub mod replies;
 pub mod request;

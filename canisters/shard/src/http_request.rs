@@ -2,7 +2,7 @@
 
 use stoa_shard_api::{HttpRequest, HttpResponse, HttpUpdateRequest};
 
-use crate::http::respond;
+use crate::http::respond::{self, Context};
 use crate::runtime::{self, Ic, Runtime};
 use crate::store;
 
@@ -10,14 +10,17 @@ use crate::store;
 pub const UPDATE_BYTES_MAX: u64 = 8 * 1024;
 
 pub fn http_request(request: &HttpRequest) -> HttpResponse {
-    let certificate = runtime::certificate();
-    let now = Ic.now_nanos();
-    store::with(|store| respond::http_request(store, certificate, request, now))
+    let context = Context {
+        own: runtime::own_id(),
+        certificate: runtime::certificate(),
+        now_nanos: Ic.now_nanos(),
+    };
+    store::with(|store| respond::http_request(store, &context, request))
 }
 
 pub fn http_request_update(runtime: &impl Runtime, request: HttpUpdateRequest) -> HttpResponse {
-    let now = runtime.now_nanos();
-    if !store::with_mut(|store| store.allowance.take(now)) {
+    let now_nanos = runtime.now_nanos();
+    if !store::with_mut(|store| store.allowance.take(now_nanos)) {
         return respond::plain(
             503,
             "Too many odd ranges; begin at a multiple of 1048576.\n",
@@ -30,7 +33,12 @@ pub fn http_request_update(runtime: &impl Runtime, request: HttpUpdateRequest) -
         body: Vec::new(),
         certificate_version: None,
     };
-    store::with(|store| respond::http_request_update(store, &request))
+    let context = Context {
+        own: runtime::own_id(),
+        certificate: None,
+        now_nanos,
+    };
+    store::with(|store| respond::http_request_update(store, &context, &request))
 }
 
 /// Asked for free, by `inspect_message`.

@@ -43,6 +43,7 @@ mod tests {
         is_acceptable(method, caller, argument_bytes, || true)
     }
 
+    /// Statement 18.
     #[test]
     fn should_refuse_anonymous_oversized_and_unknown_ingress() {
         let someone = Principal::from_slice(&[1]);

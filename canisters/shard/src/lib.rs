@@ -83,7 +83,7 @@ fn c2c_expect(args: ExpectArgs) -> ExpectResult {
 #[update(decode_with = "decode_one::<4_000_000, 10_000, _>", hidden = true)]
 #[candid_method(update)]
 fn c2c_serve(args: ServeArgs) -> ServeResult {
-    serve::serve(&Ic, caller(), &args)
+    serve::serve(&Ic, runtime::own_id(), caller(), &args)
 }
 
 #[update(decode_with = "decode_one::<400_000, 10_000, _>", hidden = true)]
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(decoded.len() as u64, CHUNK_SIZE_BYTES_MAX + 1);
     }
 
-    /// A message of a few bytes with an argument too many: a vector of 2^27 nulls, to be skipped one by one.
+    /// A message of a few bytes with an argument too many: a vector of 2^27 nulls, to be skipped one by one (statement 25).
     #[test]
     #[should_panic(expected = "cost exceeds the limit")]
     fn should_refuse_a_candid_bomb_cheaply() {

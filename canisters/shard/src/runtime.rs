@@ -86,6 +86,10 @@ pub fn caller() -> Principal {
     ic_cdk::api::msg_caller()
 }
 
+pub fn own_id() -> Principal {
+    ic_cdk::api::canister_self()
+}
+
 /// Only within a query.
 pub fn certificate() -> Option<Vec<u8>> {
     ic_cdk::api::data_certificate()

@@ -12,6 +12,7 @@
 mod expect;
 mod extents;
 mod files;
+mod folders;
 mod put;
 mod records;
 mod release;
@@ -36,16 +37,18 @@ use crate::memory::{
     RawMemory,
 };
 use extents::Extents;
+pub use files::links_of;
+pub use records::ServedFile;
 use records::{
-    Awaited, ChunkRecord, FileKey, HashPair, Place, Scrub, ServedFile, ServedNode, ServedVersion,
+    Awaited, ChunkRecord, FileKey, FolderRecord, HashPair, Place, Scrub, ServedNode, ServedVersion,
     Settings,
 };
 pub use scrub::Slice;
 pub use strays::Sweep;
 
-/// Version of the arrangement in `memory.rs`. An upgrade that finds another one traps rather than guess. (1 was never installed
-/// outside of a development network: it had one manager and no certified trees.)
-pub const LAYOUT_VERSION: u32 = 2;
+/// Version of the arrangement in `memory.rs`. An upgrade that finds another one traps rather than guess. (1 and 2 were never installed
+/// outside of a development network: 1 had one manager and no certified trees, 2 no folders and other responses.)
+pub const LAYOUT_VERSION: u32 = 3;
 
 thread_local! {
     /// A view of stable memory; opened by `init` and again by `post_upgrade`.
@@ -99,6 +102,8 @@ pub struct Store<M: Memory> {
     files: StableBTreeMap<FileKey, ServedFile, Book<M>>,
     nodes: StableBTreeMap<[u8; 32], ServedNode, Book<M>>,
     references: StableBTreeMap<String, [u8; 32], Book<M>>,
+    folders: StableBTreeMap<[u8; 32], FolderRecord, Book<M>>,
+    folder_paths: StableBTreeMap<FileKey, [u8; 32], Book<M>>,
     pub allowance: Allowance<M>,
     pub certified: Certified<M>,
 }
@@ -182,6 +187,8 @@ impl<M: Memory + Clone> Store<M> {
             files: StableBTreeMap::init(book(memory::FILES)),
             nodes: StableBTreeMap::init(book(memory::NODES)),
             references: StableBTreeMap::init(book(memory::REFERENCES)),
+            folders: StableBTreeMap::init(book(memory::FOLDERS)),
+            folder_paths: StableBTreeMap::init(book(memory::FOLDER_PATHS)),
             allowance: Allowance::open(book(memory::ALLOWANCE)),
             certified: Certified::open(&memories),
             memories,

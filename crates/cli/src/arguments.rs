@@ -144,6 +144,10 @@ pub struct NetworkStart {
     /// Folder in which everything is kept: started on it again, the network goes on where it ended
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
+    /// Put up the ICP ledger, the cycles minting canister and the cycles ledger at their mainnet ids, for icp-cli and
+    /// dfx; `stoa deploy` brings its own
+    #[arg(long, conflicts_with = "foreground")]
+    pub standins: bool,
 }
 
 #[derive(Args)]

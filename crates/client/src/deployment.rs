@@ -37,6 +37,9 @@ pub struct Deployment {
     /// The web application; absent where it was left out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub frontend: Option<Principal>,
+    /// On networks where the others have their mainnet ids as well.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cycles_ledger: Option<Principal>,
     /// Of the model that was pushed last, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub version_digest: Option<String>,
@@ -110,6 +113,10 @@ impl Deployment {
                 ("governance".to_owned(), self.governance),
                 ("registry".to_owned(), self.registry),
             ],
+            self.cycles_ledger
+                .map(|canister| ("cycles ledger".to_owned(), canister))
+                .into_iter()
+                .collect(),
             numbered("shard", &self.shards),
             numbered("inference", &self.inference),
             self.frontend
@@ -152,6 +159,7 @@ mod tests {
             icp_ledger: id(7),
             cycles_minting: id(8),
             frontend: Some(id(9)),
+            cycles_ledger: None,
             version_digest: None,
         };
         let folder = tempfile::tempdir().unwrap();

@@ -214,6 +214,12 @@ impl ModelDirectory {
     }
 }
 
+/// The files of a version as one IPFS folder, as shards serve it; `None` where a folder in it has too many names for one block.
+pub fn folder_cid(manifest: &Manifest) -> Option<String> {
+    let folder = stoa_content::directory_link(&manifest.files).ok()?;
+    Some(folder.cid.to_string())
+}
+
 fn read_entry(folder: &Path, path: &str) -> Result<FileEntry> {
     let full = folder.join(path);
     std::fs::File::open(&full)

@@ -7,7 +7,7 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
-use stoa_types::pipeline::{Answer, Input, TextInput};
+use stoa_types::pipeline::{Answer, Cell, Input, TextInput};
 use stoa_types::tensor::{DataType, Tensor};
 
 use crate::error::{ClientError, Result};
@@ -35,19 +35,25 @@ pub fn parse_inputs(json: &str) -> Result<Vec<Tensor>> {
     request.inputs.into_iter().map(to_tensor).collect()
 }
 
-/// Reads any input of a call: `{"inputs": [..]}` as [`parse_inputs`] does, `{"texts": ["..."]}`, or
-/// `{"images": ["<base64 of a PNG or JPEG file>"]}`.
+/// Reads any input of a call: `{"inputs": [..]}` as [`parse_inputs`] does; `{"texts": ["a text", ["the first of a pair", "the second"]]}`;
+/// `{"images": ["<base64 of a PNG or JPEG file>"]}`; or `{"rows": [[1.5, "a category", null]]}` with the pipeline's columns in their order.
 pub fn parse_input(json: &str) -> Result<Input> {
     #[derive(Deserialize)]
     struct Items {
-        texts: Option<Vec<String>>,
+        texts: Option<Vec<JsonText>>,
         images: Option<Vec<String>>,
+        rows: Option<Vec<Vec<JsonCell>>>,
     }
     let invalid = |error: String| ClientError::InvalidArgument(format!("the input: {error}"));
     let items: Items = serde_json::from_str(json).map_err(|error| invalid(error.to_string()))?;
     if let Some(texts) = items.texts {
-        let texts = texts.into_iter().map(|text| TextInput { text, pair: None });
-        return Ok(Input::Texts(texts.collect()));
+        return Ok(Input::Texts(
+            texts.into_iter().map(JsonText::into).collect(),
+        ));
+    }
+    if let Some(rows) = items.rows {
+        let cells = |row: Vec<JsonCell>| row.into_iter().map(JsonCell::into).collect();
+        return Ok(Input::Rows(rows.into_iter().map(cells).collect()));
     }
     let Some(images) = items.images else {
         return parse_inputs(json).map(Input::Tensors);
@@ -59,6 +65,43 @@ pub fn parse_input(json: &str) -> Result<Input> {
             .map_err(|error| invalid(error.to_string()))
     });
     Ok(Input::Images(images.collect::<Result<_>>()?))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum JsonText {
+    One(String),
+    Pair(String, String),
+}
+
+impl From<JsonText> for TextInput {
+    fn from(text: JsonText) -> Self {
+        match text {
+            JsonText::One(text) => Self { text, pair: None },
+            JsonText::Pair(text, pair) => Self {
+                text,
+                pair: Some(pair),
+            },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum JsonCell {
+    Number(f64),
+    Text(String),
+    Missing(()),
+}
+
+impl From<JsonCell> for Cell {
+    fn from(cell: JsonCell) -> Self {
+        match cell {
+            JsonCell::Number(number) => Self::Number(number),
+            JsonCell::Text(text) => Self::Text(text),
+            JsonCell::Missing(()) => Self::Missing,
+        }
+    }
 }
 
 /// Tensors as [`tensors_to_json`] has them; vectors and classes as lists.
@@ -248,6 +291,29 @@ mod tests {
                 serde_json::from_str::<Value>(data).unwrap()
             );
         }
+    }
+
+    #[test]
+    fn should_read_texts_pairs_pictures_and_rows() {
+        let text = |text: &str, pair: Option<&str>| TextInput {
+            text: text.to_owned(),
+            pair: pair.map(str::to_owned),
+        };
+        let texts = Input::Texts(vec![text("a", None), text("b", Some("c"))]);
+        assert_eq!(
+            parse_input(r#"{"texts": ["a", ["b", "c"]]}"#).unwrap(),
+            texts
+        );
+        let images = Input::Images(vec![ByteBuf::from(b"png".to_vec())]);
+        assert_eq!(parse_input(r#"{"images": ["cG5n"]}"#).unwrap(), images);
+        let row = vec![Cell::Number(1.5), Cell::Text("x".to_owned()), Cell::Missing];
+        let rows = Input::Rows(vec![row]);
+        assert_eq!(
+            parse_input(r#"{"rows": [[1.5, "x", null]]}"#).unwrap(),
+            rows
+        );
+        assert!(parse_input(r#"{"texts": [["a", "b", "c"]]}"#).is_err());
+        assert!(parse_input(r#"{"images": ["?"]}"#).is_err());
     }
 
     #[test]

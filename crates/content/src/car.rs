@@ -50,6 +50,18 @@ pub fn car_size_bytes(block_sizes_bytes: impl Iterator<Item = u64>) -> u64 {
     header.len() as u64 + block_sizes_bytes.map(framed).sum::<u64>()
 }
 
+/// What stands before the first block of a CAR file with this root.
+pub fn car_header(root: &Cid) -> Vec<u8> {
+    header(std::slice::from_ref(root))
+}
+
+/// What stands before the bytes of a block.
+pub fn car_frame(cid: &Cid, size_bytes: u64) -> Vec<u8> {
+    let mut bytes = varint(Cid::LENGTH_BYTES as u64 + size_bytes);
+    bytes.extend(cid.to_bytes());
+    bytes
+}
+
 fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
@@ -84,7 +96,7 @@ pub struct CarWriter<W> {
 
 impl<W: Write> CarWriter<W> {
     pub fn new(mut out: W, root: Cid) -> io::Result<Self> {
-        out.write_all(&header(&[root]))?;
+        out.write_all(&car_header(&root))?;
         Ok(Self { out })
     }
 
@@ -94,9 +106,7 @@ impl<W: Write> CarWriter<W> {
         if computed != cid.digest {
             return Err(CarError::Mismatch { cid, computed });
         }
-        let length = (Cid::LENGTH_BYTES + bytes.len()) as u64;
-        self.out.write_all(&varint(length))?;
-        self.out.write_all(&cid.to_bytes())?;
+        self.out.write_all(&car_frame(&cid, bytes.len() as u64))?;
         self.out.write_all(bytes)?;
         Ok(())
     }

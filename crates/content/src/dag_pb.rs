@@ -11,7 +11,6 @@
 //! Data { enum Type = 1 (1 directory, 2 file); uint64 filesize = 3; repeated uint64 blocksizes = 4 (not packed); }
 //! ```
 
-use crate::cid::Cid;
 use crate::file::Link;
 
 const WIRE_VARINT: u8 = 0;
@@ -76,48 +75,4 @@ fn push_varint(out: &mut Vec<u8>, mut number: u64) {
         number >>= 7;
     }
     out.push(number as u8);
-}
-
-/// The links of a node that this library encodes; `None` for any other bytes.
-pub(crate) fn links(block: &[u8]) -> Option<Vec<Link>> {
-    let mut links = Vec::new();
-    let mut rest = block;
-    while let Some((&key, behind)) = rest.split_first() {
-        let (field, behind) = take_bytes(behind)?;
-        match key {
-            key if key == tag(2, WIRE_BYTES) => links.push(link(field)?),
-            // Data stands last.
-            key if key == tag(1, WIRE_BYTES) && behind.is_empty() => return Some(links),
-            _ => return None,
-        }
-        rest = behind;
-    }
-    None
-}
-
-fn link(encoded: &[u8]) -> Option<Link> {
-    let (cid, rest) = take_bytes(encoded.strip_prefix(&[tag(1, WIRE_BYTES)])?)?;
-    let (_, rest) = take_bytes(rest.strip_prefix(&[tag(2, WIRE_BYTES)])?)?;
-    let (cumulative_size_bytes, rest) = take_varint(rest.strip_prefix(&[tag(3, WIRE_VARINT)])?)?;
-    let cid = Cid::from_bytes(cid).ok()?;
-    rest.is_empty().then_some(Link {
-        cid,
-        cumulative_size_bytes,
-    })
-}
-
-fn take_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = take_varint(bytes)?;
-    rest.split_at_checked(usize::try_from(length).ok()?)
-}
-
-fn take_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut number = 0;
-    for (index, byte) in bytes.iter().take(9).enumerate() {
-        number |= u64::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some((number, &bytes[index + 1..]));
-        }
-    }
-    None
 }

@@ -1,22 +1,18 @@
-//! Reading the dag-pb nodes that `dag_pb.rs` writes: the same fields in the same order, and nothing else. Whoever reads a node
-//! makes it again from what was read and compares CIDs, so that this only has to find the links.
+//! Reading the dag-pb nodes that `dag_pb.rs` writes: the same fields in the same order, and nothing else. Whoever must be sure of more makes
+//! the node again from what was read and compares CIDs, so that this only has to find the links.
 
 use crate::cid::Cid;
+use crate::file::Link;
 
+/// A node of the profile, taken apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct NamedLink {
-    pub name: String,
-    pub cid: Cid,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Node {
-    File { links: Vec<Cid>, size_bytes: u64 },
-    Folder { links: Vec<NamedLink> },
+pub enum Node {
+    File { links: Vec<Link>, size_bytes: u64 },
+    Folder { links: Vec<(String, Link)> },
 }
 
 /// `None` for bytes that are no node of the profile.
-pub(crate) fn read(block: &[u8]) -> Option<Node> {
+pub fn read_node(block: &[u8]) -> Option<Node> {
     let mut links = Vec::new();
     let mut rest = block;
     loop {
@@ -32,24 +28,25 @@ pub(crate) fn read(block: &[u8]) -> Option<Node> {
     }
 }
 
-fn read_link(bytes: &[u8]) -> Option<NamedLink> {
+fn read_link(bytes: &[u8]) -> Option<(String, Link)> {
     let (cid, rest) = take_bytes(bytes.strip_prefix(&[0x0A])?)?;
     let (name, rest) = take_bytes(rest.strip_prefix(&[0x12])?)?;
-    let (_, rest) = take_varint(rest.strip_prefix(&[0x18])?)?;
+    let (cumulative_size_bytes, rest) = take_varint(rest.strip_prefix(&[0x18])?)?;
     rest.is_empty().then_some(())?;
-    Some(NamedLink {
-        name: String::from_utf8(name.to_vec()).ok()?,
+    let link = Link {
         cid: Cid::from_bytes(cid).ok()?,
-    })
+        cumulative_size_bytes,
+    };
+    Some((String::from_utf8(name.to_vec()).ok()?, link))
 }
 
-fn read_data(data: &[u8], links: Vec<NamedLink>) -> Option<Node> {
+fn read_data(data: &[u8], links: Vec<(String, Link)>) -> Option<Node> {
     let (kind, rest) = take_varint(data.strip_prefix(&[0x08])?)?;
     match kind {
         1 if rest.is_empty() => Some(Node::Folder { links }),
         2 => {
             let (size_bytes, _) = take_varint(rest.strip_prefix(&[0x18])?)?;
-            let links = links.into_iter().map(|link| link.cid).collect();
+            let links = links.into_iter().map(|(_, link)| link).collect();
             Some(Node::File { links, size_bytes })
         }
         _ => None,

@@ -43,6 +43,26 @@ pub fn directory_link(files: &[FileEntry]) -> Result<Link, DirectoryError> {
     Ok(Folder::of(files)?.node()?.0)
 }
 
+/// A folder's node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FolderNode {
+    pub link: Link,
+    pub block: Vec<u8>,
+}
+
+/// The nodes of all folders that these files (path, link) make, those below a folder before it, the root last.
+pub fn folder_nodes<'a>(
+    files: impl Iterator<Item = (&'a str, Link)>,
+) -> Result<Vec<FolderNode>, DirectoryError> {
+    let mut root = Folder::default();
+    for (index, (path, link)) in files.enumerate() {
+        root.insert(path, Entry::File { link, index })?;
+    }
+    let mut nodes = Vec::new();
+    root.visit(&mut |node| nodes.push(node))?;
+    Ok(nodes)
+}
+
 impl Folder {
     pub(crate) fn of(files: &[FileEntry]) -> Result<Self, DirectoryError> {
         let mut root = Self::default();
@@ -83,13 +103,22 @@ impl Folder {
         }
     }
 
-    /// Its dag-pb node. Recursion as deep as the deepest path has parts: at most 256 for a path of 512 bytes.
+    /// Its dag-pb node.
     pub(crate) fn node(&self) -> Result<(Link, Vec<u8>), DirectoryError> {
+        let mut last = None;
+        self.visit(&mut |node| last = Some(node))?;
+        let node = last.expect("BUG: a folder without a node");
+        Ok((node.link, node.block))
+    }
+
+    /// Shows the nodes of all folders, this one last. Recursion as deep as the deepest path has parts: at most 256 for a
+    /// path of 512 bytes.
+    fn visit(&self, show: &mut dyn FnMut(FolderNode)) -> Result<Link, DirectoryError> {
         let mut entries = Vec::with_capacity(self.entries.len());
         for (name, entry) in &self.entries {
             let link = match entry {
                 Entry::File { link, .. } => *link,
-                Entry::Folder(below) => below.node()?.0,
+                Entry::Folder(below) => below.visit(show)?,
             };
             entries.push((name.clone(), link));
         }
@@ -109,7 +138,8 @@ impl Folder {
             cid: Cid::dag_pb(Sha256::of(&block)),
             cumulative_size_bytes: given + below,
         };
-        Ok((link, block))
+        show(FolderNode { link, block });
+        Ok(link)
     }
 }
 
@@ -144,6 +174,24 @@ mod tests {
         let mut descending = ascending.clone();
         descending.reverse();
         assert_eq!(directory_link(&ascending), directory_link(&descending));
+    }
+
+    #[test]
+    fn should_show_every_folder_with_the_root_last() {
+        let files = ["a", "b/c", "b/d/e", "f/c"].map(file);
+        let link = |file: &FileEntry| file_link(&file.chunks, file.size_bytes).unwrap();
+        let links = files.iter().map(|file| (file.path.as_str(), link(file)));
+        let nodes = folder_nodes(links).unwrap();
+        let names = |node: &FolderNode| match crate::read_node(&node.block) {
+            Some(crate::Node::Folder { links }) => {
+                links.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        let shown: Vec<_> = nodes.iter().map(names).collect();
+        let expected: [&[&str]; 4] = [&["e"], &["c", "d"], &["c"], &["a", "b", "f"]];
+        assert_eq!(shown, expected);
+        assert_eq!(nodes[3].link, directory_link(&files).unwrap());
     }
 
     #[test]

@@ -82,11 +82,6 @@ pub fn visit_file_nodes(
     Ok(row[0].0)
 }
 
-/// The links of a dag-pb block as [`visit_file_nodes`] shows them, in their order; `None` for any other block.
-pub fn node_links(block: &[u8]) -> Option<Vec<Link>> {
-    dag_pb::links(block)
-}
-
 fn parent(children: &[(Link, u64)], visit: &mut impl FnMut(&Cid, &[u8])) -> (Link, u64) {
     let block = dag_pb::file_node(children);
     let cid = Cid::dag_pb(Sha256::of(&block));
@@ -105,8 +100,16 @@ fn parent(children: &[(Link, u64)], visit: &mut impl FnMut(&Cid, &[u8])) -> (Lin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dag_pb_reader::{Node, read_node};
 
     const MIB: u64 = 1 << 20;
+
+    fn links_of(block: &[u8]) -> Option<Vec<Link>> {
+        match read_node(block)? {
+            Node::File { links, .. } => Some(links),
+            Node::Folder { .. } => None,
+        }
+    }
 
     #[test]
     fn should_name_a_file_of_one_chunk_by_its_raw_block() {
@@ -148,12 +151,12 @@ mod tests {
             let mut seen = Vec::new();
             let root = visit_file_nodes(&vec![hash; chunks], chunks as u64 * MIB, |cid, block| {
                 assert_eq!(cid.digest, Sha256::of(block));
-                let links = node_links(block).unwrap();
+                let links = links_of(block).unwrap();
                 assert!(links.len() <= WIDTH && !links.is_empty());
                 let below: u64 = links.iter().map(|link| link.cumulative_size_bytes).sum();
                 assert!(below >= links.len() as u64 * MIB);
                 for cut in 0..block.len() {
-                    assert_eq!(node_links(&block[..cut]), None);
+                    assert_eq!(links_of(&block[..cut]), None);
                 }
                 seen.push(*cid);
             })

@@ -10,7 +10,7 @@ use stoa_types::manifest::FileEntry;
 
 use crate::car::{CarError, CarReader};
 use crate::cid::{Cid, Codec};
-use crate::dag_pb_reader::{Node, read};
+use crate::dag_pb_reader::{Node, read_node};
 use crate::directory::{DirectoryError, directory_link};
 use crate::file::{LayoutError, file_cid};
 
@@ -86,7 +86,7 @@ pub fn import(
                         max: NODE_BYTES_MAX as u64,
                     });
                 }
-                let node = read(&bytes).ok_or(ImportError::NotInProfile { cid })?;
+                let node = read_node(&bytes).ok_or(ImportError::NotInProfile { cid })?;
                 blocks.nodes.insert(cid, node);
             }
         }
@@ -126,17 +126,17 @@ impl Blocks {
             if depth >= DEPTH_MAX {
                 return Err(ImportError::NotInProfile { cid });
             }
-            let names: BTreeSet<&str> = links.iter().map(|link| link.name.as_str()).collect();
+            let names: BTreeSet<&str> = links.iter().map(|(name, _)| name.as_str()).collect();
             let is_sound =
                 |name: &str| !name.is_empty() && !name.contains('/') && name != "." && name != "..";
             if names.len() != links.len() || !names.iter().all(|name| is_sound(name)) {
                 return Err(ImportError::NotInProfile { cid });
             }
-            for link in links {
+            for (name, link) in links {
                 let below = if path.is_empty() {
-                    link.name.clone()
+                    name.clone()
                 } else {
-                    format!("{path}/{}", link.name)
+                    format!("{path}/{name}")
                 };
                 self.collect(link.cid, below, depth + 1, files)?;
             }
@@ -203,7 +203,7 @@ impl Blocks {
             return Err(ImportError::NotInProfile { cid });
         };
         for link in links {
-            self.chunks(*link, max, depth + 1, chunks)?;
+            self.chunks(link.cid, max, depth + 1, chunks)?;
         }
         Ok(())
     }

@@ -16,11 +16,14 @@ mod hasher;
 mod import;
 mod verifier;
 
-pub use car::{CarError, CarReader, CarWriter, car_size_bytes};
+pub use car::{CarError, CarReader, CarWriter, car_frame, car_header, car_size_bytes};
 pub use cid::{Cid, Codec, InvalidCid};
 pub use dag::{Block, Duplicates, file_blocks, folder_blocks};
-pub use directory::{DIRECTORY_BLOCK_BYTES_MAX, DirectoryError, directory_link};
-pub use file::{LayoutError, Link, WIDTH, file_cid, file_link, node_links, visit_file_nodes};
+pub use dag_pb_reader::{Node, read_node};
+pub use directory::{
+    DIRECTORY_BLOCK_BYTES_MAX, DirectoryError, FolderNode, directory_link, folder_nodes,
+};
+pub use file::{LayoutError, Link, WIDTH, file_cid, file_link, visit_file_nodes};
 pub use hasher::{FileHasher, hash_file};
 pub use import::{ImportError, Imported, ImportedFile, import};
 pub use stoa_types::limits::CHUNK_SIZE_BYTES;

@@ -289,27 +289,31 @@ impl Execution {
                 function.call(&mut self.store, ())
             }
             Entry::Callback(closure) => {
-                let not_found = ExecutionError::FunctionNotFound {
-                    table: 0,
-                    function: closure.function,
-                };
-                let function = self.callback(closure.function).ok_or(not_found.clone())?;
-                let Ok(function) = function.typed::<u32, ()>(&self.store) else {
-                    return Err(not_found);
-                };
+                let function = self
+                    .callback(closure.function)?
+                    .typed::<u32, ()>(&self.store)
+                    .map_err(|_| violation("function invocation does not match its signature"))?;
                 function.call(&mut self.store, closure.environment)
             }
         };
         called.map_err(|error| self.reason(&error))
     }
 
-    fn callback(&mut self, index: u32) -> Option<Func> {
+    /// The element of the module's first table. One beyond its end does not exist; one
+    /// that is no function breaks the canister's promise.
+    fn callback(&mut self, index: u32) -> Result<Func, ExecutionError> {
         let table = self
             .instance
-            .get_table(&mut self.store, internal::CALLBACKS)?;
-        match table.get(&mut self.store, u64::from(index))? {
-            Ref::Func(function) => function,
-            _ => None,
+            .get_table(&mut self.store, internal::CALLBACKS)
+            .ok_or_else(|| violation("table not found"))?;
+        match table.get(&mut self.store, u64::from(index)) {
+            Some(Ref::Func(Some(function))) => Ok(function),
+            Some(Ref::Func(None)) => Err(violation("unexpected null function reference")),
+            Some(_) => Err(violation("not a function reference")),
+            None => Err(ExecutionError::FunctionNotFound {
+                table: 0,
+                function: index,
+            }),
         }
     }
 
@@ -459,6 +463,10 @@ impl Execution {
         }
         self.functions.get_or_insert_default()
     }
+}
+
+fn violation(detail: &str) -> ExecutionError {
+    ExecutionError::ContractViolation(detail.to_string())
 }
 
 fn machine(error: impl std::fmt::Display) -> ExecutionError {

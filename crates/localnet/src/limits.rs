@@ -7,6 +7,7 @@ pub const OS_PAGE_BYTES: u64 = 4_096;
 pub const MODULE_BYTES_MAX: usize = 100 << 20;
 pub const CODE_SECTION_BYTES_MAX: usize = 12 << 20;
 pub const FUNCTIONS_MAX: usize = 50_000;
+pub const FUNCTION_BYTES_MAX: usize = 1_000_000;
 pub const GLOBALS_MAX: usize = 1_000;
 pub const EXPORTED_METHODS_MAX: usize = 1_000;
 /// All exported method names together.

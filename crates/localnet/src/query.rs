@@ -160,6 +160,15 @@ impl CallGraph<'_> {
             .canisters
             .get(id)
             .ok_or_else(|| Failure::canister_not_found(*id))?;
+        // One that is stopping still answers queries, as on mainnet.
+        if matches!(canister.status, Status::Stopped) {
+            return Err(Failure::new(
+                ErrorCode::Stopped,
+                format!(
+                    "Canister {id} is stopped and therefore does not have a CallContextManager"
+                ),
+            ));
+        }
         match &canister.code {
             Some(code) => Ok(Arc::clone(&code.memory.stable.file)),
             None => Err(ExecutionError::NoModule.into_failure(*id)),
@@ -211,21 +220,6 @@ impl CallGraph<'_> {
             .canisters
             .get(&id)
             .ok_or_else(|| Failure::canister_not_found(id))?;
-        match canister.status {
-            Status::Running => {}
-            Status::Stopping(_) => {
-                return Err(Failure::new(
-                    ErrorCode::Stopping,
-                    format!("Canister {id} is stopping"),
-                ));
-            }
-            Status::Stopped => {
-                return Err(Failure::new(
-                    ErrorCode::Stopped,
-                    format!("Canister {id} is stopped"),
-                ));
-            }
-        }
         let no_module = || ExecutionError::NoModule.into_failure(id);
         let code = canister.code.clone().ok_or_else(no_module)?;
         let (point, kind) = if code.module.exports(MethodKind::Query, &call.method) {
@@ -248,8 +242,13 @@ impl CallGraph<'_> {
             return Err(error.into_failure(id));
         };
         if canister.cycles < canister.freezing_balance() {
-            let missing = canister.freezing_balance() - canister.cycles;
-            return Err(crate::scheduler::out_of_cycles(id, missing));
+            return Err(Failure::new(
+                ErrorCode::OutOfCycles,
+                format!(
+                    "Canister {id} is unable to process query calls because it's frozen. \
+                     Please top up the canister with cycles and try again."
+                ),
+            ));
         }
         let message = Message {
             caller: Some(call.caller),

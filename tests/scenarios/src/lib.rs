@@ -6,17 +6,21 @@
 
 mod command_line;
 mod dao;
+mod layers;
 mod model;
 mod network;
 mod outage;
+mod page;
 mod proxy;
 mod world;
 
 pub use command_line::CommandLine;
 pub use dao::{LedgerFault, LedgerFaultKind};
+pub use layers::{image_classifier, text_classifier};
 pub use model::{digits, digits_inputs, model_with_extra_file};
 pub use network::run;
 pub use outage::Line;
+pub use page::page;
 pub use proxy::{Forwarded, Proxy};
 pub use world::{
     AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,

@@ -12,9 +12,9 @@ use stoa_types::manifest::{FileEntry, Manifest};
 use super::jobs::Step;
 use super::mend::pull;
 use super::records::{CopyStage, Digest, Work};
-use super::serve::{served, tell};
+use super::serve::{self, served, tell_all};
 use crate::runtime::{self, Runtime};
-use crate::state::records::{ChunkPlace, PlacementRecord, SegmentRecord, VersionRecord};
+use crate::state::records::{ChunkPlace, PlacementRecord, SegmentRecord};
 use crate::state::{State, with, with_mut};
 
 /// Chunks of one call. Each is a call of the shard in turn, and the whole has 300 seconds.
@@ -31,8 +31,6 @@ pub struct Copy {
 
 /// The facts of a copy, read again for each step.
 struct Facts {
-    record: VersionRecord,
-    file: FileEntry,
     /// The segment's chunks, each once, with their sizes.
     chunks: Vec<(Sha256, u64)>,
     to: Principal,
@@ -63,24 +61,20 @@ impl Copy {
             CopyStage::Announce => self.announce(runtime, &facts).await,
             CopyStage::Pull(from) => self.pull(runtime, &facts, from as usize).await,
             CopyStage::Confirm => self.confirm(runtime, &facts).await,
-            CopyStage::Serve => {
-                let file = vec![facts.file.clone()];
-                match tell(runtime, self.to, self.version_id(), &facts.record, file).await {
-                    Ok(()) => Step::Next(self.work(CopyStage::Release(0))),
-                    Err(problem) => Step::Retry(problem),
-                }
-            }
+            CopyStage::Serve => match tell_all(runtime, self.to, self.version_id()).await {
+                Ok(()) => Step::Next(self.work(CopyStage::Release(0))),
+                Err(problem) => Step::Retry(problem),
+            },
             CopyStage::Release(from) => self.release(runtime, &facts, from as usize).await,
         }
     }
 
     fn facts(&self, state: &State) -> Option<Facts> {
         let version = self.version_id();
-        let record = served(state, &version)?;
+        served(state, &version)?;
         let manifest = state.manifest(&version);
         let placement = state.placement(&version);
         let segment = placement.segments.get(self.segment as usize)?.clone();
-        let file = manifest.files[segment.file as usize].clone();
         // The copy that stays goes first: the one to be replaced may be the reason for all this.
         let mut sources: Vec<u16> = segment
             .shards
@@ -90,9 +84,7 @@ impl Copy {
             .collect();
         sources.sort_by_key(|shard| Some(*shard) == self.instead_of);
         Some(Facts {
-            record,
             chunks: distinct_chunks(&manifest, &segment),
-            file,
             to: state.shard_principal(self.to),
             sources: sources
                 .into_iter()
@@ -193,7 +185,7 @@ impl Copy {
     /// What no other segment of the version has on the old shard goes from there.
     async fn release(self, runtime: &impl Runtime, facts: &Facts, from: usize) -> Step {
         let Some(old) = self.instead_of else {
-            return Step::Done;
+            return self.tell_others(runtime);
         };
         let (shard, chunks) = with(|state| {
             let version = self.version_id();
@@ -209,7 +201,11 @@ impl Copy {
             (state.shard_principal(old), chunks)
         });
         if chunks.is_empty() {
-            return Step::Done;
+            // Whoever comes to the old place is sent on.
+            return match tell_all(runtime, old, self.version_id()).await {
+                Ok(()) => self.tell_others(runtime),
+                Err(problem) => Step::Retry(problem),
+            };
         }
         let count = chunks.len();
         let args = ReleaseArgs {
@@ -231,6 +227,13 @@ impl Copy {
             Ok(Err(refused)) => Step::Retry(format!("{shard} refused: {refused:?}")),
             Err(failure) => Step::Retry(format!("{shard} did not answer: {}", failure.message)),
         }
+    }
+}
+
+impl Copy {
+    fn tell_others(self, runtime: &impl Runtime) -> Step {
+        with_mut(|state| serve::enqueue(state, runtime, self.version));
+        Step::Done
     }
 }
 

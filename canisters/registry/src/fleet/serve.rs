@@ -1,12 +1,13 @@
-//! Serve: each shard of a version learns its files, so that it gives them out by name and as IPFS files.
+//! Serve: each shard of a version learns its files and where they are, so that it gives them out by name, as IPFS files and as a folder,
+//! and sends readers on to what another one holds.
 
 use std::collections::BTreeSet;
 
-use stoa_shard_api::{ServeArgs, ServeResult};
+use stoa_shard_api::{FileToServe, SegmentPlace, ServeArgs, ServeError, ServeResult};
 use stoa_types::Sha256;
-use stoa_types::manifest::{FileEntry, Manifest};
+use stoa_types::manifest::Manifest;
 
-use super::jobs::Step;
+use super::jobs::{self, Step};
 use super::records::{Digest, Work};
 use crate::runtime::{self, Runtime};
 use crate::state::records::{PlacementRecord, Status, VersionRecord};
@@ -38,22 +39,28 @@ pub async fn step(runtime: &impl Runtime, version: Digest, shard: u32, file: u32
     let Some(number) = shards.iter().nth(shard as usize).copied() else {
         return Step::Done;
     };
-    let (files, next) = page(&manifest, &placement, number, file as usize);
-    if let Err(problem) = tell(runtime, number, version_id, &record, files).await {
-        return Step::Retry(problem);
-    }
-    Step::Next(match next {
-        Some(file) => Work::Serve {
+    let (files, next) = page(&manifest, &placement, file as usize);
+    match tell(runtime, number, version_id, &record, &manifest, files).await {
+        Ok(Told::All) => Step::Next(match next {
+            Some(file) => Work::Serve {
+                version,
+                shard,
+                file,
+            },
+            None => Work::Serve {
+                version,
+                shard: shard + 1,
+                file: 0,
+            },
+        }),
+        // The same again: the shard goes on where it was.
+        Ok(Told::Unfinished) => Step::Next(Work::Serve {
             version,
             shard,
             file,
-        },
-        None => Work::Serve {
-            version,
-            shard: shard + 1,
-            file: 0,
-        },
-    })
+        }),
+        Err(problem) => Step::Retry(problem),
+    }
 }
 
 /// The record of a version whose bytes are to be had.
@@ -63,40 +70,58 @@ pub fn served(state: &State, version: &Sha256) -> Option<VersionRecord> {
         .filter(|record| record.status != Status::Draft && !record.is_released)
 }
 
-/// Files from this one on that the shard holds a part of, and the first that is for the next call.
+/// Files from this one on, with where they are, and the first that is for the next call. Every shard of a version learns all of them: it is to
+/// send readers on to what it does not hold, and to make the folder of all.
 fn page(
     manifest: &Manifest,
     placement: &PlacementRecord,
-    number: u16,
     from: usize,
-) -> (Vec<FileEntry>, Option<u32>) {
-    let held: BTreeSet<u32> = placement
-        .segments
-        .iter()
-        .filter(|segment| segment.shards.contains(&number))
-        .map(|segment| segment.file)
-        .collect();
+) -> (Vec<FileToServe>, Option<u32>) {
     let (mut files, mut chunks) = (Vec::new(), 0);
     for (index, entry) in (0..).zip(&manifest.files).skip(from) {
-        if !held.contains(&index) {
-            continue;
-        }
         chunks += entry.chunks.len();
         if !files.is_empty() && (files.len() == FILES_PER_CALL || chunks > CHUNKS_PER_CALL) {
             return (files, Some(index));
         }
-        files.push(entry.clone());
+        let of_file = placement
+            .segments
+            .iter()
+            .filter(|segment| segment.file == index);
+        let segments = with(|state| {
+            of_file
+                .map(|segment| SegmentPlace {
+                    first_chunk: segment.first_chunk.into(),
+                    shards: segment
+                        .shards
+                        .iter()
+                        .map(|number| state.shard_principal(*number))
+                        .collect(),
+                })
+                .collect()
+        });
+        files.push(FileToServe {
+            file: entry.clone(),
+            segments,
+        });
     }
     (files, None)
 }
 
-pub async fn tell(
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    All,
+    /// The shard has more to do about it: tell it the same again.
+    Unfinished,
+}
+
+async fn tell(
     runtime: &impl Runtime,
     number: u16,
     version: Sha256,
     record: &VersionRecord,
-    files: Vec<FileEntry>,
-) -> Result<(), String> {
+    manifest: &Manifest,
+    files: Vec<FileToServe>,
+) -> Result<Told, String> {
     let shard = with(|state| state.shard_principal(number));
     let args = ServeArgs {
         version,
@@ -104,11 +129,53 @@ pub async fn tell(
         name: record.name.clone(),
         semver: record.semver.clone(),
         files,
+        files_total: manifest.files.len() as u64,
     };
     let answer: Result<ServeResult, _> = runtime::call(runtime, shard, "c2c_serve", (args,)).await;
     match answer {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(())) => Ok(Told::All),
+        Ok(Err(ServeError::Unfinished { .. })) => Ok(Told::Unfinished),
         Ok(Err(refused)) => Err(format!("{shard} refused the files: {refused:?}")),
         Err(failure) => Err(format!("{shard} did not answer: {}", failure.message)),
+    }
+}
+
+/// Calls of one `tell_all`; what needs more goes on with the next attempt.
+const CALLS_MAX: usize = 32;
+
+/// Tells one shard everything about a version, as it is placed now.
+pub async fn tell_all(runtime: &impl Runtime, number: u16, version: Sha256) -> Result<(), String> {
+    let mut from = 0;
+    for _ in 0..CALLS_MAX {
+        // Read again for each call.
+        let found = with(|state| {
+            let record = served(state, &version)?;
+            Some((record, state.manifest(&version), state.placement(&version)))
+        });
+        let Some((record, manifest, placement)) = found else {
+            return Ok(());
+        };
+        let (files, next) = page(&manifest, &placement, from);
+        match (
+            tell(runtime, number, version, &record, &manifest, files).await?,
+            next,
+        ) {
+            (Told::Unfinished, _) => {}
+            (Told::All, Some(next)) => from = next as usize,
+            (Told::All, None) => return Ok(()),
+        }
+    }
+    Err("it takes long to serve so much".to_owned())
+}
+
+/// All shards of a version are to learn where its segments are, unless that is about to happen.
+pub fn enqueue(state: &mut State, runtime: &impl Runtime, version: Digest) {
+    let work = Work::Serve {
+        version,
+        shard: 0,
+        file: 0,
+    };
+    if jobs::waiting(state).all(|job| job.work != work) {
+        jobs::enqueue(state, runtime, work);
     }
 }

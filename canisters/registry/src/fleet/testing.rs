@@ -113,7 +113,10 @@ pub fn call(
         "c2c_serve" => {
             let args: ServeArgs = decode(argument);
             let shard = shards.get_mut(&callee)?;
-            let paths = args.files.into_iter().map(|file| (args.version, file.path));
+            let paths = args
+                .files
+                .into_iter()
+                .map(|file| (args.version, file.file.path));
             shard.served.extend(paths);
             Encode!(&Ok::<(), ServeError>(())).unwrap()
         }

@@ -166,14 +166,31 @@ pub enum GetChunksError {
 /// Answers for the first of the chunks asked for, as many as fit; at least one. Ask again for the rest.
 pub type GetChunksResult = Result<Vec<GetChunkResult>, GetChunksError>;
 
-/// `c2c_serve`: the files of a version that the shard holds at least a segment of, whole.
+/// `c2c_serve`: files of a version, whether or not the shard holds anything of them.
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct ServeArgs {
     pub version: Sha256,
     pub publisher: String,
     pub name: String,
     pub semver: String,
-    pub files: Vec<FileEntry>,
+    pub files: Vec<FileToServe>,
+    /// How many the version has in all. When they are known, it is served as an IPFS folder too.
+    pub files_total: u64,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct FileToServe {
+    pub file: FileEntry,
+    /// In ascending order; the first begins with chunk 0.
+    pub segments: Vec<SegmentPlace>,
+}
+
+/// A segment ends where the next begins.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct SegmentPlace {
+    pub first_chunk: u64,
+    /// Shards that hold it whole.
+    pub shards: Vec<Principal>,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -190,11 +207,16 @@ pub enum ServeError {
     NameTaken {
         version: Sha256,
     },
-    /// The CID does not follow from the chunks and the size.
+    /// The CID does not follow from the chunks and the size, or the segments are not in order.
     WrongFile {
         path: String,
     },
     OutOfMemory,
+    /// The files are served; so many entries of the version's folders are certified. Call again with the same for the rest.
+    Unfinished {
+        done: u64,
+        total: u64,
+    },
 }
 
 /// `c2c_release`: a version goes, or some of its chunks.

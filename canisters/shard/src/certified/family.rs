@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! ENTRIES   map: place -> digest of what is below the name's exact path
+//! TREES     map: place -> digest of all that is below the name, where longer paths are (folders; in one family only)
 //! DIGESTS   32 bytes a node, node 1 the root, nodes 2n and 2n + 1 below n, buckets from 8,192 on; zeros: nothing there
 //! ```
 
@@ -14,6 +15,7 @@ use ic_stable_structures::{Memory, StableBTreeMap};
 use stoa_types::Sha256;
 
 use super::forest::{self, Item};
+use super::models::FileTree;
 use super::naming::{NamePlace, Naming};
 use super::response::{EXACT, WILDCARD_NAMES, next_label, node_digest};
 use crate::memory::{Book, PAGE_BYTES};
@@ -26,6 +28,7 @@ const DIGEST_PAGES: u64 = 2 * BUCKETS * DIGEST_BYTES / PAGE_BYTES;
 pub struct Family<M: Memory> {
     naming: Naming,
     entries: StableBTreeMap<NamePlace, Hash, Book<M>>,
+    trees: Option<StableBTreeMap<NamePlace, Hash, Book<M>>>,
     digests: Book<M>,
 }
 
@@ -45,7 +48,16 @@ impl<M: Memory> Family<M> {
         Self {
             naming,
             entries: StableBTreeMap::init(entries),
+            trees: None,
             digests,
+        }
+    }
+
+    /// The same for names that may have longer paths below them.
+    pub fn with_trees(self, trees: Book<M>) -> Self {
+        Self {
+            trees: Some(StableBTreeMap::init(trees)),
+            ..self
         }
     }
 
@@ -56,9 +68,25 @@ impl<M: Memory> Family<M> {
         self.refresh(&place);
     }
 
+    /// What was set for the name's exact path.
+    pub fn get(&self, hash: &Sha256) -> Option<Hash> {
+        self.entries.get(&(self.naming.place)(hash))
+    }
+
+    /// Sets what is below the name, its exact path and longer ones.
+    pub fn set_tree(&mut self, hash: &Sha256, content: Hash) {
+        let place = (self.naming.place)(hash);
+        let trees = self.trees.as_mut().expect("BUG: a family without trees");
+        trees.insert(place, content);
+        self.refresh(&place);
+    }
+
     pub fn remove(&mut self, hash: &Sha256) {
         let place = (self.naming.place)(hash);
         self.entries.remove(&place);
+        if let Some(trees) = &mut self.trees {
+            trees.remove(&place);
+        }
         self.refresh(&place);
     }
 
@@ -104,11 +132,16 @@ impl<M: Memory> Family<M> {
                 let (place, content) = entry.into_pair();
                 Item {
                     label: self.name(&place).into_bytes(),
-                    content: node_digest(&content),
+                    content: self.content(&place, &content),
                     shown: shown.get(&place).cloned(),
                 }
             })
             .collect()
+    }
+
+    fn content(&self, place: &NamePlace, exact: &Hash) -> Hash {
+        let tree = self.trees.as_ref().and_then(|trees| trees.get(place));
+        tree.unwrap_or_else(|| node_digest(exact))
     }
 
     fn name(&self, place: &NamePlace) -> String {
@@ -122,21 +155,23 @@ impl<M: Memory> Family<M> {
     }
 
     /// The tree where nothing is asked of it; or, where `rest` are the segments that follow the family's own, one that shows
-    /// that there is no such name, and neither of those that would be wildcards.
-    pub fn section(&self, rest: Option<&[&str]>) -> Option<HashTree> {
+    /// that there is no such name, and neither of those that would be wildcards; `below` are the paths below the name, if it has any.
+    pub fn section(&self, rest: Option<&[&str]>, below: Option<&FileTree>) -> Option<HashTree> {
         let mut shown = Shown::new();
         if let Some(rest) = rest {
             let asked = next_label(rest);
-            for name in WILDCARD_NAMES.into_iter().chain([asked]) {
-                self.show_neighbours(name, &mut shown);
+            let below = below.map(|tree| tree.absence(rest.get(1..).unwrap_or_default()));
+            for name in WILDCARD_NAMES {
+                self.show_neighbours(name, None, &mut shown);
             }
+            self.show_neighbours(asked, below, &mut shown);
         }
         self.tree(1, &shown)
     }
 
-    /// The names on both sides of `name`; or the name itself with the one label below it, its exact path, which proves that
-    /// there is no longer path.
-    fn show_neighbours(&self, name: &str, shown: &mut Shown) {
+    /// The names on both sides of `name`; or the name itself with `below`, or else with the one label below it, its exact path,
+    /// which proves that there is no longer path.
+    fn show_neighbours(&self, name: &str, below: Option<HashTree>, shown: &mut Shown) {
         let last_before = self.naming.last_before(name);
         let (before, after) = match last_before {
             Some(place) => (
@@ -150,11 +185,13 @@ impl<M: Memory> Family<M> {
         for entry in before.into_iter().chain(after) {
             let (place, content) = entry.into_pair();
             if self.name(&place) == name {
-                shown.insert(place, label(EXACT, pruned(content)));
+                let below = below
+                    .clone()
+                    .unwrap_or_else(|| label(EXACT, pruned(content)));
+                shown.insert(place, below);
             } else {
-                shown
-                    .entry(place)
-                    .or_insert_with(|| pruned(node_digest(&content)));
+                let content = self.content(&place, &content);
+                shown.entry(place).or_insert_with(|| pruned(content));
             }
         }
     }

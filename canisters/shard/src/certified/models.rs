@@ -157,7 +157,7 @@ fn level_absence<V: AsHashTree + 'static>(
         .fold(shown, forest::merge)
 }
 
-/// The files of a version as a tree of path segments.
+/// The files of a version, or what is below a folder's CID, as a tree of path segments.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct FileTree {
     /// Of the file whose path ends here.
@@ -177,6 +177,14 @@ impl FileTree {
             node.exact = Some(digest);
         }
         root
+    }
+
+    /// With what is at the path of the tree itself.
+    pub fn with_own(self, exact: Hash) -> Self {
+        Self {
+            exact: Some(exact),
+            ..self
+        }
     }
 
     pub fn digest(&self) -> Hash {
@@ -200,18 +208,18 @@ impl FileTree {
         items
     }
 
-    /// Shows `node` (with its label `<$>`) at `path` and nothing else.
-    fn witness(&self, path: &str, node: &HashTree) -> HashTree {
+    /// Shows `node` (with its label `<$>`) at `path`, which may be empty, and nothing else.
+    pub fn witness(&self, path: &str, node: &HashTree) -> HashTree {
+        if path.is_empty() {
+            return self.with_exact(node);
+        }
         let (segment, rest) = match path.split_once('/') {
             Some((segment, rest)) => (segment, Some(rest)),
             None => (path, None),
         };
         let mut items = self.items();
         let below = self.below.get(segment).expect("BUG: a file of no folder");
-        let content = match rest {
-            Some(rest) => below.witness(rest, node),
-            None => below.with_exact(node),
-        };
+        let content = below.witness(rest.unwrap_or_default(), node);
         show(&mut items, segment.as_bytes(), content);
         forest::row(items)
     }
@@ -225,7 +233,7 @@ impl FileTree {
     }
 
     /// Shows that there is no file at these segments, and no wildcard nearer to it.
-    fn absence(&self, rest: &[&str]) -> HashTree {
+    pub fn absence(&self, rest: &[&str]) -> HashTree {
         let asked = next_label(rest);
         let mut items = self.items();
         for name in WILDCARD_NAMES.into_iter().chain([asked]) {

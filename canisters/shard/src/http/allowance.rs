@@ -45,6 +45,7 @@ mod tests {
     use super::*;
     use crate::memory::{ALLOWANCE, Memories};
 
+    /// Statement 26.
     #[test]
     fn should_bound_what_free_requests_cost() {
         let memories = Memories::new(VectorMemory::default(), 1, 1);

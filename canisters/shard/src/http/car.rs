@@ -6,10 +6,14 @@
 //! | varint    | cid (36) | bytes of the block |   for each block
 //! ```
 
-use stoa_content::Cid;
+use stoa_content::{Cid, car_frame, car_header};
 use stoa_types::Sha256;
 
 use crate::certified::response::Body;
+
+/// The start of a CAR whose root is the CID of nothing: `{roots: [42(h'00' · 01 55 00 00)], version: 1}`.
+pub const PROBE_HEADER: &[u8] =
+    b"\x19\xa2\x65roots\x81\xd8\x2a\x45\x00\x01\x55\x00\x00\x67version\x01";
 
 #[derive(Clone, Debug)]
 pub struct Block {
@@ -33,6 +37,10 @@ impl Block {
         }
     }
 
+    pub fn cid(&self) -> Cid {
+        self.cid
+    }
+
     pub fn node(cid: Cid, block: Vec<u8>) -> Self {
         Self {
             cid,
@@ -48,6 +56,9 @@ pub struct Layout {
     pub parts: Vec<(u64, u64, Body)>,
 }
 
+/// More than gateways put together (1,000), and not so many that finding one of them is too much for a query; 2 GiB of chunks.
+pub const PARTS_MAX: usize = 4_096;
+
 impl Layout {
     fn push(&mut self, size_bytes: u64, body: Body) {
         if size_bytes > 0 {
@@ -57,15 +68,15 @@ impl Layout {
     }
 }
 
-pub fn layout(root: &Cid, blocks: &[Block]) -> Layout {
+/// `None` for more parts than there may be.
+pub fn layout(root: &Cid, blocks: &[Block]) -> Option<Layout> {
     let mut layout = Layout {
         size_bytes: 0,
         parts: Vec::new(),
     };
-    let mut between = header(root);
+    let mut between = car_header(root);
     for block in blocks {
-        push_varint(&mut between, Cid::LENGTH_BYTES as u64 + block.size_bytes);
-        between.extend(block.cid.to_bytes());
+        between.extend(car_frame(&block.cid, block.size_bytes));
         match &block.content {
             Content::Node(bytes) => between.extend_from_slice(bytes),
             Content::Chunk => {
@@ -76,24 +87,5 @@ pub fn layout(root: &Cid, blocks: &[Block]) -> Layout {
         }
     }
     layout.push(between.len() as u64, Body::Bytes(between));
-    layout
-}
-
-fn header(root: &Cid) -> Vec<u8> {
-    // {"roots": [42(h'00' · cid)], "version": 1}
-    let mut header = b"\xa2\x65roots\x81\xd8\x2a\x58\x25\x00".to_vec();
-    header.extend(root.to_bytes());
-    header.extend(b"\x67version\x01");
-    let mut framed = Vec::with_capacity(1 + header.len());
-    push_varint(&mut framed, header.len() as u64);
-    framed.extend(header);
-    framed
-}
-
-fn push_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
+    (layout.parts.len() <= PARTS_MAX).then_some(layout)
 }

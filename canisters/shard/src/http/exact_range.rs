@@ -3,10 +3,11 @@
 
 use ic_stable_structures::Memory;
 use stoa_shard_api::{CHUNK_SIZE_BYTES_MAX, HttpResponse};
+use stoa_types::Sha256;
 
 use super::replies::{Form, Purpose};
 use super::request::{Range, Request};
-use super::respond::{Resource, plain};
+use super::respond::{Content, Resource, plain};
 use crate::store::Store;
 
 /// A reply has 2 MiB at most; headers and framing take a few hundred bytes.
@@ -32,6 +33,11 @@ pub fn respond<M: Memory + Clone>(
         return response;
     }
     let last = last_byte(first, last.min(size_bytes - 1));
+    let last = match is_readable(store, resource, last) {
+        true => last,
+        // What another shard holds is asked for there.
+        false => last.min(chunk_end(first)),
+    };
     let Some(body) = read(store, resource, first, last) else {
         return plain(503, "This copy is damaged; another shard has it.\n");
     };
@@ -66,9 +72,24 @@ fn last_byte(first: u64, last: u64) -> u64 {
     if last - first < RANGE_BYTES_MAX {
         return last;
     }
-    let chunk_end =
-        |byte: u64| byte / CHUNK_SIZE_BYTES_MAX * CHUNK_SIZE_BYTES_MAX + CHUNK_SIZE_BYTES_MAX - 1;
     chunk_end(first)
+}
+
+fn chunk_end(byte: u64) -> u64 {
+    byte / CHUNK_SIZE_BYTES_MAX * CHUNK_SIZE_BYTES_MAX + CHUNK_SIZE_BYTES_MAX - 1
+}
+
+fn chunk_with(resource: &Resource, byte: u64) -> Option<Sha256> {
+    let index = (byte / CHUNK_SIZE_BYTES_MAX) as usize;
+    match &resource.content {
+        Content::Chunk(hash) => (index == 0).then_some(*hash),
+        Content::File(file) => file.chunks.get(index).copied(),
+        Content::Ipfs(_) | Content::Nothing => None,
+    }
+}
+
+fn is_readable<M: Memory + Clone>(store: &Store<M>, resource: &Resource, byte: u64) -> bool {
+    chunk_with(resource, byte).is_some_and(|chunk| store.get(chunk).is_ok())
 }
 
 fn read<M: Memory + Clone>(
@@ -79,8 +100,8 @@ fn read<M: Memory + Clone>(
 ) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity((last - first + 1) as usize);
     for index in first / CHUNK_SIZE_BYTES_MAX..=last / CHUNK_SIZE_BYTES_MAX {
-        let chunk = store.get(*resource.chunks.get(index as usize)?).ok()?.data;
         let begin = index * CHUNK_SIZE_BYTES_MAX;
+        let chunk = store.get(chunk_with(resource, begin)?).ok()?.data;
         let from = first.saturating_sub(begin) as usize;
         let to = (last - begin).min(chunk.len() as u64 - 1) as usize;
         bytes.extend_from_slice(chunk.get(from..=to)?);

@@ -3,13 +3,15 @@
 
 use std::borrow::Cow;
 
+use candid::Principal;
 use ic_certification::Hash;
 use stoa_content::{Cid, Codec};
 use stoa_types::Sha256;
 use stoa_types::manifest::FileEntry;
 
-use super::car;
+use super::{car, elsewhere};
 use crate::certified::PROBE_CID;
+use crate::certified::models::VersionPlace;
 use crate::certified::response::{Body, Response, Terminal, Text};
 
 /// What a response is for; a request chooses among those of its path.
@@ -29,6 +31,10 @@ pub enum Purpose {
     NotAcceptable,
     MethodNotAllowed,
     Damaged,
+    /// This shard cannot give the bytes, that one can.
+    Elsewhere {
+        shard: Principal,
+    },
     NotFound,
 }
 
@@ -56,7 +62,7 @@ pub struct Replies {
     pub sizes: Vec<(Form, u64)>,
 }
 
-const COMMON: [(&str, &str); 5] = [
+pub const COMMON: [(&str, &str); 5] = [
     ("access-control-allow-origin", "*"),
     (
         "access-control-expose-headers",
@@ -131,20 +137,19 @@ fn damaged() -> Reply {
         response: plain_text(
             503,
             headers,
-            "This shard does not hold these bytes, or its copy is damaged; another shard has them.\n",
+            "Not to be had from this shard now: it lacks these bytes, or its copy is damaged, or it was asked for too much that it must make up. Another shard has them.\n",
         ),
     }
 }
+
+const NOT_ACCEPTABLE: &str = "A trustless gateway: ask for ?format=raw (by CID alone) or ?format=car. \
+    What is over 2 GiB, come by file or by block.\n";
 
 fn not_acceptable() -> Reply {
     let headers = vec![("vary", text("Accept"))];
     Reply {
         purpose: Purpose::NotAcceptable,
-        response: plain_text(
-            406,
-            headers,
-            "A trustless gateway: ask for ?format=raw or ?format=car.\n",
-        ),
+        response: plain_text(406, headers, NOT_ACCEPTABLE),
     }
 }
 
@@ -249,8 +254,16 @@ impl Replies {
         Self::new(list, vec![(Form::Plain, size_bytes)])
     }
 
-    /// `/models/<publisher>/<name>/<semver>/<path>`: one response where the file has one chunk, else one for each.
-    pub fn file(path: &str, sha256: &Sha256, size_bytes: u64, chunks: &[Sha256]) -> Self {
+    /// `/models/<publisher>/<name>/<semver>/<path>`: one response where the file has one chunk, else one for each; and one for
+    /// each of the other shards that hold a segment of it.
+    pub fn file(
+        version: &VersionPlace,
+        path: &str,
+        sha256: &Sha256,
+        size_bytes: u64,
+        chunks: &[Sha256],
+        others: &[Principal],
+    ) -> Self {
         let representation = Representation {
             form: Form::Plain,
             etag: format!("\"{sha256}\""),
@@ -271,67 +284,67 @@ impl Replies {
         let mut list = Vec::new();
         representation.parts(parts, &mut list);
         list.push(representation.not_satisfiable());
+        list.extend(others.iter().map(|shard| elsewhere(*shard, version, path)));
         Self::new(list, vec![(Form::Plain, size_bytes)])
     }
 
     /// `/ipfs/<cid>` of a chunk. It has nothing below it, so that both CARs of it are the same.
     pub fn chunk_block(hash: &Sha256, size_bytes: u64) -> Self {
-        let cid = Cid::raw(*hash);
-        let raw = raw_representation(&cid, size_bytes);
-        let mut list = vec![
-            raw.whole(Body::Chunk(*hash)),
-            raw.not_modified(),
-            not_acceptable(),
-        ];
-        let layout = car::layout(&cid, &[car::Block::chunk(*hash, size_bytes)]);
-        let car = car_representation(&cid, Form::Car, layout.size_bytes);
-        car.parts(layout.parts, &mut list);
-        let sizes = vec![(Form::Raw, size_bytes), (Form::Car, layout.size_bytes)];
-        Self::new(list, sizes)
+        let block = car::Block::chunk(*hash, size_bytes);
+        Self::raw_and_cars(
+            Body::Chunk(*hash),
+            size_bytes,
+            &Terminus::of(block, Vec::new()),
+        )
     }
 
     /// `/ipfs/<cid>` of a node; `below` are all blocks under it, depth first, each once.
-    pub fn node_block(cid: &Cid, block: &[u8], below: &[car::Block]) -> Self {
-        let raw = raw_representation(cid, block.len() as u64);
-        let mut list = vec![
-            raw.whole(Body::Bytes(block.to_vec())),
-            raw.not_modified(),
-            not_acceptable(),
-        ];
-        let root = car::Block::node(*cid, block.to_vec());
-        let alone = car::layout(cid, std::slice::from_ref(&root));
-        let car = car_representation(cid, Form::CarBlock, alone.size_bytes);
-        car.parts(alone.parts, &mut list);
+    pub fn node_block(cid: &Cid, block: &[u8], below: Vec<car::Block>) -> Self {
+        let terminus = Terminus::of(car::Block::node(*cid, block.to_vec()), below);
+        Self::raw_and_cars(Body::Bytes(block.to_vec()), block.len() as u64, &terminus)
+    }
 
-        let mut blocks = vec![root];
-        blocks.extend_from_slice(below);
-        let layout = car::layout(cid, &blocks);
-        let car = car_representation(cid, Form::Car, layout.size_bytes);
-        car.parts(layout.parts, &mut list);
-        let sizes = vec![
-            (Form::Raw, block.len() as u64),
-            (Form::CarBlock, alone.size_bytes),
-            (Form::Car, layout.size_bytes),
-        ];
+    fn raw_and_cars(body: Body, size_bytes: u64, terminus: &Terminus) -> Self {
+        let raw = raw_representation(&terminus.block.cid(), size_bytes);
+        let mut list = vec![raw.whole(body), raw.not_modified(), not_acceptable()];
+        let mut sizes = vec![(Form::Raw, size_bytes)];
+        terminus.cars(&mut list, &mut sizes);
         Self::new(list, sizes)
     }
 
+    /// `/ipfs/<cid>/<path>`, which is to be had as a CAR only.
+    pub fn path(terminus: &Terminus) -> Self {
+        let mut list = vec![not_acceptable()];
+        let mut sizes = Vec::new();
+        terminus.cars(&mut list, &mut sizes);
+        Self::new(list, sizes)
+    }
+
+    /// What is asked for to see that this is a gateway: an empty block, whose bytes stand in its CID and so in no CAR.
     fn probe() -> Self {
-        let mut headers = ipfs_headers(PROBE_CID.to_owned(), "bin");
-        headers.push(("content-type", text("application/vnd.ipld.raw")));
-        let raw = Representation {
-            form: Form::Raw,
-            etag: format!("\"{PROBE_CID}.raw\""),
-            size_bytes: 0,
-            headers,
-            cache: IMMUTABLE,
+        let of = |form, extension, kind: &'static str, size_bytes| {
+            let path = format!("/ipfs/{PROBE_CID}");
+            let mut headers = ipfs_headers(PROBE_CID, extension, path, PROBE_CID.to_owned());
+            headers.push(("content-type", text(kind)));
+            Representation {
+                form,
+                etag: format!("\"{PROBE_CID}.{extension}\""),
+                size_bytes,
+                headers,
+                cache: IMMUTABLE,
+            }
         };
+        let header = car::PROBE_HEADER;
+        let raw = of(Form::Raw, "bin", "application/vnd.ipld.raw", 0);
+        let car = of(Form::Car, "car", CAR_TYPE, header.len() as u64);
         let list = vec![
             raw.whole(Body::Bytes(Vec::new())),
             raw.not_modified(),
+            car.whole(Body::Bytes(header.to_vec())),
+            car.not_modified(),
             not_acceptable(),
         ];
-        Self::new(list, vec![(Form::Raw, 0)])
+        Self::new(list, vec![(Form::Raw, 0), (Form::Car, header.len() as u64)])
     }
 
     pub fn of_probe() -> Self {
@@ -356,6 +369,15 @@ impl Replies {
 
     pub fn digest(&self) -> Hash {
         self.terminal().digest()
+    }
+
+    /// Bytes of all bodies that are not chunks.
+    pub fn bytes_to_hash(&self) -> u64 {
+        let bytes = |reply: &Reply| match &reply.response.body {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Chunk(_) => 0,
+        };
+        self.list.iter().map(bytes).sum()
     }
 
     fn hashes(&self) -> Vec<Hash> {
@@ -395,44 +417,120 @@ pub fn probe_terminal() -> Terminal {
 }
 
 fn raw_representation(cid: &Cid, size_bytes: u64) -> Representation {
-    let mut headers = ipfs_headers(cid.to_string(), "bin");
+    let name = cid.to_string();
+    let mut headers = ipfs_headers(&name, "bin", format!("/ipfs/{name}"), name.clone());
     headers.push(("content-type", text("application/vnd.ipld.raw")));
     Representation {
         form: Form::Raw,
-        etag: format!("\"{cid}.raw\""),
+        etag: format!("\"{name}.raw\""),
         size_bytes,
         headers,
         cache: IMMUTABLE,
     }
 }
 
-fn car_representation(cid: &Cid, form: Form, size_bytes: u64) -> Representation {
-    let mut headers = ipfs_headers(cid.to_string(), "car");
-    headers.push((
-        "content-type",
-        text("application/vnd.ipld.car; version=1; order=dfs; dups=n"),
-    ));
-    let scope = match (form, cid.codec) {
-        (Form::CarBlock, Codec::DagPb) => "block",
-        _ => "all",
-    };
-    Representation {
-        form,
-        etag: format!("\"{cid}.car.{scope}\""),
-        size_bytes,
-        headers,
-        cache: IMMUTABLE,
+pub const CAR_TYPE: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=n";
+
+/// Where a request for a CAR ends: a block under its own CID, or at a path below the first of `ancestors`.
+pub struct Terminus {
+    /// The folders on the way, from the one whose CID is asked for to the one that names the block.
+    pub ancestors: Vec<car::Block>,
+    /// Behind the CID, percent-encoded, with its slash; empty where there is none.
+    pub path: String,
+    pub block: car::Block,
+    /// All blocks under it, depth first, each once.
+    pub below: Vec<car::Block>,
+}
+
+impl Terminus {
+    pub fn of(block: car::Block, below: Vec<car::Block>) -> Self {
+        Self {
+            ancestors: Vec::new(),
+            path: String::new(),
+            block,
+            below,
+        }
+    }
+
+    fn cars(&self, list: &mut Vec<Reply>, sizes: &mut Vec<(Form, u64)>) {
+        let mut blocks = self.ancestors.clone();
+        blocks.push(self.block.clone());
+        let cid = self.block.cid();
+        // One of a chunk alone would be the same.
+        if cid.codec == Codec::DagPb
+            && let Some(layout) = car::layout(&cid, &blocks)
+        {
+            let car = self.representation(Form::CarBlock, "block", layout.size_bytes);
+            car.parts(layout.parts, list);
+            sizes.push((Form::CarBlock, layout.size_bytes));
+        }
+        blocks.extend(self.below.iter().cloned());
+        if let Some(layout) = car::layout(&cid, &blocks) {
+            let car = self.representation(Form::Car, "all", layout.size_bytes);
+            car.parts(layout.parts, list);
+            sizes.push((Form::Car, layout.size_bytes));
+        }
+    }
+
+    fn representation(&self, form: Form, scope: &str, size_bytes: u64) -> Representation {
+        Representation {
+            form,
+            etag: self.etag(scope),
+            size_bytes,
+            headers: self.headers(),
+            cache: IMMUTABLE,
+        }
+    }
+
+    /// With a text that says which part of the blocks is meant.
+    pub fn etag(&self, scope: &str) -> String {
+        let cid = self.block.cid();
+        match self.ancestors.first() {
+            None => format!("\"{cid}.car.{scope}\""),
+            Some(root) => format!("\"{}.{cid}.car.{scope}\"", root.cid()),
+        }
+    }
+
+    pub fn headers(&self) -> Vec<(&'static str, Text)> {
+        let cid = self.block.cid().to_string();
+        let mut roots: Vec<String> = self
+            .ancestors
+            .iter()
+            .map(|block| block.cid().to_string())
+            .collect();
+        roots.push(cid.clone());
+        let path = format!("/ipfs/{}{}", roots[0], self.path);
+        let mut headers = ipfs_headers(&cid, "car", path, roots.join(","));
+        headers.push(("content-type", text(CAR_TYPE)));
+        headers
     }
 }
 
-fn ipfs_headers(cid: String, extension: &str) -> Vec<(&'static str, Text)> {
+fn ipfs_headers(
+    cid: &str,
+    extension: &str,
+    path: String,
+    roots: String,
+) -> Vec<(&'static str, Text)> {
     let disposition = format!("attachment; filename=\"{cid}.{extension}\"");
     vec![
         ("content-disposition", Cow::Owned(disposition)),
         ("vary", text("Accept")),
-        ("x-ipfs-path", Cow::Owned(format!("/ipfs/{cid}"))),
-        ("x-ipfs-roots", Cow::Owned(cid)),
+        ("x-ipfs-path", Cow::Owned(path)),
+        ("x-ipfs-roots", Cow::Owned(roots)),
     ]
+}
+
+fn elsewhere(shard: Principal, version: &VersionPlace, path: &str) -> Reply {
+    let location = elsewhere::location(elsewhere::MAINNET, shard, version, path);
+    let headers = vec![
+        ("location", Cow::Owned(location)),
+        ("cache-control", text("no-store")),
+    ];
+    Reply {
+        purpose: Purpose::Elsewhere { shard },
+        response: plain_text(307, headers, elsewhere::LINE),
+    }
 }
 
 /// Never a type that a browser runs.

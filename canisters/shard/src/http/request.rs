@@ -4,7 +4,6 @@ use stoa_content::Cid;
 use stoa_shard_api::HttpRequest;
 use stoa_types::Sha256;
 
-use super::replies::Form;
 use crate::certified::PROBE_CID;
 use crate::certified::models::VersionPlace;
 
@@ -14,7 +13,30 @@ pub struct Request {
     pub range: Option<Range>,
     /// The tags of `If-None-Match`; `*` among them stands for all.
     none_match: Vec<String>,
-    form: Option<Form>,
+    asked: Option<Asked>,
+}
+
+/// An IPFS response that a request asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    Raw,
+    Car(Scope),
+}
+
+/// What of the blocks below the end of the path, as the trustless gateway's `dag-scope` and `entity-bytes` say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    All,
+    Entity,
+    Block,
+    Bytes(EntityBytes),
+}
+
+/// First and last byte; negative ones count from the end, and no last one is the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EntityBytes {
+    pub from: i64,
+    pub to: Option<i64>,
 }
 
 /// One range of bytes. What asks for several is answered as if it asked for none, which a server may do.
@@ -27,9 +49,16 @@ pub enum Range {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Target {
     Blob(Sha256),
-    Ipfs(Cid),
+    /// Where the path is empty, the block itself.
+    Ipfs {
+        cid: Cid,
+        path: String,
+    },
     Probe,
-    File { version: VersionPlace, path: String },
+    File {
+        version: VersionPlace,
+        path: String,
+    },
     Unknown,
 }
 
@@ -58,7 +87,7 @@ impl Request {
             none_match: header("if-none-match")
                 .map(|tags| tags.split(',').map(|tag| tag.trim().to_owned()).collect())
                 .unwrap_or_default(),
-            form: form(query, header("accept")),
+            asked: asked(query, header("accept")),
         }
     }
 
@@ -71,7 +100,14 @@ impl Request {
                 _ => Target::Unknown,
             },
             ["ipfs", PROBE_CID] => Target::Probe,
-            ["ipfs", name] => name.parse().map_or(Target::Unknown, Target::Ipfs),
+            // A slash at the end asks for something else than what stands before it.
+            ["ipfs", name, ref path @ ..] if path.last() != Some(&"") => match name.parse() {
+                Ok(cid) => Target::Ipfs {
+                    cid,
+                    path: path.join("/"),
+                },
+                Err(_) => Target::Unknown,
+            },
             ["models", publisher, name, semver, ref path @ ..] if !path.is_empty() => {
                 Target::File {
                     version: VersionPlace {
@@ -86,9 +122,9 @@ impl Request {
         }
     }
 
-    /// The IPFS form asked for, by `format` or else by `Accept`.
-    pub fn form(&self) -> Option<Form> {
-        self.form
+    /// By `format`, or else by `Accept`; `None` for what is not to be had.
+    pub fn asked(&self) -> Option<Asked> {
+        self.asked
     }
 
     pub fn none_match(&self, etag: &str) -> bool {
@@ -166,8 +202,7 @@ fn parse_range(value: &str) -> Option<Range> {
     Some(Range::From { first, last })
 }
 
-/// For a file all scopes but `block` are the same: it has no entity apart from itself.
-fn form(query: &str, accept: Option<&str>) -> Option<Form> {
+fn asked(query: &str, accept: Option<&str>) -> Option<Asked> {
     let parameter = |name: &str| {
         query
             .split('&')
@@ -175,23 +210,40 @@ fn form(query: &str, accept: Option<&str>) -> Option<Form> {
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
     };
-    let car = match parameter("dag-scope") {
-        Some("block") => Form::CarBlock,
-        _ => Form::Car,
+    let scope = match (parameter("entity-bytes"), parameter("dag-scope")) {
+        (Some(range), _) => entity_bytes(range).map(Scope::Bytes),
+        (None, None | Some("all")) => Some(Scope::All),
+        (None, Some("entity")) => Some(Scope::Entity),
+        (None, Some("block")) => Some(Scope::Block),
+        (None, Some(_)) => None,
     };
+    let car = scope.map(Asked::Car);
     match parameter("format") {
-        Some("raw") => return Some(Form::Raw),
-        Some("car") => return Some(car),
+        Some("raw") => return Some(Asked::Raw),
+        Some("car") => return car,
         Some(_) => return None,
         None => {}
     }
     accept?.split(',').find_map(
         |kind| match kind.split(';').next().unwrap_or_default().trim() {
-            "application/vnd.ipld.raw" => Some(Form::Raw),
-            "application/vnd.ipld.car" => Some(car),
+            "application/vnd.ipld.raw" => Some(Asked::Raw),
+            "application/vnd.ipld.car" => car,
             _ => None,
         },
     )
+}
+
+/// `from:to`, both inclusive.
+fn entity_bytes(range: &str) -> Option<EntityBytes> {
+    let colon = range.replace("%3A", ":").replace("%3a", ":");
+    let (from, to) = colon.split_once(':')?;
+    Some(EntityBytes {
+        from: from.parse().ok()?,
+        to: match to {
+            "*" | "%2A" | "%2a" => None,
+            to => Some(to.parse().ok()?),
+        },
+    })
 }
 
 #[cfg(test)]
@@ -247,18 +299,33 @@ mod tests {
 
     #[test]
     fn should_find_the_form_in_the_query_before_the_accept_header() {
-        let accept = |value| get("/ipfs/x", &[("accept", value)]).form();
-        assert_eq!(accept("application/vnd.ipld.raw"), Some(Form::Raw));
+        let accept = |value| get("/ipfs/x", &[("accept", value)]).asked();
+        assert_eq!(accept("application/vnd.ipld.raw"), Some(Asked::Raw));
         assert_eq!(
             accept("text/html, application/vnd.ipld.car;version=1;q=0.9"),
-            Some(Form::Car)
+            Some(Asked::Car(Scope::All))
         );
         assert_eq!(accept("*/*"), None);
         let both = get(
             "/ipfs/x?format=car&dag-scope=block",
             &[("accept", "application/vnd.ipld.raw")],
         );
-        assert_eq!(both.form(), Some(Form::CarBlock));
-        assert_eq!(get("/ipfs/x?format=tar", &[]).form(), None);
+        assert_eq!(both.asked(), Some(Asked::Car(Scope::Block)));
+        assert_eq!(get("/ipfs/x?format=tar", &[]).asked(), None);
+        assert_eq!(get("/ipfs/x?format=car&dag-scope=x", &[]).asked(), None);
+    }
+
+    #[test]
+    fn should_read_the_bytes_of_an_entity() {
+        let bytes =
+            |range: &str| get(&format!("/ipfs/x?format=car&entity-bytes={range}"), &[]).asked();
+        let of = |from, to| Some(Asked::Car(Scope::Bytes(EntityBytes { from, to })));
+        assert_eq!(bytes("0:*"), of(0, None));
+        assert_eq!(bytes("-1024:*"), of(-1024, None));
+        assert_eq!(bytes("499:-1000"), of(499, Some(-1000)));
+        assert_eq!(bytes("5%3A9"), of(5, Some(9)));
+        for malformed in ["", "5", "a:b", "5:", ":5", "99999999999999999999:*"] {
+            assert_eq!(bytes(malformed), None, "{malformed}");
+        }
     }
 }

@@ -1,59 +1,97 @@
 //! `http_request`: from a request to a response that verifies.
 
+use candid::Principal;
 use data_encoding::BASE64;
 use ic_certification::HashTree;
 use ic_stable_structures::Memory;
-use stoa_shard_api::{HttpRequest, HttpResponse};
+use stoa_content::{Cid, Codec};
+use stoa_shard_api::{CHUNK_SIZE_BYTES_MAX, HttpRequest, HttpResponse};
 use stoa_types::Sha256;
 
-use super::exact_range;
+use super::entity::{self, Entity, Span};
 use super::replies::{Form, Purpose, Replies, Reply};
-use super::request::{Range, Request, Target};
+use super::request::{Asked, Range, Request, Scope, Target};
+use super::{elsewhere, exact_range};
 use crate::certified::Place;
 use crate::certified::models::FilePlace;
 use crate::certified::response::{Body, EXPRESSION, EXPRESSION_HEADER};
-use crate::store::Store;
+use crate::store::{ServedFile, Store};
 
 /// What a path of its own stands for.
 pub struct Resource {
     pub place: Place,
     pub replies: Replies,
-    /// Where the bytes are, for ranges that no reply has.
-    pub chunks: Vec<Sha256>,
+    pub content: Content,
+}
+
+/// Where the bytes are, for what no reply has.
+pub enum Content {
+    Chunk(Sha256),
+    File(ServedFile),
+    Ipfs(Entity),
+    Nothing,
+}
+
+/// What a request comes with from outside of itself.
+pub struct Context {
+    pub own: Principal,
+    /// Only within a query.
+    pub certificate: Option<Vec<u8>>,
+    pub now_nanos: u64,
 }
 
 pub fn http_request<M: Memory + Clone>(
     store: &Store<M>,
-    certificate: Option<Vec<u8>>,
+    context: &Context,
     wire: &HttpRequest,
-    now_nanos: u64,
 ) -> HttpResponse {
-    let Some(certificate) = certificate else {
+    let Some(certificate) = &context.certificate else {
         // Only where it is called as an update, which no gateway does.
         return plain(400, "Ask by a query, as gateways do.");
     };
     let request = Request::parse(wire);
     let Some(resource) = find(store, &request.target()) else {
-        return unknown_path(store, &certificate, &request);
+        return unknown_path(store, certificate, &request);
     };
+    let may_upgrade = || store.allowance.has_one(context.now_nanos);
     let reply = match choose(&request, &resource) {
         Choice::Reply(purpose) => resource.replies.find(purpose),
+        Choice::Part {
+            form: Form::Car,
+            byte: 0,
+        } if !holds_all(store, &resource.replies) => resource.replies.find(Purpose::Damaged),
         Choice::Part { form, byte } => resource.replies.part_with(form, byte),
-        Choice::Between { form, byte } => {
-            if form == Form::Plain && store.allowance.has_one(now_nanos) {
-                return upgrade();
-            }
-            // A partial response says which bytes it has, so the part around the asked ones is an honest answer.
-            resource.replies.part_with(form, byte)
+        Choice::Between {
+            form: Form::Plain, ..
         }
+        | Choice::Entity(_)
+            if may_upgrade() =>
+        {
+            return upgrade();
+        }
+        // A partial response says which bytes it has, so the part around the asked ones is an honest answer.
+        Choice::Between { form, byte } => resource.replies.part_with(form, byte),
+        Choice::Entity(_) => resource.replies.find(Purpose::Damaged),
     };
     let reply = reply.expect("BUG: a purpose without a reply");
-    let (reply, body) = with_body(store, &resource.replies, reply);
+    let (reply, body) = match body_of(store, reply) {
+        Some(body) => (reply, body),
+        None => {
+            let shard = other_shard(&resource, wire, first_byte(reply));
+            if shard.is_some()
+                && elsewhere::other_gateway(wire, context.own).is_some()
+                && may_upgrade()
+            {
+                return upgrade();
+            }
+            instead(&resource.replies, shard)
+        }
+    };
     let terminal = resource.replies.terminal().node(&reply.response.hash());
     let tree = store.certified.witness(&resource.place, terminal);
     let mut path = segments_of(&request);
     path.push("<$>");
-    certified(reply, body, &certificate, &tree, &path)
+    certified(reply, body, certificate, &tree, &path)
 }
 
 pub fn find<M: Memory + Clone>(store: &Store<M>, target: &Target) -> Option<Resource> {
@@ -63,30 +101,47 @@ pub fn find<M: Memory + Clone>(store: &Store<M>, target: &Target) -> Option<Reso
             Some(Resource {
                 place: Place::Blob(*hash),
                 replies: Replies::blob(hash, size_bytes),
-                chunks: vec![*hash],
+                content: Content::Chunk(*hash),
             })
         }
-        Target::Ipfs(cid) => Some(Resource {
-            place: Place::Ipfs(*cid),
-            replies: store.block_replies(cid)?,
-            chunks: Vec::new(),
-        }),
+        Target::Ipfs { cid, path } => {
+            let tree = match cid.codec {
+                Codec::DagPb => store.folder_tree(&cid.digest),
+                Codec::Raw => None,
+            };
+            let (replies, block) = if path.is_empty() {
+                (store.block_replies(cid)?, *cid)
+            } else {
+                tree.as_ref()?;
+                let terminus = store.terminus(&cid.digest, path)?;
+                (Replies::path(&terminus), terminus.block.cid())
+            };
+            Some(Resource {
+                place: Place::Ipfs {
+                    cid: *cid,
+                    path: path.clone(),
+                    tree,
+                },
+                replies,
+                content: Content::Ipfs(Entity::of(store, &block)),
+            })
+        }
         Target::Probe => Some(Resource {
             place: Place::Probe,
             replies: Replies::of_probe(),
-            chunks: Vec::new(),
+            content: Content::Nothing,
         }),
         Target::File { version, path } => {
             let digest = store.version_at(version)?;
             let file = store.file(&digest, path)?;
             Some(Resource {
-                replies: Replies::file(path, &file.sha256, file.size_bytes, &file.chunks),
+                replies: file.replies(version, path),
                 place: Place::File(FilePlace {
                     version: version.clone(),
                     path: path.clone(),
                     files: store.file_tree(&digest),
                 }),
-                chunks: file.chunks,
+                content: Content::File(file),
             })
         }
         Target::Unknown => None,
@@ -105,25 +160,54 @@ enum Choice {
         form: Form,
         byte: u64,
     },
+    /// A CAR of some bytes of a file, which no reply is.
+    Entity(Span),
+}
+
+/// The form that a resource has for what is asked, if it has one.
+fn form(request: &Request, resource: &Resource) -> Result<Form, Choice> {
+    let not_acceptable = Choice::Reply(Purpose::NotAcceptable);
+    if let Place::Blob(_) | Place::File(_) = resource.place {
+        return Ok(Form::Plain);
+    }
+    let entity = match &resource.content {
+        Content::Ipfs(entity) => *entity,
+        _ => Entity::Chunk,
+    };
+    let form = match (request.asked(), entity) {
+        (None, _) => return Err(not_acceptable),
+        (Some(Asked::Raw), _) => Form::Raw,
+        // A chunk has nothing below it and is not cut.
+        (Some(Asked::Car(_)), Entity::Chunk) => Form::Car,
+        (Some(Asked::Car(Scope::Block)), _)
+        | (Some(Asked::Car(Scope::Entity | Scope::Bytes(_))), Entity::Folder) => Form::CarBlock,
+        (Some(Asked::Car(Scope::All | Scope::Entity)), _) => Form::Car,
+        (Some(Asked::Car(Scope::Bytes(bytes))), Entity::File { size_bytes }) => {
+            match entity::span(bytes, size_bytes) {
+                None => Form::CarBlock,
+                Some(span) if span.is_whole(size_bytes) => Form::Car,
+                Some(span) => return Err(Choice::Entity(span)),
+            }
+        }
+    };
+    match resource.replies.size_bytes(form) {
+        Some(_) => Ok(form),
+        None => Err(not_acceptable),
+    }
 }
 
 fn choose(request: &Request, resource: &Resource) -> Choice {
     if !request.is_read {
         return Choice::Reply(Purpose::MethodNotAllowed);
     }
-    let form = match (&resource.place, request.form()) {
-        (Place::Blob(_) | Place::File(_), _) => Form::Plain,
-        // A chunk's two CARs are one; the probe has none.
-        (_, Some(form)) => match resource.replies.size_bytes(form) {
-            Some(_) => form,
-            None if form == Form::CarBlock => Form::Car,
-            None => return Choice::Reply(Purpose::NotAcceptable),
-        },
-        (_, None) => return Choice::Reply(Purpose::NotAcceptable),
+    let form = match form(request, resource) {
+        Ok(form) => form,
+        Err(choice) => return choice,
     };
-    let Some(size_bytes) = resource.replies.size_bytes(form) else {
-        return Choice::Reply(Purpose::NotAcceptable);
-    };
+    let size_bytes = resource
+        .replies
+        .size_bytes(form)
+        .expect("BUG: a form without a size");
     let not_modified = Purpose::NotModified { form };
     let has_same = resource
         .replies
@@ -159,6 +243,66 @@ fn choose(request: &Request, resource: &Resource) -> Choice {
     }
 }
 
+/// A CAR that would break off in the middle is better not begun.
+fn holds_all<M: Memory + Clone>(store: &Store<M>, replies: &Replies) -> bool {
+    let of_car = |reply: &&Reply| {
+        matches!(
+            reply.purpose,
+            Purpose::Content {
+                form: Form::Car,
+                ..
+            }
+        )
+    };
+    replies
+        .list
+        .iter()
+        .filter(of_car)
+        .all(|reply| match &reply.response.body {
+            Body::Chunk(hash) => store.held_size_bytes(hash).is_some(),
+            Body::Bytes(_) => true,
+        })
+}
+
+/// `None` where the bytes are not here, or damaged.
+fn body_of<M: Memory + Clone>(store: &Store<M>, reply: &Reply) -> Option<Vec<u8>> {
+    match &reply.response.body {
+        Body::Bytes(bytes) => Some(bytes.clone()),
+        Body::Chunk(hash) => store.get(*hash).ok().map(|chunk| chunk.data),
+    }
+}
+
+/// Sends to the other shard, or says that the bytes cannot be had.
+fn instead(replies: &Replies, shard: Option<Principal>) -> (&Reply, Vec<u8>) {
+    let purpose = match shard {
+        Some(shard) => Purpose::Elsewhere { shard },
+        None => Purpose::Damaged,
+    };
+    let reply = replies.find(purpose);
+    let reply = reply.expect("BUG: a path without a word for what is not here");
+    match &reply.response.body {
+        Body::Bytes(bytes) => (reply, bytes.clone()),
+        Body::Chunk(_) => unreachable!("BUG: a word for what is not here that is not here"),
+    }
+}
+
+/// Where the byte is held too, for one who was not sent here from there.
+fn other_shard(resource: &Resource, wire: &HttpRequest, byte: u64) -> Option<Principal> {
+    match &resource.content {
+        Content::File(file) if !elsewhere::was_sent_on(&wire.url) => {
+            file.other_shard_of(byte / CHUNK_SIZE_BYTES_MAX)
+        }
+        _ => None,
+    }
+}
+
+fn first_byte(reply: &Reply) -> u64 {
+    match reply.purpose {
+        Purpose::Content { first_byte, .. } => first_byte,
+        _ => 0,
+    }
+}
+
 fn content_bytes(reply: &Reply) -> u64 {
     header(reply, "content-length")
         .and_then(|length| length.parse().ok())
@@ -172,26 +316,6 @@ pub fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
         .iter()
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value.as_ref())
-}
-
-/// The reply with its bytes, or the one that says that they cannot be had.
-fn with_body<'a, M: Memory + Clone>(
-    store: &Store<M>,
-    replies: &'a Replies,
-    reply: &'a Reply,
-) -> (&'a Reply, Vec<u8>) {
-    match &reply.response.body {
-        Body::Bytes(bytes) => (reply, bytes.clone()),
-        Body::Chunk(hash) => match store.get(*hash) {
-            Ok(chunk) => (reply, chunk.data),
-            Err(_) => {
-                let damaged = replies
-                    .find(Purpose::Damaged)
-                    .expect("BUG: a path without a word for damage");
-                with_body(store, replies, damaged)
-            }
-        },
-    }
 }
 
 fn unknown_path<M: Memory + Clone>(
@@ -212,13 +336,17 @@ fn unknown_path<M: Memory + Clone>(
                 .version_at(&version)
                 .map(|version| store.file_tree(&version))
         }
+        [ipfs, name, ..] if ipfs == "ipfs" => match name.parse::<Cid>() {
+            Ok(cid) if cid.codec == Codec::DagPb => store.folder_tree(&cid.digest),
+            _ => None,
+        },
         _ => None,
     };
     let terminal = replies.terminal().tree(&reply.response.hash());
     let tree = store
         .certified
         .absence(&segments_of(request), files.as_ref(), terminal);
-    let (reply, body) = with_body(store, &replies, reply);
+    let body = body_of(store, reply).expect("BUG: a 404 without a body");
     certified(reply, body, certificate, &tree, &["<*>"])
 }
 
@@ -288,11 +416,34 @@ pub fn plain(status_code: u16, text: &str) -> HttpResponse {
 /// `http_request_update`, where the caller has taken one from the allowance.
 pub fn http_request_update<M: Memory + Clone>(
     store: &Store<M>,
+    context: &Context,
     wire: &HttpRequest,
 ) -> HttpResponse {
     let request = Request::parse(wire);
-    match find(store, &request.target()) {
-        Some(resource) => exact_range::respond(store, &request, &resource),
-        None => plain(404, "There is nothing at this path on this shard.\n"),
+    let Some(resource) = find(store, &request.target()) else {
+        return plain(404, "There is nothing at this path on this shard.\n");
+    };
+    let choice = choose(&request, &resource);
+    if let (Choice::Entity(span), Place::Ipfs { cid, path, .. }) = (&choice, &resource.place) {
+        return entity::respond(store, cid, path, *span);
     }
+    let byte = match choice {
+        Choice::Part { byte, .. } | Choice::Between { byte, .. } => byte,
+        Choice::Reply(_) | Choice::Entity(_) => 0,
+    };
+    if let Content::File(file) = &resource.content
+        && let Place::File(place) = &resource.place
+        && !holds(store, file, byte)
+        && let Some(shard) = other_shard(&resource, wire, byte)
+    {
+        let gateway = elsewhere::other_gateway(wire, context.own).unwrap_or(elsewhere::MAINNET);
+        let location = elsewhere::location(gateway, shard, &place.version, &place.path);
+        return elsewhere::redirect(location);
+    }
+    exact_range::respond(store, &request, &resource)
+}
+
+fn holds<M: Memory + Clone>(store: &Store<M>, file: &ServedFile, byte: u64) -> bool {
+    let chunk = file.chunks.get((byte / CHUNK_SIZE_BYTES_MAX) as usize);
+    chunk.is_some_and(|chunk| store.get(*chunk).is_ok())
 }

@@ -1,14 +1,17 @@
 //! The files that are served by name, and the dag-pb nodes that make them files to IPFS. The registry names them when a version is
-//! sealed; nodes and CIDs are computed here from the chunk lists, so that a wrong one is refused.
+//! sealed, with the shards that hold them; nodes and CIDs are computed here from the chunk lists, so that a wrong one is refused.
 
+use std::collections::BTreeSet;
+
+use candid::Principal;
 use ic_stable_structures::Memory;
-use stoa_content::{Cid, Codec};
-use stoa_shard_api::{ServeArgs, ServeError};
+use stoa_content::{Cid, Codec, Link, Node, read_node};
+use stoa_shard_api::{FileToServe, ServeArgs, ServeError};
 use stoa_types::Sha256;
-use stoa_types::manifest::FileEntry;
 
 use super::Store;
-use super::records::{FileKey, ServedFile, ServedNode, ServedVersion};
+use super::folders::Progress;
+use super::records::{FileKey, OtherShard, ServedFile, ServedNode, ServedVersion};
 use crate::certified::models::{FileTree, VersionPlace};
 use crate::http::car::Block;
 use crate::http::replies::Replies;
@@ -18,10 +21,12 @@ pub const VERSIONS_MAX: u64 = 50_000;
 /// As a manifest has at most.
 const FILES_PER_VERSION_MAX: u64 = stoa_types::limits::FILES_MAX;
 const CHUNKS_MAX: u64 = stoa_types::limits::CHUNKS_MAX;
+/// As the registry keeps copies of a segment, and one that is on its way.
+const SHARDS_PER_SEGMENT_MAX: usize = 8;
 
 impl<M: Memory + Clone> Store<M> {
-    /// Serves these files of a version, besides those that it is known for.
-    pub fn serve(&mut self, args: &ServeArgs) -> Result<(), ServeError> {
+    /// Serves these files of a version, besides those that it is known for. Saying it again changes nothing but where else they are.
+    pub fn serve(&mut self, args: &ServeArgs, own: Principal) -> Result<(), ServeError> {
         let place = VersionPlace {
             publisher: args.publisher.clone(),
             name: args.name.clone(),
@@ -32,21 +37,38 @@ impl<M: Memory + Clone> Store<M> {
             .ensure_room(0)
             .map_err(|_| ServeError::OutOfMemory)?;
 
+        let mut is_changed = false;
         for file in &args.files {
-            self.add_file(&args.version, file);
+            is_changed |= self.set_file(&args.version, &place, file, own);
         }
-        if args.files.is_empty() {
+        let known = self.versions.get(&args.version.0);
+        if known.is_none() && !is_changed {
             return Ok(());
         }
-        let files_digest = self.file_tree(&args.version).digest();
-        self.certified.models.set(&place, files_digest);
-        self.references.insert(reference(&place), args.version.0);
-        let record = ServedVersion {
-            place,
-            files_digest,
-        };
+        let mut record = known.unwrap_or_else(|| ServedVersion {
+            place: place.clone(),
+            files_digest: [0; 32],
+            root: None,
+        });
+        if is_changed {
+            record.files_digest = self.file_tree(&args.version).digest();
+            self.certified.models.set(&place, record.files_digest);
+            self.references.insert(reference(&place), args.version.0);
+        }
+        let is_complete = self.files_of(&args.version).count() as u64 == args.files_total;
+        if record.root.is_none() && is_complete {
+            record.root = self.make_folders(&args.version);
+        }
+        let root = record.root;
         self.versions.insert(args.version.0, record);
-        Ok(())
+        let Some(root) = root else {
+            return Ok(());
+        };
+        let Progress { done, total } = self.certify_folders(&root);
+        match done == total {
+            true => Ok(()),
+            false => Err(ServeError::Unfinished { done, total }),
+        }
     }
 
     fn check_serve(&self, args: &ServeArgs, place: &VersionPlace) -> Result<(), ServeError> {
@@ -55,7 +77,11 @@ impl<M: Memory + Clone> Store<M> {
             _ => Ok(()),
         };
         too_many(args.files.len() as u64, FILES_PER_VERSION_MAX)?;
-        let chunks = args.files.iter().map(|file| file.chunks.len() as u64).sum();
+        let chunks = args
+            .files
+            .iter()
+            .map(|file| file.file.chunks.len() as u64)
+            .sum();
         too_many(chunks, CHUNKS_MAX)?;
         match self.version_at(place) {
             Some(version) if version != args.version => {
@@ -64,10 +90,16 @@ impl<M: Memory + Clone> Store<M> {
             Some(_) => {}
             None => too_many(self.versions.len() + 1, VERSIONS_MAX)?,
         }
-        for file in &args.files {
+        for FileToServe { file, segments } in &args.files {
             let computed =
                 stoa_content::file_cid(&file.chunks, file.size_bytes).map(|cid| cid.to_string());
-            if computed.as_ref() != Ok(&file.cid) {
+            let is_in_order = segments.first().is_none_or(|first| first.first_chunk == 0)
+                && segments.is_sorted_by(|one, next| one.first_chunk < next.first_chunk)
+                && segments.iter().all(|segment| {
+                    segment.first_chunk < file.chunks.len() as u64
+                        && segment.shards.len() <= SHARDS_PER_SEGMENT_MAX
+                });
+            if computed.as_ref() != Ok(&file.cid) || !is_in_order {
                 return Err(ServeError::WrongFile {
                     path: file.path.clone(),
                 });
@@ -76,22 +108,43 @@ impl<M: Memory + Clone> Store<M> {
         Ok(())
     }
 
-    fn add_file(&mut self, version: &Sha256, file: &FileEntry) {
+    /// Whether anything is new about it.
+    fn set_file(
+        &mut self,
+        version: &Sha256,
+        place: &VersionPlace,
+        served: &FileToServe,
+        own: Principal,
+    ) -> bool {
+        let file = &served.file;
+        let others: Vec<OtherShard> = served
+            .segments
+            .iter()
+            .map(|segment| OtherShard {
+                first_chunk: segment.first_chunk as u32,
+                shard: segment.shards.iter().copied().find(|shard| *shard != own),
+            })
+            .collect();
         let key = FileKey(version.0, file.path.clone());
-        if self.files.contains_key(&key) {
-            return;
+        let known = self.files.get(&key);
+        if known.as_ref().is_some_and(|known| known.others == others) {
+            return false;
         }
-        let replies = Replies::file(&file.path, &file.sha256, file.size_bytes, &file.chunks);
-        let record = ServedFile {
+        let mut record = ServedFile {
             size_bytes: file.size_bytes,
             sha256: file.sha256,
-            digest: replies.digest(),
+            digest: [0; 32],
+            others,
             chunks: file.chunks.clone(),
         };
-        for (cid, block) in nodes_of(&record) {
-            self.add_node(&cid, block);
+        record.digest = record.replies(place, &file.path).digest();
+        if known.is_none() {
+            for (cid, block) in nodes_of(&record) {
+                self.add_node(&cid, block);
+            }
         }
         self.files.insert(key, record);
+        true
     }
 
     fn add_node(&mut self, cid: &Cid, block: Vec<u8>) {
@@ -112,12 +165,10 @@ impl<M: Memory + Clone> Store<M> {
 
     /// Forgets all files of a version.
     pub(super) fn unserve(&mut self, version: &Sha256) {
-        let files: Vec<FileKey> = self
-            .files
-            .range(FileKey::first_of(version)..)
-            .map(|entry| entry.key().clone())
-            .take_while(|key| key.0 == version.0)
-            .collect();
+        if let Some(root) = self.versions.get(&version.0).and_then(|record| record.root) {
+            self.drop_folders(&root);
+        }
+        let files: Vec<FileKey> = self.files_of(version).collect();
         for key in files {
             let file = self.files.remove(&key).expect("BUG: a file is gone");
             for (cid, _) in nodes_of(&file) {
@@ -142,6 +193,14 @@ impl<M: Memory + Clone> Store<M> {
         } else {
             self.nodes.insert(cid.digest.0, node);
         }
+    }
+
+    fn files_of(&self, version: &Sha256) -> impl Iterator<Item = FileKey> + '_ {
+        let version = version.0;
+        self.files
+            .range(FileKey::first_of(&Sha256(version))..)
+            .map(|entry| entry.key().clone())
+            .take_while(move |key| key.0 == version)
     }
 
     pub fn version_at(&self, place: &VersionPlace) -> Option<Sha256> {
@@ -171,37 +230,67 @@ impl<M: Memory + Clone> Store<M> {
             }
             Codec::DagPb => {
                 let block = self.nodes.get(&cid.digest.0)?.block;
-                let mut below = Vec::new();
-                self.blocks_below(&block, &mut below, &mut Default::default());
-                Some(Replies::node_block(cid, &block, &below))
+                let (mut below, mut seen) = (Vec::new(), BTreeSet::from([*cid]));
+                self.blocks_below(&block, &mut below, &mut seen);
+                Some(Replies::node_block(cid, &block, below))
             }
         }
     }
 
-    /// All blocks under a node, depth first, each once. A tree of 1,024 wide nodes is three deep at the largest file.
-    fn blocks_below(
+    /// All blocks under a node, depth first, each once, but for those that were seen before. A tree of 1,024 wide nodes is three deep at
+    /// the largest file, and folders are `DEPTH_MAX` deep.
+    pub(super) fn blocks_below(
         &self,
         block: &[u8],
         below: &mut Vec<Block>,
-        seen: &mut std::collections::BTreeSet<Cid>,
+        seen: &mut BTreeSet<Cid>,
     ) {
-        let links = stoa_content::node_links(block).expect("BUG: a stored node does not decode");
-        for link in links {
+        for link in links_of(block) {
             if !seen.insert(link.cid) {
                 continue;
             }
             match link.cid.codec {
                 Codec::Raw => below.push(Block::chunk(link.cid.digest, link.cumulative_size_bytes)),
                 Codec::DagPb => {
-                    let node = self
-                        .nodes
-                        .get(&link.cid.digest.0)
-                        .expect("BUG: a node below a node is gone");
+                    let node = self.node(&link.cid.digest);
                     below.push(Block::node(link.cid, node.block.clone()));
                     self.blocks_below(&node.block, below, seen);
                 }
             }
         }
+    }
+
+    /// A node that another one names.
+    pub fn node(&self, digest: &Sha256) -> ServedNode {
+        self.nodes
+            .get(&digest.0)
+            .expect("BUG: a node below a node is gone")
+    }
+}
+
+/// Of a file's or a folder's node.
+pub fn links_of(block: &[u8]) -> Vec<Link> {
+    match read_node(block).expect("BUG: a stored node does not decode") {
+        Node::File { links, .. } => links,
+        Node::Folder { links } => links.into_iter().map(|(_, link)| link).collect(),
+    }
+}
+
+impl ServedFile {
+    /// What `/models/../<path>` gives.
+    pub fn replies(&self, version: &VersionPlace, path: &str) -> Replies {
+        let mut others: Vec<Principal> =
+            self.others.iter().filter_map(|other| other.shard).collect();
+        others.sort_unstable();
+        others.dedup();
+        Replies::file(
+            version,
+            path,
+            &self.sha256,
+            self.size_bytes,
+            &self.chunks,
+            &others,
+        )
     }
 }
 

@@ -10,7 +10,7 @@ use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
 use stoa_types::Sha256;
 
-pub use served::{FileKey, ServedFile, ServedNode, ServedVersion};
+pub use served::{FileKey, FolderRecord, OtherShard, ServedFile, ServedNode, ServedVersion};
 
 pub const PRINCIPAL_BYTES_MAX: usize = 29;
 
@@ -66,8 +66,8 @@ impl<'a> Fields<'a> {
     }
 
     /// All that is left.
-    fn rest(self) -> &'a [u8] {
-        self.0
+    fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
     }
 
     fn principal(&mut self) -> Principal {
@@ -75,6 +75,56 @@ impl<'a> Fields<'a> {
         Principal::from_slice(&field[1..=usize::from(field[0])])
     }
 }
+
+/// A value behind the version of its encoding.
+trait Record: Sized {
+    const NAME: &'static str;
+    /// Of what is written; a second one will need `read` to be told which it reads.
+    const VERSION: u8;
+
+    fn write(&self, out: &mut Vec<u8>);
+    fn read(fields: &mut Fields<'_>) -> Self;
+}
+
+fn encode<R: Record>(record: &R) -> Vec<u8> {
+    let mut out = vec![R::VERSION];
+    record.write(&mut out);
+    out
+}
+
+fn decode<R: Record>(bytes: &[u8]) -> R {
+    let mut fields = Fields(bytes);
+    let version = fields.u8();
+    assert_eq!(
+        version,
+        R::VERSION,
+        "BUG: {} of unknown version {version}",
+        R::NAME
+    );
+    R::read(&mut fields)
+}
+
+/// Stores a record as its encoding.
+macro_rules! stored {
+    ($record:ty, $bound:expr) => {
+        impl Storable for $record {
+            fn to_bytes(&self) -> Cow<'_, [u8]> {
+                Cow::Owned(encode(self))
+            }
+
+            fn into_bytes(self) -> Vec<u8> {
+                encode(&self)
+            }
+
+            fn from_bytes(bytes: Cow<[u8]>) -> Self {
+                decode(&bytes)
+            }
+
+            const BOUND: Bound = $bound;
+        }
+    };
+}
+use stored;
 
 /// ```text
 /// | 1 | registry (1 length + 29) | capacity u64 | used u64 | reserved u64 | data_end u64 | chunks u64 |
@@ -93,12 +143,12 @@ pub struct Settings {
     pub chunks: u64,
 }
 
-const SETTINGS_V1: u8 = 1;
+impl Record for Settings {
+    const NAME: &'static str = "settings";
+    const VERSION: u8 = 1;
 
-impl Storable for Settings {
-    fn to_bytes(&self) -> Cow<'_, [u8]> {
-        let mut out = vec![SETTINGS_V1];
-        push_principal(&mut out, &self.registry);
+    fn write(&self, out: &mut Vec<u8>) {
+        push_principal(out, &self.registry);
         for number in [
             self.capacity_bytes,
             self.used_bytes,
@@ -108,30 +158,20 @@ impl Storable for Settings {
         ] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        Cow::Owned(out)
     }
 
-    fn into_bytes(self) -> Vec<u8> {
-        self.to_bytes().into_owned()
-    }
-
-    fn from_bytes(bytes: Cow<[u8]>) -> Self {
-        let mut fields = Fields(&bytes);
-        match fields.u8() {
-            SETTINGS_V1 => Self {
-                registry: fields.principal(),
-                capacity_bytes: fields.u64(),
-                used_bytes: fields.u64(),
-                reserved_bytes: fields.u64(),
-                data_end: fields.u64(),
-                chunks: fields.u64(),
-            },
-            unknown => panic!("BUG: settings of version {unknown}"),
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            registry: fields.principal(),
+            capacity_bytes: fields.u64(),
+            used_bytes: fields.u64(),
+            reserved_bytes: fields.u64(),
+            data_end: fields.u64(),
+            chunks: fields.u64(),
         }
     }
-
-    const BOUND: Bound = Bound::Unbounded;
 }
+stored!(Settings, Bound::Unbounded);
 
 /// ```text
 /// | 1 | 0 expected, 1 stored | claims u32 | size u32 | offset u64 (0 while expected) |
@@ -155,31 +195,22 @@ pub enum Place {
     },
 }
 
-const CHUNK_V1: u8 = 1;
-const CHUNK_RECORD_BYTES: usize = 18;
+impl Record for ChunkRecord {
+    const NAME: &'static str = "chunk record";
+    const VERSION: u8 = 1;
 
-impl Storable for ChunkRecord {
-    fn to_bytes(&self) -> Cow<'_, [u8]> {
+    fn write(&self, out: &mut Vec<u8>) {
         let (kind, size_bytes, offset) = match self.place {
             Place::Expected { size_bytes } => (0, size_bytes, 0),
             Place::Stored { offset, size_bytes } => (1, size_bytes, offset),
         };
-        let mut out = Vec::with_capacity(CHUNK_RECORD_BYTES);
-        out.extend_from_slice(&[CHUNK_V1, kind]);
+        out.push(kind);
         out.extend_from_slice(&self.claims.to_le_bytes());
         out.extend_from_slice(&size_bytes.to_le_bytes());
         out.extend_from_slice(&offset.to_le_bytes());
-        Cow::Owned(out)
     }
 
-    fn into_bytes(self) -> Vec<u8> {
-        self.to_bytes().into_owned()
-    }
-
-    fn from_bytes(bytes: Cow<[u8]>) -> Self {
-        let mut fields = Fields(&bytes);
-        let version = fields.u8();
-        assert_eq!(version, CHUNK_V1, "BUG: chunk record of unknown version");
+    fn read(fields: &mut Fields<'_>) -> Self {
         let kind = fields.u8();
         let claims = fields.u32();
         let size_bytes = fields.u32();
@@ -191,12 +222,14 @@ impl Storable for ChunkRecord {
         };
         Self { claims, place }
     }
-
-    const BOUND: Bound = Bound::Bounded {
+}
+stored!(
+    ChunkRecord,
+    Bound::Bounded {
         max_size: 32,
         is_fixed_size: false,
-    };
-}
+    }
+);
 
 /// Who is to send a chunk, and since when it is waited for.
 ///
@@ -209,35 +242,29 @@ pub struct Awaited {
     pub since_nanos: u64,
 }
 
-const AWAITED_V1: u8 = 1;
+impl Record for Awaited {
+    const NAME: &'static str = "awaited chunk";
+    const VERSION: u8 = 1;
 
-impl Storable for Awaited {
-    fn to_bytes(&self) -> Cow<'_, [u8]> {
-        let mut out = vec![AWAITED_V1];
-        push_principal(&mut out, &self.uploader);
+    fn write(&self, out: &mut Vec<u8>) {
+        push_principal(out, &self.uploader);
         out.extend_from_slice(&self.since_nanos.to_le_bytes());
-        Cow::Owned(out)
     }
 
-    fn into_bytes(self) -> Vec<u8> {
-        self.to_bytes().into_owned()
-    }
-
-    fn from_bytes(bytes: Cow<[u8]>) -> Self {
-        let mut fields = Fields(&bytes);
-        let version = fields.u8();
-        assert_eq!(version, AWAITED_V1, "BUG: awaited chunk of unknown version");
+    fn read(fields: &mut Fields<'_>) -> Self {
         Self {
             uploader: fields.principal(),
             since_nanos: fields.u64(),
         }
     }
-
-    const BOUND: Bound = Bound::Bounded {
+}
+stored!(
+    Awaited,
+    Bound::Bounded {
         max_size: 48,
         is_fixed_size: false,
-    };
-}
+    }
+);
 
 /// How far the check of all chunks is.
 ///
@@ -257,11 +284,12 @@ pub struct Scrub {
     pub passes: u64,
 }
 
-const SCRUB_V1: u8 = 1;
+impl Record for Scrub {
+    const NAME: &'static str = "scrub";
+    const VERSION: u8 = 1;
 
-impl Storable for Scrub {
-    fn to_bytes(&self) -> Cow<'_, [u8]> {
-        let mut out = vec![SCRUB_V1, u8::from(self.is_running)];
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.is_running));
         out.extend_from_slice(&self.next);
         for number in [
             self.started_at_nanos,
@@ -272,17 +300,9 @@ impl Storable for Scrub {
         ] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        Cow::Owned(out)
     }
 
-    fn into_bytes(self) -> Vec<u8> {
-        self.to_bytes().into_owned()
-    }
-
-    fn from_bytes(bytes: Cow<[u8]>) -> Self {
-        let mut fields = Fields(&bytes);
-        let version = fields.u8();
-        assert_eq!(version, SCRUB_V1, "BUG: scrub of unknown version");
+    fn read(fields: &mut Fields<'_>) -> Self {
         Self {
             is_running: fields.u8() == 1,
             next: fields.take(),
@@ -293,9 +313,8 @@ impl Storable for Scrub {
             passes: fields.u64(),
         }
     }
-
-    const BOUND: Bound = Bound::Unbounded;
 }
+stored!(Scrub, Bound::Unbounded);
 
 /// Two hashes, one behind the other: `version · chunk` in CLAIMS, `chunk · version` in EXPECTED.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -381,11 +400,26 @@ mod tests {
                 semver: "1.0.0".into(),
             },
             files_digest: [3; 32],
+            root: Some(hash),
+        });
+        assert_kept(FolderRecord {
+            next: 7,
+            is_whole: true,
         });
         assert_kept(ServedFile {
             size_bytes: 1 << 40,
             sha256: hash,
             digest: [4; 32],
+            others: vec![
+                OtherShard {
+                    first_chunk: 0,
+                    shard: None,
+                },
+                OtherShard {
+                    first_chunk: 1,
+                    shard: Some(Principal::from_slice(&[7])),
+                },
+            ],
             chunks: vec![hash, Sha256([1; 32])],
         });
         assert_kept(ServedNode {
@@ -405,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "BUG: settings of version 2")]
+    #[should_panic(expected = "BUG: settings of unknown version 2")]
     fn should_refuse_settings_of_a_version_it_does_not_know() {
         Settings::from_bytes(Cow::Owned(vec![2; 71]));
     }

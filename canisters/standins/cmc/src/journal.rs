@@ -6,7 +6,8 @@
 //!       |
 //!       +------> Refunding --> Settled(refunded)
 //! ```
-//! A payment for a new canister goes `Depositing --> BurningAfterCreation --> Created`.
+//! A payment for a new canister goes `Depositing --> BurningAfterCreation --> Created`, one for cycles at the
+//! cycles ledger `Depositing --> BurningAfterMint --> Minted`.
 //! From a `Burning` stage on the answer is final; the burn only tidies up. Refunds and burns
 //! carry the `created_at_time` of the record, so that the ledger makes them once.
 
@@ -17,7 +18,8 @@ use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
 use minicbor::{Decode, Encode};
 use stoa_cmc_api::{
-    ERROR_CODE_OUTCOME_UNKNOWN, NotifyCreateCanisterResult, NotifyError, NotifyTopUpResult,
+    ERROR_CODE_OUTCOME_UNKNOWN, NotifyCreateCanisterResult, NotifyError, NotifyMintCyclesResult,
+    NotifyMintCyclesSuccess, NotifyTopUpResult,
 };
 
 /// How many payments are remembered; mainnet's number.
@@ -34,17 +36,24 @@ pub struct Settings {
     /// Payments in blocks below this one have been forgotten.
     #[n(3)]
     pub forgotten_below: u64,
+    /// Settings from before there was `notify_mint_cycles` lack the field.
+    #[n(4)]
+    pub cycles_ledger: Option<Vec<u8>>,
 }
 
 impl Settings {
     pub fn ledger(&self) -> Principal {
         Principal::from_slice(&self.ledger)
     }
+
+    pub fn cycles_ledger(&self) -> Option<Principal> {
+        self.cycles_ledger.as_deref().map(Principal::from_slice)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Payment {
-    /// The canister that the cycles are for; of a new canister, its controller.
+    /// The canister that the cycles are for; of a new canister, its controller; at the cycles ledger, the owner.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub canister: Vec<u8>,
     /// Account identifier of the payer, for a refund.
@@ -110,6 +119,40 @@ pub enum Stage {
         #[cbor(n(0), with = "minicbor::bytes")]
         canister: Vec<u8>,
     },
+    #[n(8)]
+    BurningAfterMint {
+        #[n(0)]
+        minted: Minted,
+        #[n(1)]
+        created_at_nanos: u64,
+    },
+    #[n(9)]
+    Minted {
+        #[n(0)]
+        minted: Minted,
+    },
+}
+
+/// What the cycles ledger said of a deposit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Minted {
+    #[n(0)]
+    pub block_index: WideNumber,
+    #[n(1)]
+    pub cycles: WideNumber,
+    #[n(2)]
+    pub balance: WideNumber,
+}
+
+impl From<Minted> for NotifyMintCyclesSuccess {
+    fn from(minted: Minted) -> Self {
+        let nat = |number: WideNumber| Nat::from(u128::from(number));
+        Self {
+            block_index: nat(minted.block_index),
+            minted: nat(minted.cycles),
+            balance: nat(minted.balance),
+        }
+    }
 }
 
 /// A 128-bit number, which CBOR integers do not hold: high and low half.
@@ -157,6 +200,14 @@ impl Stage {
         }
     }
 
+    /// What the payer of cycles at the cycles ledger is told.
+    pub fn answer_mint(&self) -> NotifyMintCyclesResult {
+        match self {
+            Self::BurningAfterMint { minted, .. } | Self::Minted { minted } => Ok((*minted).into()),
+            other => Err(other.error()),
+        }
+    }
+
     fn error(&self) -> NotifyError {
         match self {
             Self::Depositing | Self::Refunding { .. } => NotifyError::Processing,
@@ -173,7 +224,9 @@ impl Stage {
             Self::Burning { .. }
             | Self::Credited { .. }
             | Self::BurningAfterCreation { .. }
-            | Self::Created { .. } => {
+            | Self::Created { .. }
+            | Self::BurningAfterMint { .. }
+            | Self::Minted { .. } => {
                 unreachable!("BUG: the memo of a block is that of one kind of payment")
             }
         }
@@ -182,7 +235,11 @@ impl Stage {
     pub fn is_finished(&self) -> bool {
         matches!(
             self,
-            Self::Credited { .. } | Self::Created { .. } | Self::Refunded { .. } | Self::Unknown
+            Self::Credited { .. }
+                | Self::Created { .. }
+                | Self::Minted { .. }
+                | Self::Refunded { .. }
+                | Self::Unknown
         )
     }
 }

@@ -1,5 +1,5 @@
 //! Stands in for mainnet's cycles minting canister on local networks: ICP sent to
-//! it buys cycles for a canister, or a new canister.
+//! it buys cycles for a canister, cycles at the cycles ledger, or a new canister.
 //!
 //! It cannot mint, which only the real one may; it pays from its own balance by
 //! `deposit_cycles` and so works on every endpoint. Everything that a payer sees
@@ -17,15 +17,17 @@ mod journal;
 mod ledger;
 mod memory;
 mod notify_create_canister;
+mod notify_mint_cycles;
 mod notify_top_up;
 mod payment;
 mod recovery;
 mod runtime;
 
-use candid::candid_method;
+use candid::{Principal, candid_method};
 use stoa_cmc_api::{
     Fault, IcpXdrConversionRateResponse, InitArgs, NotifyCreateCanisterArg,
-    NotifyCreateCanisterResult, NotifyTopUpArg, NotifyTopUpResult,
+    NotifyCreateCanisterResult, NotifyMintCyclesArg, NotifyMintCyclesResult, NotifyTopUpArg,
+    NotifyTopUpResult,
 };
 
 /// A question is two short fields; the type table of mainnet's clients is longer.
@@ -71,6 +73,18 @@ async fn notify_top_up(arguments: NotifyTopUpArg) -> NotifyTopUpResult {
 #[candid_method(update)]
 async fn notify_create_canister(arguments: NotifyCreateCanisterArg) -> NotifyCreateCanisterResult {
     notify_create_canister::notify_create_canister(arguments).await
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+async fn notify_mint_cycles(arguments: NotifyMintCyclesArg) -> NotifyMintCyclesResult {
+    notify_mint_cycles::notify_mint_cycles(arguments).await
+}
+
+/// Where a canister may be created: a local network has one subnet.
+#[ic_cdk::query]
+fn get_default_subnets() -> Vec<Principal> {
+    vec![runtime::subnet_self()]
 }
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]

@@ -71,6 +71,9 @@ pub fn install(arguments: InitArgs) {
             xdr_permyriad_per_icp: arguments.xdr_permyriad_per_icp,
             rate_timestamp_seconds: runtime::time_nanos() / 1_000_000_000,
             forgotten_below: 0,
+            cycles_ledger: arguments
+                .cycles_ledger
+                .map(|ledger| ledger.as_slice().to_vec()),
         })));
     });
 }

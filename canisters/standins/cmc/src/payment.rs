@@ -4,7 +4,7 @@
 use candid::Principal;
 use stoa_cmc_api::{
     ERROR_CODE_FAILED_TO_FETCH_BLOCK, ERROR_CODE_OUT_OF_CYCLES, MEMO_CREATE_CANISTER,
-    MEMO_TOP_UP_CANISTER, NotifyError,
+    MEMO_MINT_CYCLES, MEMO_TOP_UP_CANISTER, NotifyError,
 };
 
 use crate::journal::{Cbor, PAYMENTS_MAX, Payment, Stage};
@@ -12,7 +12,7 @@ use crate::ledger::{self, Block, Operation, TRANSFER_FEE_E8S, Transferred};
 use crate::memory::with_state;
 use crate::runtime;
 
-/// What mainnet keeps of a top-up that it cannot deliver: two ledger fees.
+/// What mainnet keeps of a top-up, or a deposit, that it cannot deliver: two ledger fees.
 const REFUND_CHARGE_E8S: u64 = 2 * TRANSFER_FEE_E8S;
 /// What mainnet keeps where it cannot create a canister: four ledger fees.
 const CREATION_REFUND_CHARGE_E8S: u64 = 4 * TRANSFER_FEE_E8S;
@@ -64,7 +64,8 @@ fn check(block: &Block, whose: Principal, expected_memo: u64) -> Result<Paid, No
     if memo != expected_memo {
         return invalid(format!(
             "the memo is {memo:#x}, it should be {expected_memo:#x}; a top-up has \
-             {MEMO_TOP_UP_CANISTER:#x}, a new canister {MEMO_CREATE_CANISTER:#x}"
+             {MEMO_TOP_UP_CANISTER:#x}, a new canister {MEMO_CREATE_CANISTER:#x}, cycles at the cycles \
+             ledger {MEMO_MINT_CYCLES:#x}"
         ));
     }
     let expected =
@@ -199,6 +200,20 @@ pub async fn finish(block_index: u64) {
             Transferred::Done { .. } | Transferred::Refused { .. } => {
                 Stage::Created { canister: created }
             }
+        },
+        Stage::BurningAfterMint {
+            minted,
+            created_at_nanos,
+        } => match ledger::burn(
+            canister,
+            payment.amount_e8s,
+            MEMO_MINT_CYCLES,
+            created_at_nanos,
+        )
+        .await
+        {
+            Transferred::Unknown => return,
+            Transferred::Done { .. } | Transferred::Refused { .. } => Stage::Minted { minted },
         },
         Stage::Refunding {
             reason,

@@ -68,6 +68,21 @@ mod system {
             .map_err(failure)
     }
 
+    /// As `call`, with cycles, which come back where there is no reply.
+    pub async fn pay(
+        canister: Principal,
+        method: &str,
+        arguments: Vec<u8>,
+        cycles: u128,
+    ) -> Result<Vec<u8>, CallFailure> {
+        Call::unbounded_wait(canister, method)
+            .with_raw_args(&arguments)
+            .with_cycles(cycles)
+            .await
+            .map(|response| response.into_bytes())
+            .map_err(failure)
+    }
+
     pub async fn deposit_cycles(canister: Principal, cycles: u128) -> Result<(), CallFailure> {
         Call::unbounded_wait(Principal::management_canister(), "deposit_cycles")
             .with_arg(DepositCyclesArgs {
@@ -223,6 +238,15 @@ mod system {
         arguments: Vec<u8>,
     ) -> Result<Vec<u8>, CallFailure> {
         send(canister, method, arguments, 0).await
+    }
+
+    pub async fn pay(
+        canister: Principal,
+        method: &str,
+        arguments: Vec<u8>,
+        cycles: u128,
+    ) -> Result<Vec<u8>, CallFailure> {
+        send(canister, method, arguments, cycles).await
     }
 
     pub async fn deposit_cycles(canister: Principal, cycles: u128) -> Result<(), CallFailure> {

@@ -36,6 +36,10 @@ fn customer() -> Principal {
     Principal::from_slice(&[1, 2, 3])
 }
 
+fn cycles_ledger() -> Principal {
+    Principal::from_slice(&[6])
+}
+
 fn payer() -> [u8; 32] {
     [9; 32]
 }
@@ -50,6 +54,7 @@ fn install() -> DefaultMemoryImpl {
     memory::install(InitArgs {
         ledger: Principal::from_slice(&[2]),
         xdr_permyriad_per_icp: RATE,
+        cycles_ledger: Some(cycles_ledger()),
     });
     stable
 }
@@ -601,3 +606,6 @@ fn should_let_nobody_but_a_controller_order_faults() {
     install();
     assert!(std::panic::catch_unwind(|| faults::set(customer(), vec![])).is_err());
 }
+
+#[path = "tests_mint.rs"]
+mod mint;

@@ -28,7 +28,7 @@ fn should_serve_clients_of_the_official_canister_in_every_method() {
         .iter()
         .filter(|(name, _)| !name.starts_with("standin_"))
         .collect();
-    assert_eq!(methods.len(), 3);
+    assert_eq!(methods.len(), 5);
     for (name, method) in methods {
         let (_, expected) = env
             .as_service(&official)

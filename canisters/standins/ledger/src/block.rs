@@ -45,6 +45,9 @@ pub enum Operation {
         spender: Option<Party>,
         #[n(2)]
         amount: u64,
+        /// Of cycles that leave their ledger: burned with them. Other burns cost nothing.
+        #[n(3)]
+        fee: Option<u64>,
     },
     #[n(2)]
     Transfer {
@@ -143,7 +146,9 @@ impl Block {
                 from,
                 spender,
                 amount,
+                fee,
             } => {
+                effective_fee = *fee;
                 tx.insert("op".to_string(), Value::Text("burn".to_string()));
                 tx.insert("from".to_string(), party(from));
                 if let Some(spender) = spender {

@@ -41,6 +41,7 @@ fn install_with(balances: &[(u8, u64)]) {
                 .iter()
                 .map(|(id, amount)| (account(*id), Nat::from(*amount)))
                 .collect(),
+            holds_cycles: None,
         },
         NOW,
     );

@@ -19,6 +19,9 @@ pub struct InitArgs {
     pub transfer_fee: Nat,
     pub minting_account: Account,
     pub initial_balances: Vec<(Account, Nat)>,
+    /// Whether the tokens are cycles, which this canister holds and gives out again. It has to be
+    /// given what the initial balances promise.
+    pub holds_cycles: Option<bool>,
 }
 
 /// Traps on settings that cannot be, so that nothing is installed.
@@ -40,6 +43,7 @@ pub fn install(ledger: &mut Ledger, arguments: InitArgs, now: u64) {
         decimals: arguments.decimals,
         transfer_fee,
         minting_account: arguments.minting_account,
+        holds_cycles: arguments.holds_cycles,
     })));
     ledger.certify_tip();
     for (account, amount) in arguments.initial_balances {

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use candid::Principal;
 use ic_stable_structures::storable::Bound;
 use ic_stable_structures::{StableBTreeMap, StableCell, StableLog, Storable};
 use icrc_ledger_types::icrc1::account::Account;
@@ -45,6 +46,9 @@ pub struct Settings {
     pub transfer_fee: u64,
     #[n(4)]
     pub minting_account: Account,
+    /// Whether its tokens are the cycles in this canister.
+    #[n(5)]
+    pub holds_cycles: Option<bool>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Debug, Encode, Decode)]
@@ -111,6 +115,8 @@ pub struct Ledger {
     pub recent: StableBTreeMap<Key, u64, Memory>,
     pub recent_by_time: StableBTreeMap<(u64, u64), Key, Memory>,
     pub faults: StableCell<Cbor<Vec<Fault>>, Memory>,
+    /// By the block that paid for it, as long as that can have a duplicate.
+    pub created_canisters: StableBTreeMap<u64, Principal, Memory>,
 }
 
 /// A request to move tokens. `amount` and `fee` of `None` inside `Some` stand for
@@ -122,6 +128,14 @@ pub struct TransferRequest {
     pub spender: Option<Party>,
     pub amount: Option<u64>,
     pub fee: Option<Option<u64>>,
+    pub memo: Memo,
+    pub created_at_time: Option<u64>,
+}
+
+/// A request to take tokens out of the ledger: what they stand for leaves the canister.
+pub struct TakeOutRequest {
+    pub from: Account,
+    pub amount: Option<u64>,
     pub memo: Memo,
     pub created_at_time: Option<u64>,
 }
@@ -198,6 +212,9 @@ impl Ledger {
             created_at_time: request.created_at_time,
             fee_given: request.fee.flatten(),
         };
+        if to_minting && self.holds_cycles() {
+            return Err(Refusal::Trap("cycles are withdrawn, not burned"));
+        }
         if to_minting {
             let minimum = self.settings().transfer_fee;
             if request.amount == Some(0) {
@@ -220,6 +237,7 @@ impl Ledger {
                 from,
                 spender,
                 amount,
+                fee: None,
             }
         } else if from_minting {
             Operation::Mint { to, amount }
@@ -269,6 +287,62 @@ impl Ledger {
             self.change_supply(|supply| supply.checked_sub(fee));
         }
         Ok(self.append(transaction, identity, now))
+    }
+
+    pub fn holds_cycles(&self) -> bool {
+        self.settings().holds_cycles == Some(true)
+    }
+
+    /// Burns what leaves, and the fee with it. What follows is the caller's to do or to undo.
+    pub fn take_out(&mut self, request: TakeOutRequest, now: u64) -> Result<u64, Refusal> {
+        self.prune(now);
+        let fee = self.settings().transfer_fee;
+        let from = Party::from(request.from);
+        let balance = self.balance(&from.identifier);
+        let insufficient = Refusal::InsufficientFunds { balance };
+        let Some(amount) = request.amount else {
+            return Err(insufficient);
+        };
+        let transaction = Transaction {
+            operation: Operation::Burn {
+                from,
+                spender: None,
+                amount,
+                fee: Some(fee),
+            },
+            memo: request.memo,
+            created_at_time: request.created_at_time,
+            fee_given: None,
+        };
+        let identity = self.check_time_and_identity(&transaction, now)?;
+        let Some(debit) = amount.checked_add(fee).filter(|debit| *debit <= balance) else {
+            return Err(insufficient);
+        };
+        self.debit(&from.identifier, debit);
+        self.change_supply(|supply| supply.checked_sub(debit));
+        Ok(self.append(transaction, identity, now))
+    }
+
+    /// Mints what came in, or what comes back.
+    pub fn put_in(
+        &mut self,
+        to: Account,
+        amount: u64,
+        memo: Memo,
+        now: u64,
+    ) -> Result<u64, Refusal> {
+        self.transfer(
+            TransferRequest {
+                from: self.settings().minting_account.into(),
+                to: to.into(),
+                spender: None,
+                amount: Some(amount),
+                fee: None,
+                memo,
+                created_at_time: None,
+            },
+            now,
+        )
     }
 
     /// Sets what `spender` may take from the caller's account; the fee is burned.
@@ -460,6 +534,7 @@ impl Ledger {
         for (time, identity) in stale {
             self.recent_by_time.remove(&time);
             self.recent.remove(&identity);
+            self.created_canisters.remove(&time.1);
         }
         let expired: Vec<_> = self
             .expirations

@@ -38,6 +38,7 @@ fn ledger_in(stable: DefaultMemoryImpl, balances: &[(u8, u64)]) -> Ledger {
                 .iter()
                 .map(|(id, amount)| (account(*id), Nat::from(*amount)))
                 .collect(),
+            holds_cycles: None,
         },
         START,
     );

@@ -1,6 +1,7 @@
-//! Stands in for two official canisters on local networks: the ICRC-1/2/3 ledger of
-//! the governance token and the ICP ledger. One Wasm, installed once for each; on
-//! mainnet the official ones take its place and no caller knows the difference.
+//! Stands in for three official canisters on local networks: the ICRC-1/2/3 ledger of
+//! the governance token, the ICP ledger and, told so when it is installed, the cycles
+//! ledger. One Wasm, installed once for each; on mainnet the official ones take its
+//! place and no caller knows the difference.
 //!
 //! This file holds entry points and decides nothing. What must hold: balances sum
 //! to the supply, a refused request changes nothing, and the block log is a hash
@@ -15,6 +16,7 @@ mod account;
 mod approve;
 mod block;
 mod consent;
+mod cycles;
 mod faults;
 mod icp;
 mod icrc3;
@@ -42,6 +44,10 @@ use icrc_ledger_types::icrc21::errors::Icrc21Error;
 use icrc_ledger_types::icrc21::requests::ConsentMessageRequest;
 use icrc_ledger_types::icrc21::responses::ConsentInfo;
 
+pub use cycles::{
+    CreateCanisterArgs, CreateCanisterError, CreateCanisterSuccess, CreationArgs, DepositArgs,
+    DepositResult, RejectionCode, WithdrawArgs, WithdrawError,
+};
 pub use faults::{Fault, FaultKind};
 pub use icp::*;
 pub use init::InitArgs;
@@ -254,6 +260,26 @@ fn icrc21_canister_call_consent_message(
 
 #[ic_cdk::update(decode_with = "argument", hidden = true)]
 #[candid_method(update)]
+fn deposit(arguments: DepositArgs) -> DepositResult {
+    cycles::deposit(arguments)
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+async fn withdraw(arguments: WithdrawArgs) -> Result<Nat, WithdrawError> {
+    cycles::withdraw(arguments).await
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
+async fn create_canister(
+    arguments: CreateCanisterArgs,
+) -> Result<CreateCanisterSuccess, CreateCanisterError> {
+    cycles::create_canister(arguments).await
+}
+
+#[ic_cdk::update(decode_with = "argument", hidden = true)]
+#[candid_method(update)]
 fn standin_set_faults(faults: Vec<Fault>) {
     faults::set(runtime::caller(), faults)
 }
@@ -270,6 +296,8 @@ pub fn candid_interface() -> String {
     __export_service()
 }
 
+#[cfg(test)]
+mod cycles_tests;
 #[cfg(test)]
 mod edge_tests;
 #[cfg(test)]

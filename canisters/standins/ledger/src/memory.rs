@@ -13,6 +13,7 @@
 //! | 8 | block index by hash of a transaction in the window |
 //! | 9 | (created_at_time, block index) of them, with the hash |
 //! | 10 | faults that tests have ordered |
+//! | 11 | canisters that were created with cycles, by block index |
 
 use std::cell::RefCell;
 
@@ -58,6 +59,7 @@ pub fn open(memory: DefaultMemoryImpl) -> Ledger {
         recent: StableBTreeMap::init(at(8)),
         recent_by_time: StableBTreeMap::init(at(9)),
         faults: StableCell::init(at(10), Default::default()),
+        created_canisters: StableBTreeMap::init(at(11)),
     }
 }
 

@@ -77,6 +77,7 @@ impl From<Operation> for icp::Operation {
                 from,
                 spender,
                 amount,
+                fee: _,
             } => Self::Burn {
                 from: identifier(from),
                 spender: spender.map(identifier),

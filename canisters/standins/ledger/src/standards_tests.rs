@@ -40,6 +40,7 @@ fn install_in(stable: DefaultMemoryImpl, accounts: u8) {
             initial_balances: (1..=accounts)
                 .map(|id| (owner(id).into(), Nat::from(1_000_000u64)))
                 .collect(),
+            holds_cycles: None,
         },
         NOW,
     );

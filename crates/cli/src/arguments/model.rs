@@ -100,12 +100,12 @@ pub struct Verify {
     #[command(flatten)]
     pub on: OnInference,
     /// Check the files in this folder, rather than fetch them
-    #[arg(long, conflicts_with = "receipt")]
+    #[arg(long)]
     pub folder: Option<PathBuf>,
     /// Do the call of this receipt again; needs --input
     #[arg(long, requires = "input")]
     pub receipt: Option<String>,
-    /// The inputs of that call
+    /// The input of that call: tensors, texts, images or rows, as `stoa infer` took it
     #[arg(long, requires = "receipt")]
     pub input: Option<PathBuf>,
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use stoa_client::{ClientError, Connection, Deployment, Result};
+use stoa_client::wasm::WasmFolder;
+use stoa_client::{ClientError, Connection, Deployment, Result, deploy};
 
 use crate::arguments::{Network, NetworkStart};
 use crate::context::{Context, local_endpoint};
@@ -24,14 +25,12 @@ pub async fn run(context: &Context, command: Network) -> Result<Output> {
 
 async fn start(context: &Context, arguments: NetworkStart) -> Result<Output> {
     if let Some(running) = localnet::running() {
-        return Ok(Output::new(
-            format!(
-                "a local network already runs at {} (process {})",
-                localnet::endpoint(&running),
-                running.pid
-            ),
-            json!({"endpoint": localnet::endpoint(&running), "pid": running.pid}),
-        ));
+        let endpoint = localnet::endpoint(&running);
+        let line = format!(
+            "a local network already runs at {endpoint} (process {})",
+            running.pid
+        );
+        return started(context, &arguments, line, &endpoint, running.pid).await;
     }
     let port = free_port(arguments.port)?;
     let endpoint = local_endpoint(port);
@@ -51,14 +50,43 @@ async fn start(context: &Context, arguments: NetworkStart) -> Result<Output> {
     }
     let running = localnet::start(port, state.as_deref())?;
     wait_until_up(&endpoint).await?;
-    Ok(Output::new(
-        format!(
-            "a local network runs at {endpoint} (process {}, log {})",
-            running.pid,
-            localnet::log_path().display()
-        ),
-        json!({"endpoint": endpoint, "pid": running.pid}),
+    let line = format!(
+        "a local network runs at {endpoint} (process {}, log {})",
+        running.pid,
+        localnet::log_path().display()
+    );
+    started(context, &arguments, line, &endpoint, running.pid).await
+}
+
+async fn started(
+    context: &Context,
+    arguments: &NetworkStart,
+    line: String,
+    endpoint: &str,
+    pid: i32,
+) -> Result<Output> {
+    let mut lines = vec![line];
+    if arguments.standins {
+        lines.extend(put_up_standins(context, endpoint).await?);
+    }
+    Ok(Output::lines(
+        lines,
+        json!({"endpoint": endpoint, "pid": pid}),
     ))
+}
+
+async fn put_up_standins(context: &Context, endpoint: &str) -> Result<Vec<String>> {
+    let connection = Connection::open(endpoint, context.identity()?).await?;
+    deploy::put_up_standins(&connection, &WasmFolder::of_environment(), |_| {}).await?;
+    let ids = [
+        ("ICP ledger", deploy::ICP_LEDGER_ID),
+        ("cycles minting", deploy::CYCLES_MINTING_ID),
+        ("cycles ledger", deploy::CYCLES_LEDGER_ID),
+    ];
+    Ok(ids
+        .map(|(name, id)| format!("{name:<15} {id}"))
+        .into_iter()
+        .collect())
 }
 
 /// The port itself, or any that is free for 0.

@@ -30,6 +30,60 @@ impl Stoa {
         stoa
     }
 
+    /// The same on a network that keeps its state.
+    pub fn deployed_on_a_state_folder() -> Self {
+        let mut stoa = Self::without_network();
+        stoa.start_on_state("0");
+        let endpoint = stoa.succeed(&["network", "status", "--endpoint"]);
+        stoa.endpoint = Some(endpoint.trim().to_owned());
+        stoa.succeed(&["deploy"]);
+        stoa
+    }
+
+    fn start_on_state(&self, port: &str) {
+        self.succeed(&["network", "start", "--port", port, "--state", "state"]);
+    }
+
+    /// As `kill -9` does; then starts it again where it was.
+    pub fn kill_network(&self) {
+        let pid = std::fs::read_to_string(self.path(".stoa/network.pid")).unwrap();
+        let pid = pid.split(' ').next().unwrap();
+        let killed = Command::new("kill").args(["-KILL", pid]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    pub fn start_network_again(&self) {
+        let endpoint = self.endpoint.as_deref().expect("a network");
+        let (_, port) = endpoint.rsplit_once(':').expect("a port");
+        // The kernel takes a moment to let go of what the old process held.
+        let start = std::time::Instant::now();
+        let address = format!("127.0.0.1:{port}");
+        while std::net::TcpListener::bind(&address).is_err() {
+            assert!(start.elapsed().as_secs() < 60, "{address} stays taken");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        self.start_on_state(port);
+    }
+
+    /// Bytes that all files of the state folder take on the disk.
+    pub fn state_bytes(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+
+        let mut sum = 0;
+        let mut folders = vec![self.path("state")];
+        while let Some(folder) = folders.pop() {
+            // Files come and go while this looks.
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.metadata() {
+                    Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
+                    Ok(metadata) => sum += metadata.blocks() * 512,
+                    Err(_) => {}
+                }
+            }
+        }
+        sum
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -71,6 +125,26 @@ impl Stoa {
 
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// In the background, with its output kept.
+    pub fn start(&self, arguments: &[&str]) -> std::process::Child {
+        use std::process::Stdio;
+
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Until the state folder has grown to this.
+    pub fn wait_for_state(&self, bytes: u64) {
+        let start = std::time::Instant::now();
+        while self.state_bytes() < bytes {
+            assert!(start.elapsed().as_secs() < 300, "it does not get on");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     pub fn succeed(&self, arguments: &[&str]) -> String {
@@ -143,7 +217,7 @@ impl Stoa {
 
 impl Drop for Stoa {
     fn drop(&mut self) {
-        if self.endpoint.is_some() {
+        if self.path(".stoa").join("network.pid").exists() {
             let stopped = self.run(&["network", "stop"]);
             if !stopped.status.success() {
                 eprintln!("the network of this test still runs: {stopped:?}");

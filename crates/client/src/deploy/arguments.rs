@@ -1,6 +1,6 @@
 //! What each canister is installed with.
 
-use candid::{CandidType, Nat, Principal};
+use candid::{Nat, Principal};
 use icrc_ledger_types::icrc1::account::Account;
 use stoa_governance_api::{
     FunctionType, GenericNervousSystemFunction, NervousSystemFunction, Topic,
@@ -14,12 +14,9 @@ use stoa_inference_api::{
 use stoa_registry_api::ADMIT_VERSION_FUNCTION_ID;
 
 use super::plan::DeployPlan;
+use super::standins::{self, LedgerInitArgs, encode};
 use crate::deployment::Deployment;
-use crate::error::{ClientError, Result};
-use crate::identity::development_identity;
-
-/// Stands in for whoever mints ICP on mainnet.
-const MINTER: &str = "minter";
+use crate::error::Result;
 
 pub(super) struct Arguments<'a> {
     pub plan: &'a DeployPlan,
@@ -27,16 +24,6 @@ pub(super) struct Arguments<'a> {
     pub deployer: Principal,
     /// Of the network, in DER: what the page is told to believe in.
     pub root_key: Vec<u8>,
-}
-
-#[derive(CandidType)]
-struct LedgerInitArgs {
-    token_name: String,
-    token_symbol: String,
-    decimals: u8,
-    transfer_fee: Nat,
-    minting_account: Account,
-    initial_balances: Vec<(Account, Nat)>,
 }
 
 impl Arguments<'_> {
@@ -49,10 +36,8 @@ impl Arguments<'_> {
                 Account::from(deployment.governance),
                 Nat::from(self.plan.treasury_icp_e8s),
             );
-            Ok((
-                "ledger",
-                self.ledger("Internet Computer", "ICP", minter()?, treasury)?,
-            ))
+            let balances = vec![self.of_the_deployer(), treasury];
+            Ok(("ledger", standins::icp_ledger(self.plan, balances)?))
         } else if canister == deployment.token_ledger {
             // As with an SNS, governance itself mints its token.
             let minting = deployment.governance;
@@ -63,9 +48,16 @@ impl Arguments<'_> {
                 },
                 Nat::from(self.plan.treasury_token_e8s),
             );
-            Ok(("ledger", self.ledger("Stoa", "STOA", minting, treasury)?))
+            Ok(("ledger", self.token_ledger(minting, treasury)?))
         } else if canister == deployment.cycles_minting {
-            Ok(("cmc", self.cycles_minting()?))
+            let arguments = standins::cycles_minting(
+                self.plan,
+                deployment.icp_ledger,
+                deployment.cycles_ledger,
+            )?;
+            Ok(("cmc", arguments))
+        } else if Some(canister) == deployment.cycles_ledger {
+            Ok(("ledger", standins::cycles_ledger(self.deployer)?))
         } else if canister == deployment.governance {
             Ok(("governance", self.governance()?))
         } else if canister == deployment.registry {
@@ -88,33 +80,22 @@ impl Arguments<'_> {
             .collect()
     }
 
-    fn ledger(
-        &self,
-        name: &str,
-        symbol: &str,
-        minting: Principal,
-        treasury: (Account, Nat),
-    ) -> Result<Vec<u8>> {
+    fn of_the_deployer(&self) -> (Account, Nat) {
+        (
+            Account::from(self.deployer),
+            Nat::from(self.plan.initial_balance_e8s),
+        )
+    }
+
+    fn token_ledger(&self, minting: Principal, treasury: (Account, Nat)) -> Result<Vec<u8>> {
         encode(&LedgerInitArgs {
-            token_name: name.to_owned(),
-            token_symbol: symbol.to_owned(),
+            token_name: "Stoa".to_owned(),
+            token_symbol: "STOA".to_owned(),
             decimals: 8,
             transfer_fee: Nat::from(self.plan.ledger_fee_e8s),
             minting_account: Account::from(minting),
-            initial_balances: vec![
-                (
-                    Account::from(self.deployer),
-                    Nat::from(self.plan.initial_balance_e8s),
-                ),
-                treasury,
-            ],
-        })
-    }
-
-    fn cycles_minting(&self) -> Result<Vec<u8>> {
-        encode(&stoa_cmc_api::InitArgs {
-            ledger: self.deployment.icp_ledger,
-            xdr_permyriad_per_icp: self.plan.xdr_permyriad_per_icp,
+            initial_balances: vec![self.of_the_deployer(), treasury],
+            holds_cycles: None,
         })
     }
 
@@ -353,18 +334,4 @@ pub fn admit_version_function(registry: Principal) -> NervousSystemFunction {
         topic: Topic::ApplicationBusinessLogic,
     }
     .into()
-}
-
-fn minter() -> Result<Principal> {
-    use ic_agent::Identity;
-    development_identity(MINTER)
-        .sender()
-        .map_err(ClientError::Failed)
-}
-
-fn encode(argument: &impl CandidType) -> Result<Vec<u8>> {
-    candid::encode_one(argument).map_err(|source| ClientError::Encode {
-        method: "init".to_owned(),
-        source,
-    })
 }

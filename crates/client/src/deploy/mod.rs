@@ -6,9 +6,11 @@
 mod arguments;
 mod journal;
 mod plan;
+mod standins;
 
 pub use arguments::{admit_version_function, genesis_functions};
-pub use plan::{CYCLES_MINTING_ID, Cycles, DeployPlan, ICP_LEDGER_ID};
+pub use plan::{CYCLES_LEDGER_ID, CYCLES_MINTING_ID, Cycles, DeployPlan, ICP_LEDGER_ID};
+pub use standins::put_up_standins;
 
 use std::path::Path;
 

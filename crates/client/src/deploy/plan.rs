@@ -11,13 +11,21 @@ pub const ICP_LEDGER_ID: &str = "ryjl3-tyaaa-aaaaa-aaaba-cai";
 /// The cycles minting canister on mainnet.
 pub const CYCLES_MINTING_ID: &str = "rkp4c-7iaaa-aaaaa-aaaca-cai";
 
+/// The cycles ledger on mainnet.
+pub const CYCLES_LEDGER_ID: &str = "um5iw-rqaaa-aaaaq-qaaba-cai";
+
 const TRILLION: u128 = 1_000_000_000_000;
+
+/// What the deployer and the anonymous principal, which icp-cli is until told otherwise, have at the cycles ledger.
+pub(super) const CYCLES_LEDGER_BALANCE: u128 = 1_000_000 * TRILLION;
 
 /// What each kind of canister is created with.
 #[derive(Clone, Debug)]
 pub struct Cycles {
     /// The stand-in for the cycles minting canister pays out of its own balance.
     pub cycles_minting: u128,
+    /// The stand-in for the cycles ledger holds what the initial balances promise.
+    pub cycles_ledger: u128,
     pub inference: u128,
     pub other: u128,
 }
@@ -28,8 +36,8 @@ pub struct DeployPlan {
     pub inference: usize,
     /// Whether the web application is installed as well.
     pub frontend: bool,
-    /// Asks for the ids that the ICP ledger and the cycles minting canister have on mainnet. A network has to allow
-    /// that, and has only one of each.
+    /// Asks for the ids that the ICP ledger and the cycles minting canister have on mainnet, and puts a cycles ledger
+    /// at its own, where icp-cli looks for it. A network has to allow that, and has only one of each.
     pub mainnet_ids: bool,
     pub cycles: Cycles,
     pub shard_capacity_bytes: u64,
@@ -54,6 +62,7 @@ impl Default for DeployPlan {
             mainnet_ids: false,
             cycles: Cycles {
                 cycles_minting: 10_000 * TRILLION,
+                cycles_ledger: 2 * CYCLES_LEDGER_BALANCE + 100 * TRILLION,
                 // Below `top_up_below_cycles`: the canister has to earn its cycles from its first paid call on, as it
                 // would in the long run. Installing and loading a model cost far less than this.
                 inference: 20 * TRILLION,
@@ -140,6 +149,13 @@ impl DeployPlan {
             plain("governance"),
             plain("registry"),
         ];
+        if self.mainnet_ids {
+            list.push(wanted(
+                "cycles ledger".to_owned(),
+                self.cycles.cycles_ledger,
+                mainnet(CYCLES_LEDGER_ID),
+            ));
+        }
         list.extend((1..=self.shards).map(|n| plain(&format!("shard {n}"))));
         list.extend(
             (1..=self.inference)
@@ -163,6 +179,10 @@ impl DeployPlan {
         else {
             panic!("BUG: {} canisters were created", ids.len());
         };
+        let (cycles_ledger, fleet) = match (self.mainnet_ids, fleet) {
+            (true, [cycles_ledger, fleet @ ..]) => (Some(*cycles_ledger), fleet),
+            _ => (None, fleet),
+        };
         let (shards, rest) = fleet.split_at(self.shards);
         let (inference, frontend) = rest.split_at(self.inference);
         Deployment {
@@ -174,6 +194,7 @@ impl DeployPlan {
             token_ledger: *token_ledger,
             icp_ledger: *icp_ledger,
             cycles_minting: *cycles_minting,
+            cycles_ledger,
             frontend: frontend.first().copied(),
             version_digest: None,
         }

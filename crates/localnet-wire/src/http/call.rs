@@ -20,6 +20,9 @@ use crate::keys::now_nanos;
 use crate::replica::{Ingress, Rejection, Replica, RequestId, Submission};
 use crate::routing::{check_canister, check_subnet_call, parse_effective_id};
 
+/// Of an ingress message on an application subnet, its envelope included.
+const MESSAGE_BYTES_MAX: usize = 2 << 20;
+
 /// How long a synchronous call waits for its end; then the client polls.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -79,6 +82,13 @@ async fn ingress<R: Replica>(
                 Principal::management_canister()
             }
         };
+        if body.len() > MESSAGE_BYTES_MAX {
+            return Err(Refusal::MessageTooLarge {
+                request: envelope.request_id,
+                given: body.len(),
+                max: MESSAGE_BYTES_MAX,
+            });
+        }
         let root_key = interface.keys.root_key_raw();
         authenticate(&envelope, AnonymousExpiry::Checked, root_key, now_nanos())?
             .require_call(envelope.content.canister_id)?;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::authentication::AuthenticationError;
 use crate::envelope::EnvelopeError;
 use crate::readable_paths::PathError;
+use crate::replica::RequestId;
 use crate::routing::RoutingError;
 
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,14 @@ pub(super) enum Refusal {
     ContentType,
     #[error("The request body exceeds {max} bytes")]
     BodyTooLarge { max: usize },
+    #[error(
+        "Request {request:?} is too large. Message byte size {given} is larger than the max allowed {max}."
+    )]
+    MessageTooLarge {
+        request: RequestId,
+        given: usize,
+        max: usize,
+    },
     #[error("The request body did not arrive whole")]
     BodyCutOff,
     #[error(transparent)]
@@ -37,7 +46,9 @@ impl Refusal {
             | Refusal::Envelope(_)
             | Refusal::Routing(_)
             | Refusal::Authentication(_) => StatusCode::BAD_REQUEST,
-            Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::BodyTooLarge { .. } | Refusal::MessageTooLarge { .. } => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Refusal::Path(error) => match error {
                 PathError::Unknown => StatusCode::NOT_FOUND,
                 PathError::PrivateSection(_)

@@ -137,28 +137,32 @@ pub fn module_to_install(
 /// Whether a user's call is let in.
 pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
     let name = &ingress.method_name;
-    let only_canisters = || {
+    let method = Method::find(name).ok_or_else(|| {
         Failure::new(
-            ErrorCode::RejectedMessage,
-            format!("Only canisters can call ic00 method {name}"),
+            ErrorCode::MethodNotFound,
+            format!("ic00 interface does not expose method {name}"),
         )
+    })?;
+    let unreadable = |failure: Failure| {
+        let reason = failure.message;
+        invalid(format!(
+            "Failed to parse payload for ic00 method {name}: {reason}"
+        ))
     };
-    let method = Method::find(name).ok_or_else(only_canisters)?;
-    if method == Method::FetchCanisterLogs {
-        return Err(Failure::new(
-            ErrorCode::RejectedMessage,
-            format!("{name} API is not accessible via ingress in replicated mode"),
-        ));
+    if matches!(method, Method::CanisterInfo | Method::CanisterMetadata) {
+        // They are about a canister, so that their argument is read before they are refused.
+        decode_one::<CanisterArgument>(&ingress.arg).map_err(unreadable)?;
     }
     if !method.open_to_users() {
-        return Err(only_canisters());
+        return Err(Failure::new(
+            ErrorCode::RejectedMessage,
+            format!("ic00 method {name} can not be called via ingress messages"),
+        ));
     }
     if !method.needs_controller() {
         return Ok(());
     }
-    let id = method
-        .subject(&ingress.arg)
-        .map_err(|_| invalid(format!("Failed to decode payload for ic00 method: {name}")))?;
+    let id = method.subject(&ingress.arg).map_err(unreadable)?;
     let state = network.read();
     let canister = state
         .canisters

@@ -71,6 +71,9 @@ impl Executor {
     }
 
     pub(super) fn execute_call(&mut self, call: Call) {
+        if self.is_too_late(&call) {
+            return;
+        }
         if call.callee == Principal::management_canister() || call.callee == self.network.subnet {
             let version = self
                 .network
@@ -99,6 +102,18 @@ impl Executor {
             cycles: call.cycles,
             deadline: call.deadline,
         });
+    }
+
+    /// Of a best-effort call that has timed out before it was delivered: nobody waits for its
+    /// answer, so it is dropped, and its cycles go back.
+    fn is_too_late(&self, call: &Call) -> bool {
+        let late = call
+            .deadline
+            .is_some_and(|deadline| deadline <= self.network.now());
+        if late && let Some(caller) = self.network.write().canisters.get_mut(&call.caller) {
+            caller.cycles = caller.cycles.saturating_add(call.cycles);
+        }
+        late
     }
 
     fn receive_call(&mut self, call: Received) {

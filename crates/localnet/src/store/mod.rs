@@ -20,9 +20,10 @@
 //! the machine went down is said to be doubtful when it is opened again.
 
 mod log;
+mod parts;
 mod stored;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,10 @@ use sha2::{Digest, Sha256};
 use stoa_localnet_wire::{Ingress, RequestEntry, RequestId};
 
 use self::log::{Change, Log};
+use self::parts::{
+    NETWORK, Part, REQUEST, TASK, canister_ids, canister_key, part_key, parts, request_key,
+    task_key,
+};
 use self::stored::*;
 use crate::canister::{Canister, Code};
 use crate::memory::{Files, Folder};
@@ -42,50 +47,6 @@ use crate::scheduler::Task;
 use crate::wasm::{ModuleStore, PreparedModule};
 
 const FORMAT: &str = "stoa-localnet state 1\n";
-
-const NETWORK: &[u8] = b"n";
-const TASK: u8 = b't';
-const REQUEST: u8 = b'r';
-const CANISTER: u8 = b'c';
-
-/// Parts of a canister, each under a key of its own, so that a message writes
-/// only those that it changed.
-#[derive(Clone, Copy)]
-enum Part {
-    Settings = 0,
-    State = 1,
-    Code = 2,
-    Contexts = 3,
-    Callbacks = 4,
-    Chunks = 5,
-    Logs = 6,
-    History = 7,
-    Snapshots = 8,
-}
-
-fn canister_key(id: &Principal) -> Vec<u8> {
-    let mut key = vec![CANISTER, id.as_slice().len() as u8];
-    key.extend_from_slice(id.as_slice());
-    key
-}
-
-fn part_key(id: &Principal, part: Part) -> Vec<u8> {
-    let mut key = canister_key(id);
-    key.push(part as u8);
-    key
-}
-
-fn task_key(sequence: u64) -> Vec<u8> {
-    let mut key = vec![TASK];
-    key.extend_from_slice(&sequence.to_be_bytes());
-    key
-}
-
-fn request_key(request: &RequestId) -> Vec<u8> {
-    let mut key = vec![REQUEST];
-    key.extend_from_slice(&request.0);
-    key
-}
 
 #[derive(Debug)]
 pub struct Store {
@@ -444,87 +405,6 @@ impl References {
     fn note_memory(&mut self, memory: &StoredMemory) {
         self.files.extend([memory.heap_file, memory.stable_file]);
     }
-}
-
-fn canister_ids(log: &Log) -> Vec<Principal> {
-    let mut ids: BTreeMap<Vec<u8>, Principal> = BTreeMap::new();
-    for key in log.keys_with(&[CANISTER]) {
-        let length = usize::from(key.get(1).copied().unwrap_or(0));
-        if let Some(id) = key
-            .get(2..2 + length)
-            .and_then(|id| Principal::try_from_slice(id).ok())
-        {
-            ids.insert(id.as_slice().to_vec(), id);
-        }
-    }
-    ids.into_values().collect()
-}
-
-/// A canister cut into its parts; None for one that is empty.
-fn parts(canister: &Canister) -> io::Result<Vec<(Part, Option<Vec<u8>>)>> {
-    let state = StoredState {
-        status: StoredStatus::of(&canister.status),
-        cycles: canister.cycles.into(),
-        certified_data: ByteBuf::from(canister.certified_data.clone()),
-        global_timer: canister.global_timer,
-        version: canister.version,
-        next_id: canister.next_id,
-        changes_total: canister.changes_total,
-        paid_until: canister.paid_until,
-        low_memory_noticed: canister.low_memory_noticed,
-    };
-    let code = canister.code.as_ref().map(|code| {
-        encode(&StoredCode {
-            module: code.module.hash,
-            memory: StoredMemory::of(&code.memory)?,
-        })
-    });
-    let contexts: Vec<StoredContext> = canister
-        .call_contexts
-        .iter()
-        .map(|(id, context)| StoredContext::of(*id, context))
-        .collect();
-    let callbacks: Vec<StoredCallback> = canister
-        .callbacks
-        .iter()
-        .map(|(id, callback)| StoredCallback::of(*id, callback))
-        .collect();
-    let chunks: Vec<[u8; 32]> = canister.chunks.keys().copied().collect();
-    let snapshots = canister
-        .snapshots
-        .iter()
-        .map(|(id, snapshot)| StoredSnapshot::of(id, snapshot))
-        .collect::<io::Result<Vec<_>>>()?;
-    let unless_empty = |empty: bool, value: io::Result<Vec<u8>>| match empty {
-        true => Ok(None),
-        false => value.map(Some),
-    };
-    Ok(vec![
-        (
-            Part::Settings,
-            Some(encode(&StoredSettings::of(&canister.settings)?)?),
-        ),
-        (Part::State, Some(encode(&state)?)),
-        (Part::Code, code.transpose()?),
-        (
-            Part::Contexts,
-            unless_empty(contexts.is_empty(), encode(&contexts))?,
-        ),
-        (
-            Part::Callbacks,
-            unless_empty(callbacks.is_empty(), encode(&callbacks))?,
-        ),
-        (
-            Part::Chunks,
-            unless_empty(chunks.is_empty(), encode(&chunks))?,
-        ),
-        (Part::Logs, Some(encode(&StoredLogs::of(&canister.logs))?)),
-        (Part::History, Some(history(&canister.history)?)),
-        (
-            Part::Snapshots,
-            unless_empty(snapshots.is_empty(), encode(&snapshots))?,
-        ),
-    ])
 }
 
 fn check_format(path: &Path) -> io::Result<()> {

@@ -27,6 +27,9 @@ pub const PROXY: &str = r#"
     (func (export "canister_update reply_then_call")
         (call $start (i32.const 3)) (drop (call $call_perform)) (call $answer (i64.const 42)))
     (func (export "canister_update missing_callback") (call $start (i32.const 99)) (drop (call $call_perform)))
+    (func (export "canister_update empty_callback") (call $start (i32.const 9)) (drop (call $call_perform)))
+    (elem (table 0) (i32.const 8) func $boom)
+    (func (export "canister_update wrong_callback") (call $start (i32.const 8)) (drop (call $call_perform)))
     (func (export "canister_update best_effort")
         (call $start (i32.const 1)) (call $call_with_best_effort_response (i32.const 1)) (drop (call $call_perform)))
     (func (export "canister_update many") (local $i i32)
@@ -202,6 +205,11 @@ fn should_report_a_callback_that_is_not_in_the_table() {
         &call_of(callee, "accept", 0, &[]),
     );
     assert_eq!(outcome.error_code(), "IC0513");
+    // An empty place in the table, and a function that does not take a closure's value.
+    for method in ["empty_callback", "wrong_callback"] {
+        let outcome = net.call(proxy, method, &call_of(callee, "accept", 0, &[]));
+        assert_eq!(outcome.error_code(), "IC0504", "{method}");
+    }
 }
 
 #[test]

@@ -155,15 +155,64 @@ fn should_refuse_what_only_canisters_may_call() {
     for method in [
         "raw_rand",
         "deposit_cycles",
-        "canister_info",
         "create_canister",
         "http_request",
-        "no_such_method",
+        "fetch_canister_logs",
+        "sign_with_ecdsa",
     ] {
         let outcome = net.call(Principal::management_canister(), method, b"DIDL\0\0");
         assert!(matches!(outcome, Outcome::Refused(_)), "{method}");
         assert_eq!(outcome.error_code(), "IC0406", "{method}");
     }
+    let argument = candid::encode_args(record(net.create())).unwrap();
+    let info = net.call(Principal::management_canister(), "canister_info", &argument);
+    assert_eq!(info.error_code(), "IC0406");
+}
+
+#[test]
+fn should_refuse_methods_that_do_not_exist_and_arguments_that_cannot_be_read() {
+    let net = Net::new();
+    let refused = |method: &str, argument: &[u8]| {
+        let outcome = net.call(Principal::management_canister(), method, argument);
+        assert!(matches!(outcome, Outcome::Refused(_)), "{method}");
+        outcome.error_code()
+    };
+    assert_eq!(refused("no_such_method", b"DIDL\0\0"), "IC0536");
+    for method in [
+        "start_canister",
+        "install_code",
+        "install_chunked_code",
+        "canister_info",
+    ] {
+        assert_eq!(refused(method, b"DIDL\0\0"), "IC0408", "{method}");
+        assert_eq!(refused(method, b"nonsense"), "IC0408", "{method}");
+    }
+}
+
+#[test]
+fn should_answer_queries_while_a_canister_is_stopping() {
+    let net = Net::new();
+    let canister = net.canister(PROXY);
+    settings(
+        &net,
+        canister,
+        types::CanisterSettings {
+            controllers: Some(vec![net.user, canister]),
+            ..Default::default()
+        },
+    )
+    .reply();
+    // It waits for itself to stop, which it cannot while it waits.
+    let stop = candid::encode_args(record(canister)).unwrap();
+    let aaaaa = Principal::management_canister();
+    let argument = call_of(aaaaa, "stop_canister", 0, &stop);
+    let (waiting, _) = net.submit(net.user, canister, "call", &argument);
+    while net.status(canister).status == types::CanisterStatusType::Running {}
+    assert_eq!(net.query(canister, "counter", &[]).number(), 0);
+    assert_eq!(net.call(canister, "call", &argument).error_code(), "IC0509");
+    net.manage("start_canister", record(canister)).reply();
+    let (code, _, message) = answer_of(net.wait(waiting));
+    assert_eq!((code, &message[..7]), (5, &b"IC0511:"[..]));
 }
 
 #[test]

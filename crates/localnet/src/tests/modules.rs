@@ -81,6 +81,9 @@ fn should_refuse_features_that_are_off() {
 fn should_refuse_what_is_too_large() {
     let functions = "(func)".repeat(50_001);
     should_refuse(&format!("(module {functions})"), "50000");
+    // An `i32.const` of this value and its `drop` take six bytes.
+    let body = "(drop (i32.const 134217728))".repeat(170_000);
+    should_refuse(&format!("(module (func {body}))"), "1000000");
     let globals = "(global i32 (i32.const 0))".repeat(1_001);
     should_refuse(&format!("(module {globals})"), "1000");
     // Each `i64.const` of this value takes twelve bytes with its `drop`.
@@ -116,4 +119,15 @@ fn should_run_a_module_without_memory_or_tables() {
     net.install_bytes(canister, INSTALL, wat::parse_str(text).unwrap())
         .reply();
     assert_eq!(net.call(canister, "go", &[]), Outcome::Replied(Vec::new()));
+}
+
+/// The tests under Node have no assembler.
+#[test]
+fn should_hold_the_probe_of_the_node_tests_to_its_text() {
+    let text = include_str!("../../../../tests/node/probe.wat");
+    let module: &[u8] = include_bytes!("../../../../tests/node/probe.wasm");
+    assert!(
+        wat::parse_str(text).unwrap() == module,
+        "probe.wasm is not probe.wat assembled"
+    );
 }

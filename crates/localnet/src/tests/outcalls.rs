@@ -32,13 +32,17 @@ fn caller() -> String {
             (call $msg_reject_msg_copy (i32.const 4096) (i32.const 0) (call $msg_reject_msg_size))
             (i32.store8 (i32.const 4095) (i32.add (call $msg_reject_code) (i32.const 48)))
             (call $msg_reject (i32.const 4095) (i32.add (call $msg_reject_msg_size) (i32.const 1))))
-        (func $start (call $copy)
+        (func $start (drop (memory.grow (i32.const 40))) (call $copy)
             (call $call_new (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 12)
                 (i32.const 1) (i32.const 0) (i32.const 2) (i32.const 0))
             (call $call_data_append (i32.const 4096) (call $msg_arg_data_size)))
         (func (export "canister_update outcall") (call $start)
             (call $call_cycles_add (i64.const 30000000000)) (drop (call $call_perform)))
         (func (export "canister_update penniless") (call $start) (drop (call $call_perform)))
+        (func (export "canister_query trapping") (call $boom))
+        (func (export "canister_query nonsense")
+            (call $msg_reply_data_append (i32.const 16) (i32.const 4)) (call $msg_reply))
+        (func (export "canister_query refusing") (call $msg_reject (i32.const 16) (i32.const 4)))
         (func (export "canister_query transform")
             (call $msg_reply_data_append (i32.const 2048) (i32.const {})) (call $msg_reply))"#,
         transformed.len()
@@ -150,8 +154,77 @@ fn should_let_the_canister_transform_the_answer() {
         (answered.status, &answered.body[..]),
         (207u32.into(), &b"transformed"[..])
     );
-    let failed = outcall(&net, canister, "outcall", with("missing")).message();
-    assert!(failed.contains("no query method 'missing'"), "{failed}");
+    let failed = |method: &str| outcall(&net, canister, "outcall", with(method)).message();
+    for (method, expected) in [
+        ("missing", "no query method 'missing'"),
+        ("trapping", "IC0503"),
+        ("nonsense", "decode"),
+        ("refusing", "boom"),
+        ("outcall", "no query method 'outcall'"),
+    ] {
+        let message = failed(method);
+        assert!(message.contains(expected), "{method}: {message}");
+    }
+    let mut of_another = with("transform");
+    if let Some(transform) = &mut of_another.transform {
+        transform.function.0.principal = net.create();
+    }
+    let message = outcall(&net, canister, "outcall", of_another).message();
+    assert!(
+        message.starts_with('4') && message.contains("caller canister"),
+        "{message}"
+    );
+    // Nothing of this keeps the canister from asking again.
+    answer(outcall(&net, canister, "outcall", with("transform")));
+}
+
+#[test]
+fn should_give_up_a_request_that_is_not_answered() {
+    let net = Net::new();
+    let canister = net.canister(&caller());
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let message = outcall(&net, canister, "outcall", request(&url)).message();
+    assert!(message.starts_with('2'), "{message}");
+}
+
+#[test]
+fn should_refuse_addresses_and_headers_beyond_the_limits() {
+    let net = Net::new();
+    let canister = net.canister(&caller());
+    let (url, asked) = serve(ANSWER);
+    let refused = |request| {
+        let message = outcall(&net, canister, "outcall", request).message();
+        assert!(message.starts_with('4'), "{message}");
+        message
+    };
+    for address in [
+        "",
+        "no address",
+        "ftp://127.0.0.1/",
+        "http://10.0.0.1/",
+        "https://",
+    ] {
+        refused(request(address));
+    }
+    assert!(refused(request(&format!("{url}{}", "x".repeat(8_192)))).contains("8192"));
+    let header = |length: usize| types::HttpHeader {
+        name: "X-Long".to_string(),
+        value: "x".repeat(length),
+    };
+    let with = |headers| types::HttpRequestArgs {
+        headers,
+        ..request(&url)
+    };
+    assert!(refused(with(vec![header(1); 65])).contains("64"));
+    assert!(refused(with(vec![header(8_193)])).contains("8192"));
+    assert!(refused(with(vec![header(8_000); 7])).contains("49152"));
+    let body = types::HttpRequestArgs {
+        body: Some(vec![0; 2_000_000]),
+        ..request(&url)
+    };
+    assert!(refused(body).contains("2000000"));
+    assert!(asked.try_recv().is_err(), "nothing was sent");
 }
 
 #[test]

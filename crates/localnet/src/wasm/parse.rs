@@ -27,6 +27,8 @@ pub enum ModuleError {
     CodeTooLarge { given: usize, max: usize },
     #[error("the module defines {given} functions, more than the {max} allowed")]
     TooManyFunctions { given: usize, max: usize },
+    #[error("a function has {given} bytes, more than the {max} allowed")]
+    FunctionTooLarge { given: usize, max: usize },
     #[error("the module defines {given} globals, more than the {max} allowed")]
     TooManyGlobals { given: usize, max: usize },
     #[error("the module exports {given} methods, more than the {max} allowed")]
@@ -242,6 +244,16 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
                     return Err(ModuleError::CodeTooLarge {
                         given,
                         max: CODE_SECTION_BYTES_MAX,
+                    });
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                let given = (range.end - range.start) as usize;
+                if given > FUNCTION_BYTES_MAX {
+                    return Err(ModuleError::FunctionTooLarge {
+                        given,
+                        max: FUNCTION_BYTES_MAX,
                     });
                 }
             }

@@ -9,8 +9,12 @@ use stoa_registry_api::{
     AdmitVersionArgs, BeginUploadError, ClaimPublisherError, SealError, SetPriceError, SubmitError,
     VersionStatus,
 };
-use stoa_scenarios::{World, digits, run, wasm_folder};
-use stoa_shard_api::{ExpectArgs, ExpectError, ExpectedChunk};
+use stoa_scenarios::{Proxy, World, digits, run, wasm_folder};
+use stoa_shard_api::{
+    ExpectArgs, ExpectError, ExpectResult, ExpectedChunk, PullArgs, PullError, PullResult,
+    ReleaseArgs, ReleaseError, ReleaseResult, ScrubError, ScrubResult, ServeArgs, ServeError,
+    ServeResult,
+};
 use stoa_types::Sha256;
 
 #[test]
@@ -107,6 +111,69 @@ fn should_not_let_a_stranger_announce_chunks() {
             }
             assert!(shard.put_chunk(chunk).await.unwrap().is_err());
         }
+    });
+}
+
+/// Statement 17: a canister's call meets no `inspect_message`, and the methods refuse it themselves.
+#[test]
+fn should_not_let_another_canister_play_the_registry_to_a_shard() {
+    run(async {
+        let (world, _) = World::shared().await;
+        let stranger = world.actor().await;
+        let proxy = Proxy::install(&stranger.connection).await;
+        let (shard, registry) = (world.deployment.shards[0], world.deployment.registry);
+        let version = Sha256::of(b"version");
+        let expect = ExpectArgs {
+            version,
+            uploader: stranger.principal(),
+            chunks: Vec::new(),
+        };
+        let refused: ExpectResult = proxy
+            .forward(shard, "c2c_expect", (expect,), 0)
+            .await
+            .answer
+            .unwrap();
+        assert_eq!(refused, Err(ExpectError::NotRegistry { registry }));
+        let serve = ServeArgs {
+            version,
+            publisher: "stoa".to_owned(),
+            name: "digits".to_owned(),
+            semver: "1.0.0".to_owned(),
+            files: Vec::new(),
+            files_total: 0,
+        };
+        let refused: ServeResult = proxy
+            .forward(shard, "c2c_serve", (serve,), 0)
+            .await
+            .answer
+            .unwrap();
+        assert_eq!(refused, Err(ServeError::NotRegistry { registry }));
+        let release = ReleaseArgs {
+            version,
+            chunks: None,
+        };
+        let refused: ReleaseResult = proxy
+            .forward(shard, "c2c_release", (release,), 0)
+            .await
+            .answer
+            .unwrap();
+        assert_eq!(refused, Err(ReleaseError::NotRegistry { registry }));
+        let pull = PullArgs {
+            source: shard,
+            hashes: Vec::new(),
+        };
+        let refused: PullResult = proxy
+            .forward(shard, "c2c_pull", (pull,), 0)
+            .await
+            .answer
+            .unwrap();
+        assert_eq!(refused, Err(PullError::NotRegistry { registry }));
+        let refused: ScrubResult = proxy
+            .forward(shard, "c2c_scrub", (), 0)
+            .await
+            .answer
+            .unwrap();
+        assert_eq!(refused, Err(ScrubError::NotRegistry { registry }));
     });
 }
 

@@ -1,12 +1,15 @@
 //! What goes into the library is what was announced, and what comes out is what went in.
 
+use candid::Principal;
 use stoa_client::Accepted;
+use stoa_client::management::Management;
 use stoa_client::pull::Source;
 use stoa_client::push::{PushProgress, push};
 use stoa_client::shard::Shard;
+use stoa_client::wasm::Wasm;
 use stoa_registry_api::{BeginUploadError, SealError, VersionStatus};
 use stoa_scenarios::{Actor, World, digits, model_with_extra_file, run};
-use stoa_shard_api::{GetChunkError, PutChunkError, PutOutcome};
+use stoa_shard_api::{Chunk, GetChunkError, GetChunkResult, PutChunkError, PutOutcome};
 use stoa_types::Sha256;
 
 const MIB: usize = 1 << 20;
@@ -245,6 +248,82 @@ fn should_give_back_every_byte_that_was_pushed() {
                 file.path
             );
         }
+    });
+}
+
+/// A canister that answers any `get_chunk` with these bytes.
+async fn liar(actor: &Actor, bytes: &[u8]) -> Principal {
+    let answer: GetChunkResult = Ok(Chunk {
+        data: bytes.to_vec(),
+    });
+    let reply = candid::encode_one(answer).unwrap();
+    let escaped: String = reply.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let module = format!(
+        r#"(module
+          (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+          (import "ic0" "msg_reply" (func $reply))
+          (memory 1) (data (i32.const 0) "{escaped}")
+          (func (export "canister_query get_chunk")
+            (call $append (i32.const 0) (i32.const {}))
+            (call $reply)))"#,
+        reply.len()
+    );
+    let bytes = wat::parse_str(module).unwrap();
+    let wasm = Wasm {
+        hash: Sha256::of(&bytes),
+        bytes,
+    };
+    let management = Management::new(&actor.connection).await.unwrap();
+    let canister = management.create(10_000_000_000_000, None).await.unwrap();
+    management
+        .install(canister, &wasm, Vec::new())
+        .await
+        .unwrap();
+    canister
+}
+
+/// Where chunks are is what one node says; it may name a shard that lies.
+#[test]
+fn should_keep_no_chunk_of_a_shard_that_lies_and_go_to_the_next() {
+    run(async {
+        let (world, _) = World::shared().await;
+        let publisher = world.actor().await;
+        let registry = publisher.registry();
+        let (_folder, model) = model_with_extra_file(&publisher.claim_handle().await, 1000);
+        let pushed = push(&publisher.connection, &registry, &model, |_| {})
+            .await
+            .unwrap();
+        let liar = liar(&publisher, &[7; 1000]).await;
+        let honest = registry.placement(pushed.version).await.unwrap();
+        let placed = |shards: &dyn Fn(&[Principal]) -> Vec<Principal>| {
+            let mut info = honest.clone();
+            for chunk in &mut info.placement {
+                chunk.shards = shards(&chunk.shards);
+            }
+            Source::new(&publisher.connection, info).unwrap()
+        };
+        let target = tempfile::tempdir().unwrap();
+        let lied = placed(&|_| vec![liar]).save(target.path(), |_| {}).await;
+        let error = lied.unwrap_err().to_string();
+        assert!(error.contains(&liar.to_text()), "{error}");
+        let names = |folder: &std::path::Path| -> Vec<String> {
+            let entries = std::fs::read_dir(folder).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter(|name| !name.ends_with(".part"))
+                .collect()
+        };
+        assert_eq!(
+            names(target.path()),
+            Vec::<String>::new(),
+            "nothing has a name"
+        );
+
+        placed(&|shards| [&[liar], shards].concat())
+            .save(target.path(), |_| {})
+            .await
+            .unwrap();
+        assert_eq!(names(target.path()).len(), model.manifest.files.len());
     });
 }
 

@@ -13,7 +13,7 @@ use stoa_client::wasm::Wasm;
 use stoa_governance_api::code::Vote;
 use stoa_governance_api::{Action, ExecuteGenericNervousSystemFunction, Proposal};
 use stoa_registry_api::{FleetPolicy, FleetStatus, JobKind, JobState, ShardRole};
-use stoa_scenarios::{PATIENCE, World, model_with_extra_file, run, wasm_folder};
+use stoa_scenarios::{PATIENCE, World, model_with_extra_file, page, run, wasm_folder};
 use stoa_shard_api::GetChunkError;
 use stoa_types::Sha256;
 
@@ -255,7 +255,7 @@ fn should_empty_a_retired_shard_through_upgrades_in_the_middle_of_the_move() {
         let world = World::new(plan).await;
         let publisher = world.actor().await;
         let handle = publisher.claim_handle().await;
-        let (_folder, model) = model_with_extra_file(&handle, 20 * MIB + 7);
+        let (folder, model) = model_with_extra_file(&handle, 20 * MIB + 7);
         let pushed = push(&publisher.connection, &publisher.registry(), &model, |_| {})
             .await
             .unwrap();
@@ -300,5 +300,29 @@ fn should_empty_a_retired_shard_through_upgrades_in_the_middle_of_the_move() {
         }
         let emptied = Shard::new(&publisher.connection, retired);
         assert_eq!(emptied.status().await.unwrap().used_bytes, 0);
+
+        // Whoever knows the old place is sent to the new one, by the gateway that he came by.
+        let manifest = &model.manifest;
+        let (base, _) = page(publisher.connection.endpoint(), &retired.to_text());
+        let url = format!(
+            "{base}/models/{handle}/{}/{}/extra.bin",
+            manifest.name, manifest.version
+        );
+        let bytes = std::fs::read(folder.path().join("extra.bin")).unwrap();
+        let sent = tokio::task::spawn_blocking(move || {
+            let curl = |arguments: &[&str]| {
+                let all = ["--silent", "--show-error", "--fail", "--max-time", "300"];
+                let output = std::process::Command::new("curl")
+                    .args(all)
+                    .args(arguments)
+                    .arg(&url)
+                    .output();
+                output.expect("curl is installed").stdout
+            };
+            let code = curl(&["-o", "/dev/null", "-w", "%{http_code}"]);
+            assert_eq!(code, b"307");
+            curl(&["--location"])
+        });
+        assert!(sent.await.unwrap() == bytes);
     });
 }

@@ -8,6 +8,7 @@ mod documented_lines;
 mod fleet;
 mod governance;
 mod handover;
+mod icp_cli;
 mod icrc_suite;
 mod neurons;
 mod payment;

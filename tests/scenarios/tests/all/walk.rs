@@ -9,6 +9,7 @@ use stoa_client::pull::Source;
 use stoa_client::verify::{LocalModel, verify_bytes};
 use stoa_registry_api::VersionStatus;
 use stoa_scenarios::{World, digits, digits_inputs, outputs_of, run};
+use stoa_types::pipeline::Input;
 
 #[test]
 fn should_take_a_model_the_whole_way_from_push_to_a_verified_receipt() {
@@ -57,13 +58,13 @@ fn should_take_a_model_the_whole_way_from_push_to_a_verified_receipt() {
         assert_eq!(proven.status, VersionStatus::Admitted);
         let placement = user.registry().placement(version).await.unwrap();
         let source = Source::new(&user.connection, placement).unwrap();
-        let (verified, onnx) = verify_bytes(&source, |_| {}).await.unwrap();
+        let (verified, run_files) = verify_bytes(&source, |_| {}).await.unwrap();
         assert_eq!(verified.bytes, source.size_bytes());
-        let outputs = LocalModel::load(&proven.manifest, onnx)
+        let local = LocalModel::load(&proven.manifest, run_files)
             .unwrap()
-            .verify_run(&receipt, digits_inputs())
+            .verify_run(&receipt, Input::Tensors(digits_inputs()))
             .unwrap();
-        assert_eq!(outputs, outputs_of(&answer));
+        assert_eq!(local, answer.answer);
         step("verified");
 
         let earned = user

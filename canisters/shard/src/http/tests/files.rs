@@ -56,21 +56,18 @@ fn should_refuse_files_that_their_cid_does_not_name_and_names_that_are_taken() {
     assert_eq!(
         world
             .store
-            .serve(&serve_args(version, "2.0.0", vec![wrong])),
+            .serve(&serve_args(version, "2.0.0", vec![wrong]), SHARD),
         Err(ServeError::WrongFile { path })
     );
     let taken = Sha256::of(b"1.0.0");
     assert_eq!(
         world
             .store
-            .serve(&serve_args(version, "1.0.0", entries.clone())),
+            .serve(&serve_args(version, "1.0.0", entries.clone()), SHARD),
         Err(ServeError::NameTaken { version: taken })
     );
     // Saying it again changes nothing.
     let root = world.store.certified.root_hash();
-    world
-        .store
-        .serve(&serve_args(taken, "1.0.0", entries))
-        .unwrap();
+    world.serve(&serve_args(taken, "1.0.0", entries));
     assert_eq!(world.store.certified.root_hash(), root);
 }

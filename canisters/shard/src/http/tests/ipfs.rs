@@ -50,10 +50,13 @@ fn should_be_a_trustless_gateway_of_raw_blocks_and_cars() {
     }
     let probe = world.get("/ipfs/bafkqaaa?format=raw", &[]);
     assert_eq!((probe.status_code, probe.body.len()), (200, 0));
+    let probe = world.get("/ipfs/bafkqaaa?format=car", &[]);
+    assert_eq!((probe.status_code, probe.body.len()), (200, 26));
+    assert!(probe.body.ends_with(b"\x67version\x01"));
 }
 
 /// CIDs of the blocks of a CAR, each hashed.
-fn car_blocks(root: &Cid, car: &[u8]) -> Vec<Cid> {
+pub fn car_blocks(root: &Cid, car: &[u8]) -> Vec<Cid> {
     let mut rest = car;
     let mut take = || {
         let (length, behind) = leb128(rest);

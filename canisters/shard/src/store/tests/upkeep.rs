@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::strays::STRAY_AFTER_NANOS;
 
+/// Statement 21: strays expire.
 #[test]
 fn should_expire_what_was_announced_and_never_sent() {
     let mut store = store();
@@ -27,6 +28,7 @@ fn should_expire_what_was_announced_and_never_sent() {
     store.check_invariants();
 }
 
+/// Statement 28.
 #[test]
 fn should_find_every_damaged_chunk_slice_by_slice_through_an_upgrade() {
     let memory = LimitedMemory::unlimited();
@@ -77,6 +79,7 @@ fn should_find_every_damaged_chunk_slice_by_slice_through_an_upgrade() {
     store.check_invariants();
 }
 
+/// Statement 23.
 #[test]
 fn should_answer_as_many_chunks_as_fit_a_reply() {
     let mut store = store();

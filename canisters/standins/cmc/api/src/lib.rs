@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub const MEMO_TOP_UP_CANISTER: u64 = 0x5055_5054;
 /// `CREA`, written as the other.
 pub const MEMO_CREATE_CANISTER: u64 = 0x4145_5243;
+/// `MINT`, written as the others.
+pub const MEMO_MINT_CYCLES: u64 = 0x544e_494d;
 
 #[derive(CandidType, Deserialize, Clone, Debug)]
 pub struct NotifyTopUpArg {
@@ -52,6 +54,25 @@ pub struct SubnetFilter {
     pub subnet_type: Option<String>,
 }
 
+/// Cycles for the caller's account at the cycles ledger.
+#[derive(CandidType, Deserialize, Clone, Debug)]
+pub struct NotifyMintCyclesArg {
+    pub block_index: u64,
+    pub to_subaccount: Option<[u8; 32]>,
+    pub deposit_memo: Option<serde_bytes::ByteBuf>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct NotifyMintCyclesSuccess {
+    /// Of the deposit in the cycles ledger.
+    pub block_index: Nat,
+    /// What was deposited, the cycles ledger's fee with it.
+    pub minted: Nat,
+    pub balance: Nat,
+}
+
+pub type NotifyMintCyclesResult = Result<NotifyMintCyclesSuccess, NotifyError>;
+
 /// The canister that was created.
 pub type NotifyCreateCanisterResult = Result<Principal, NotifyError>;
 
@@ -62,6 +83,8 @@ pub type NotifyTopUpResult = Result<Nat, NotifyError>;
 pub const ERROR_CODE_FAILED_TO_FETCH_BLOCK: u64 = 2;
 /// `NotifyError::Other::error_code`: `subnet_type` and `subnet_selection` are both given.
 pub const ERROR_CODE_BAD_SUBNET_SELECTION: u64 = 4;
+/// `NotifyError::Other::error_code`: a memo of more than 32 bytes.
+pub const ERROR_CODE_MEMO_TOO_LONG: u64 = 6;
 /// `NotifyError::Other::error_code`: somebody else's payment.
 pub const ERROR_CODE_UNAUTHORIZED: u64 = 5;
 /// `NotifyError::Other::error_code`: this stand-in, which cannot mint, has not enough
@@ -71,6 +94,9 @@ pub const ERROR_CODE_OUT_OF_CYCLES: u64 = 1_000;
 /// is not repeated. Final.
 pub const ERROR_CODE_OUTCOME_UNKNOWN: u64 = 1_001;
 
+/// `NotifyError::Other::error_code`: this stand-in was installed without a cycles ledger.
+pub const ERROR_CODE_NO_CYCLES_LEDGER: u64 = 1_002;
+
 /// Of the stand-in only: mainnet's takes its rate from exchanges.
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct InitArgs {
@@ -78,6 +104,8 @@ pub struct InitArgs {
     pub ledger: Principal,
     /// Ten-thousandths of an XDR that one ICP is worth; one XDR buys a trillion cycles.
     pub xdr_permyriad_per_icp: u64,
+    /// Where `notify_mint_cycles` deposits.
+    pub cycles_ledger: Option<Principal>,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use stoa_client::amount::format_tokens;
+use stoa_client::model_directory::folder_cid;
 use stoa_client::push::deposit_state;
 use stoa_client::registry::{ProvenVersion, status_name};
 use stoa_client::{Accepted, Result};
@@ -96,6 +97,9 @@ fn about(proven: &ProvenVersion) -> Vec<String> {
             "",
             format!("{} ({}) {}", file.path, bytes(file.size_bytes), file.cid),
         ));
+    }
+    if let Some(cid) = folder_cid(manifest) {
+        lines.push(field("", format!("all as an IPFS folder: {cid}")));
     }
     lines.extend(origin(manifest));
     lines
@@ -276,6 +280,7 @@ fn to_json(
             "license": manifest.license,
             "task": manifest.task,
             "files": files,
+            "folder_cid": folder_cid(manifest),
             "inputs": tensors(&manifest.signature.inputs),
             "outputs": tensors(&manifest.signature.outputs),
             "labels": manifest.pipeline.labels,

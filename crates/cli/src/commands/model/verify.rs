@@ -3,8 +3,8 @@
 use serde_json::json;
 use stoa_client::pull::Source;
 use stoa_client::registry::status_name;
-use stoa_client::sample::parse_inputs;
-use stoa_client::verify::{LocalModel, VerifiedBytes, verify_bytes, verify_folder};
+use stoa_client::sample::parse_input;
+use stoa_client::verify::{LocalModel, VerifiedBytes, run_files_in, verify_bytes, verify_folder};
 use stoa_client::{ClientError, Result};
 use stoa_registry_api::VersionStatus;
 
@@ -18,8 +18,11 @@ pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
     let stoa = context.open().await?;
     let registry = stoa.registry();
     let proven = registry.proven(&arguments.on.version.version).await?;
-    let (VerifiedBytes { files, bytes: size }, onnx) = match &arguments.folder {
-        Some(folder) => (verify_folder(&proven.manifest, folder)?, Vec::new()),
+    let (VerifiedBytes { files, bytes: size }, run_files) = match &arguments.folder {
+        Some(folder) => (
+            verify_folder(&proven.manifest, folder)?,
+            run_files_in(&proven.manifest, folder)?,
+        ),
         None => {
             let source = Source::of(&stoa.connection, &registry, &proven).await?;
             let bar = progress::bytes("verifying", source.size_bytes());
@@ -47,7 +50,7 @@ pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
             path: input.clone(),
             source,
         })?;
-        LocalModel::load(&proven.manifest, onnx)?.verify_run(&receipt, parse_inputs(&text)?)?;
+        LocalModel::load(&proven.manifest, run_files)?.verify_run(&receipt, parse_input(&text)?)?;
         lines.push(format!(
             "receipt {id} is in the certified log, and the same call on this machine gives the same output, bit for bit"
         ));
