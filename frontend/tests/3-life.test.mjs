@@ -80,8 +80,8 @@ test('should publish, vote in, try, pay, verify and run on this device, through 
   });
   await tab.getByRole('button', { name: 'Approve and upload' }).click();
   await interrupted;
-  await tab.unroute('**/api/**/call');
   await tab.reload();
+  await tab.unroute('**/api/**/call');
   const draft = tab.locator('[data-tid="draft"]');
   await draft.getByText(`${name}/${model}@1.0.0`).waitFor();
   await screenshot(tab, 'life-2-resume');

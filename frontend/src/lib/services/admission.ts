@@ -1,7 +1,7 @@
 /** The vote on a version: proposed with a neuron of the publisher, and the registry is told which proposal it is. */
 import type { SnsGovernanceDid } from '@icp-sdk/canisters/sns';
 import { governance, type Neuron } from '$lib/api/governance';
-import { accepted, registry, type RegistryTypes } from '$lib/api/stoa';
+import { registry, type RegistryTypes } from '$lib/api/stoa';
 import { describeVariant } from '$lib/explain';
 
 export class ProposalError extends Error {
@@ -36,7 +36,8 @@ export async function proposeAdmission(neuron: Neuron, version: Uint8Array, admi
     summary: admission.summary,
     action: [{ ExecuteGenericNervousSystemFunction: { function_id: admission.function_id, payload: Uint8Array.from(admission.payload) } }],
   });
-  // So that the registry learns of a rejection. Anyone can tell it again; the proposal stands in any case.
-  accepted(await registry().note_proposal({ version, proposal_id: id }));
+  // So that the registry learns of a rejection. Anyone can tell it again, and a vote that decides alone has admitted the version
+  // already: the proposal stands in any case.
+  await registry().note_proposal({ version, proposal_id: id }).catch(() => undefined);
   return id;
 }
