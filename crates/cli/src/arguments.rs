@@ -163,6 +163,9 @@ pub struct Deploy {
     pub shards: usize,
     #[arg(long, default_value_t = 1)]
     pub inference: usize,
+    /// Leave the web application out
+    #[arg(long)]
+    pub without_frontend: bool,
     /// Let the network choose the ids of the ICP ledger and the cycles minting canister, rather than ask for mainnet's
     #[arg(long)]
     pub own_ids: bool,

@@ -34,6 +34,9 @@ pub struct Deployment {
     pub token_ledger: Principal,
     pub icp_ledger: Principal,
     pub cycles_minting: Principal,
+    /// The web application; absent where it was left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frontend: Option<Principal>,
     /// On networks where the others have their mainnet ids as well.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cycles_ledger: Option<Principal>,
@@ -82,6 +85,16 @@ impl Deployment {
         self.write(path)
     }
 
+    /// Where a browser finds the web application: the canister's own host on a network of this machine. Elsewhere the
+    /// network's gateway decides.
+    pub fn page(&self) -> Option<String> {
+        let canister = self.frontend?;
+        let port = ["http://127.0.0.1:", "http://localhost:"]
+            .iter()
+            .find_map(|local| self.endpoint.strip_prefix(local))?;
+        Some(format!("http://{canister}.localhost:{port}/"))
+    }
+
     /// Every canister with its name, in the order in which they are created.
     pub fn canisters(&self) -> Vec<(String, Principal)> {
         let numbered = |name: &'static str, list: &[Principal]| {
@@ -106,6 +119,10 @@ impl Deployment {
                 .collect(),
             numbered("shard", &self.shards),
             numbered("inference", &self.inference),
+            self.frontend
+                .map(|canister| ("frontend".to_owned(), canister))
+                .into_iter()
+                .collect(),
         ]
         .concat()
     }
@@ -141,6 +158,7 @@ mod tests {
             token_ledger: id(6),
             icp_ledger: id(7),
             cycles_minting: id(8),
+            frontend: Some(id(9)),
             cycles_ledger: None,
             version_digest: None,
         };
@@ -148,6 +166,10 @@ mod tests {
         let path = folder.path().join("new/local.json");
         deployment.write(&path).unwrap();
         assert_eq!(Deployment::read(&path).unwrap(), deployment);
-        assert_eq!(deployment.canisters().len(), 8);
+        assert_eq!(deployment.canisters().len(), 9);
+        assert_eq!(
+            deployment.page(),
+            Some(format!("http://{}.localhost:4943/", id(9)))
+        );
     }
 }

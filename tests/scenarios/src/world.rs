@@ -77,8 +77,17 @@ impl World {
         (world, published)
     }
 
-    /// A deployment for one scenario alone.
+    /// A deployment for one scenario alone, without the web application, which takes seconds to install.
     pub async fn new(plan: DeployPlan) -> Self {
+        Self::of(DeployPlan {
+            frontend: false,
+            ..plan
+        })
+        .await
+    }
+
+    /// A deployment for one scenario alone, of exactly this plan.
+    pub async fn of(plan: DeployPlan) -> Self {
         let connection = connect(fresh_identity()).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("deployment.json");

@@ -17,6 +17,7 @@ pub async fn deploy(context: &Context, arguments: Deploy) -> Result<Output> {
     let plan = DeployPlan {
         shards: arguments.shards,
         inference: arguments.inference,
+        frontend: !arguments.without_frontend,
         mainnet_ids: !arguments.own_ids,
         ..DeployPlan::default()
     };

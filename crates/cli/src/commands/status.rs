@@ -17,6 +17,9 @@ pub async fn status(context: &Context) -> Result<Output> {
     for (name, canister) in stoa.deployment.canisters() {
         lines.push(format!("{name:<15} {canister}"));
     }
+    if let Some(page) = stoa.deployment.page() {
+        lines.push(format!("the web application is at {page}"));
+    }
     for shard in &stoa.deployment.shards {
         let status = Shard::new(&stoa.connection, *shard).status().await?;
         lines.push(format!(
@@ -59,6 +62,6 @@ pub async fn status(context: &Context) -> Result<Output> {
     }
     Ok(Output::lines(
         lines,
-        json!({"deployment": stoa.deployment, "versions": json_versions}),
+        json!({"deployment": stoa.deployment, "page": stoa.deployment.page(), "versions": json_versions}),
     ))
 }

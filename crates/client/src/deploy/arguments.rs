@@ -24,6 +24,8 @@ pub(super) struct Arguments<'a> {
     pub deployer: Principal,
     /// The code of the shards that the registry makes when the fleet fills up.
     pub shard_module: &'a ShardModule,
+    /// Of the network, in DER: what the page is told to believe in.
+    pub root_key: Vec<u8>,
 }
 
 impl Arguments<'_> {
@@ -62,6 +64,8 @@ impl Arguments<'_> {
             Ok(("governance", self.governance()?))
         } else if canister == deployment.registry {
             Ok(("registry", self.registry()?))
+        } else if deployment.frontend == Some(canister) {
+            Ok(("frontend", self.frontend()?))
         } else if deployment.shards.contains(&canister) {
             Ok(("shard", self.shard()?))
         } else {
@@ -120,6 +124,21 @@ impl Arguments<'_> {
             parameters: None,
             inference: Some(self.deployment.inference.clone()),
             shard_module: Some(self.shard_module.clone()),
+        })
+    }
+
+    fn frontend(&self) -> Result<Vec<u8>> {
+        let deployment = self.deployment;
+        encode(&stoa_frontend_api::Configuration {
+            network: stoa_frontend_api::Network::Development {
+                root_key: self.root_key.clone().into(),
+            },
+            governance: deployment.governance,
+            registry: deployment.registry,
+            token_ledger: deployment.token_ledger,
+            icp_ledger: deployment.icp_ledger,
+            cycles_minting: deployment.cycles_minting,
+            domains: vec![],
         })
     }
 

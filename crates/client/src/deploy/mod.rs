@@ -125,7 +125,17 @@ async fn create_all(
     path: &Path,
     progress: &mut impl FnMut(DeployProgress),
 ) -> Result<Deployment> {
-    if let Some(present) = still_there(connection, management, path).await? {
+    if let Some(mut present) = still_there(connection, management, path).await? {
+        if plan.frontend && present.frontend.is_none() {
+            // A deployment from before there was a web application.
+            let canister = management.create(plan.cycles.other, None).await?;
+            present.frontend = Some(canister);
+            present.write(path)?;
+            progress(DeployProgress::Created {
+                name: "frontend".to_owned(),
+                canister,
+            });
+        }
         return Ok(present);
     }
     let mut journal = Journal::open(path, connection.endpoint(), management).await?;
@@ -188,6 +198,7 @@ fn targets(
         plan,
         deployment,
         deployer: connection.principal(),
+        root_key: connection.agent().read_root_key(),
     };
     deployment
         .canisters()

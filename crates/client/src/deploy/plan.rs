@@ -34,6 +34,8 @@ pub struct Cycles {
 pub struct DeployPlan {
     pub shards: usize,
     pub inference: usize,
+    /// Whether the web application is installed as well.
+    pub frontend: bool,
     /// Asks for the ids that the ICP ledger and the cycles minting canister have on mainnet, and puts a cycles ledger
     /// at its own, where icp-cli looks for it. A network has to allow that, and has only one of each.
     pub mainnet_ids: bool,
@@ -56,6 +58,7 @@ impl Default for DeployPlan {
         Self {
             shards: 2,
             inference: 1,
+            frontend: true,
             mainnet_ids: false,
             cycles: Cycles {
                 cycles_minting: 10_000 * TRILLION,
@@ -158,6 +161,9 @@ impl DeployPlan {
             (1..=self.inference)
                 .map(|n| wanted(format!("inference {n}"), self.cycles.inference, None)),
         );
+        if self.frontend {
+            list.push(plain("frontend"));
+        }
         list
     }
 
@@ -177,7 +183,8 @@ impl DeployPlan {
             (true, [cycles_ledger, fleet @ ..]) => (Some(*cycles_ledger), fleet),
             _ => (None, fleet),
         };
-        let (shards, inference) = fleet.split_at(self.shards);
+        let (shards, rest) = fleet.split_at(self.shards);
+        let (inference, frontend) = rest.split_at(self.inference);
         Deployment {
             endpoint: endpoint.to_owned(),
             governance: *governance,
@@ -188,6 +195,7 @@ impl DeployPlan {
             icp_ledger: *icp_ledger,
             cycles_minting: *cycles_minting,
             cycles_ledger,
+            frontend: frontend.first().copied(),
             version_digest: None,
         }
     }

@@ -58,6 +58,7 @@ fn should_export_what_the_list_allows_and_nothing_else() {
 fn should_list_every_module_that_a_deployment_installs() {
     for name in [
         "cmc",
+        "frontend",
         "governance",
         "inference",
         "ledger",

@@ -1,0 +1,156 @@
+// Each page's main path, and each page to axe, on a phone and in the dark.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+
+import { accessibilityProblems, freshName, fund, launch, page, screenshot, signIn } from './world.mjs';
+
+let browser;
+const somebody = freshName();
+before(async () => {
+  [browser] = await Promise.all([launch(), fund(somebody)]);
+});
+after(() => browser.close());
+
+const PAGES = [
+  ['models', '/models', 'stoa/digits'],
+  ['model', '/models/stoa/digits', 'What happened'],
+  ['try', '/models/stoa/digits/try', 'Input'],
+  ['publish', '/publish', '1. The folder'],
+  ['proposals', '/proposals', 'Proposals'],
+  ['proposal', '/proposals/1', 'Tally'],
+  ['new-proposal', '/proposals/new', 'Make a proposal'],
+  ['neurons', '/neurons', 'Stake'],
+  ['wallet', '/wallet', 'Send'],
+  ['network', '/network', 'Treasury'],
+];
+
+for (const look of [
+  { name: 'light', viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
+  { name: 'phone-dark', viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
+]) {
+  test(`should keep nobody out of any page and log no errors (${look.name})`, async () => {
+    const { context, tab, errors } = await browser.visitor(look);
+    await tab.goto(page);
+    await signIn(tab, somebody);
+    const problems = [];
+    for (const [name, path, heading] of PAGES) {
+      await tab.goto(`${page}${path}`);
+      await tab.getByRole('heading', { name: heading, exact: true }).first().waitFor();
+      await tab.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
+      await screenshot(tab, `${name}-${look.name}`);
+      problems.push(...(await accessibilityProblems(tab)).map((problem) => `${path}: ${problem}`));
+      const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (overflow > 1) problems.push(`${path}: ${overflow} pixels wider than the window`);
+    }
+    assert.deepEqual(problems, []);
+    assert.deepEqual(errors, []);
+    await context.close();
+  });
+}
+
+test('should find models while typing, and say what to do where there are none', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/models`);
+  await tab.getByRole('heading', { name: 'stoa/digits' }).waitFor();
+  await tab.getByLabel('Search').fill('no such thing');
+  await tab.getByText('No admitted model fits').waitFor();
+  await tab.getByLabel('Search').fill('digit');
+  await tab.getByRole('heading', { name: 'stoa/digits' }).waitFor();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should say what was verified and by which key, and save a file whose every chunk was hashed', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/models/stoa/digits`);
+  await tab.getByTestId('verified').waitFor().catch(() => undefined);
+  await tab.locator('[data-tid="verified"] summary').click();
+  await tab.getByText('which is what was voted on').waitFor();
+  assert.match(await tab.locator('[data-tid="verified"]').innerText(), /SHA-256 begins with\s+[0-9a-f]{16}/);
+  const [saved] = await Promise.all([
+    tab.waitForEvent('download'),
+    tab.getByRole('button', { name: 'Download digits.onnx' }).click(),
+  ]);
+  const original = await readFile(new URL('../../examples/models/digits/digits.onnx', import.meta.url));
+  assert.ok((await readFile(await saved.path())).equals(original));
+  await tab.locator('[data-tid="trail"] li').first().waitFor();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should be used with the keyboard alone', async () => {
+  const { context, tab } = await browser.visitor();
+  await tab.goto(`${page}/models`);
+  await tab.getByRole('heading', { name: 'stoa/digits' }).waitFor();
+  await tab.keyboard.press('Tab');
+  assert.equal(await tab.evaluate(() => document.activeElement?.textContent), 'Skip to the content');
+  await tab.keyboard.press('Enter');
+  for (let presses = 0; presses < 30; presses += 1) {
+    await tab.keyboard.press('Tab');
+    if (await tab.evaluate(() => document.activeElement?.getAttribute('href') === '/models/stoa/digits')) break;
+  }
+  await tab.keyboard.press('Enter');
+  await tab.getByRole('heading', { name: 'stoa/digits', level: 1 }).waitFor();
+  await context.close();
+});
+
+test('should stake, lock and give a neuron away, with every number in its unit', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  const name = freshName();
+  await fund(name);
+  await tab.goto(`${page}/neurons`);
+  await signIn(tab, name);
+  await tab.getByLabel(/^Tokens/).fill('20');
+  await tab.getByRole('button', { name: 'Stake', exact: true }).first().click();
+  const neuron = tab.locator('[data-tid="neuron"]');
+  await neuron.getByText('20 tokens').waitFor();
+  await neuron.getByText('Longer, larger, split').click();
+  await neuron.getByLabel('Dissolve delay longer by days').fill('400');
+  await neuron.getByRole('button', { name: 'Increase' }).click();
+  await neuron.locator('[data-tid="delay"]').getByText('1 year').waitFor();
+  await neuron.getByText('Permissions', { exact: true }).click();
+  await neuron.getByLabel('Principal').fill('aaaaa-aa');
+  await neuron.getByRole('button', { name: 'Give' }).click();
+  await neuron.getByText('aaaaa-aa:').waitFor();
+  await neuron.getByRole('button', { name: 'Start dissolving' }).click();
+  await neuron.getByRole('button', { name: 'Stop dissolving' }).waitFor();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should send tokens and keep credit for calls', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  const name = freshName();
+  await fund(name, { icp: '3', tokens: '0' });
+  await tab.goto(`${page}/wallet`);
+  await signIn(tab, name);
+  await tab.locator('[data-tid="balance-ICP"]').getByText('3 ICP').waitFor();
+  await tab.getByLabel('To (principal or ICRC account)').fill('aaaaa-aa');
+  await tab.getByLabel('Amount').fill('1');
+  await tab.getByRole('button', { name: 'Send' }).click();
+  await tab.locator('[data-tid="balance-ICP"]').getByText('1.9999 ICP').waitFor();
+  await tab.getByLabel('ICP', { exact: true }).fill('0.5');
+  await tab.getByRole('button', { name: 'Deposit' }).click();
+  await tab.locator('[data-tid="credit-icp"]').getByText('0.5 ICP').waitFor();
+  await tab.getByRole('button', { name: 'Withdraw all' }).click();
+  await tab.locator('[data-tid="credit-icp"]').getByText('0 ICP').waitFor();
+  await tab.getByLabel('Amount').fill('100');
+  await tab.getByLabel('To (principal or ICRC account)').fill('aaaaa-aa');
+  await tab.getByRole('button', { name: 'Send' }).click();
+  await tab.getByText('are needed, the fee included').waitFor();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should show shards, inference canisters and the treasury with their cycles', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/network`);
+  await tab.locator('[data-tid="shard"]').nth(1).waitFor();
+  assert.match(await tab.locator('[data-tid="inference"]').innerText(), /\d T cycles/);
+  await tab.locator('[data-tid="inference"]').getByText('stoa/digits@1.0.0').waitFor();
+  assert.match(await tab.locator('[data-tid="treasury"]').innerText(), /ICP\n.*\d ICP/);
+  assert.deepEqual(errors, []);
+  await context.close();
+});

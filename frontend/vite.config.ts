@@ -1,0 +1,20 @@
+import { icpBindgen } from '@icp-sdk/bindgen/plugins/vite';
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig } from 'vite';
+
+/** Interfaces that no package has; the SNS part of governance and the ledgers' come from @icp-sdk/canisters. */
+const CANISTERS = ['governance', 'registry', 'shard', 'inference'];
+
+export default defineConfig({
+  plugins: [
+    ...CANISTERS.map((name) =>
+      icpBindgen({
+        didFile: `../canisters/${name}/${name}.did`,
+        outDir: './src/bindings',
+        output: { actor: { disabled: true } },
+      }),
+    ),
+    sveltekit(),
+  ],
+  build: { target: 'es2022' },
+});
