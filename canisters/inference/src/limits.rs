@@ -14,7 +14,7 @@ pub const PIECE_MULTIPLY_ADDS_MAX: u64 = 600_000_000;
 /// What is expected to need more is a job with its input in stable memory, so that an upgrade does not lose it.
 pub const CALL_INSTRUCTIONS_MAX: u64 = SLICE_INSTRUCTIONS;
 /// Cycles come and go with the call, whose caller waits; it cannot be stopped meanwhile, so a few messages and no more.
-pub const RUN_INSTRUCTIONS_OF_CYCLES_MAX: u64 = 14 * SLICE_INSTRUCTIONS;
+pub const RUN_INSTRUCTIONS_OF_CYCLES_MAX: u64 = 20 * SLICE_INSTRUCTIONS;
 /// Of the longest run, some seventy messages.
 pub const JOB_INSTRUCTIONS_MAX: u64 = 1_000_000_000_000;
 /// A query has 5 billion instructions; the rest is for what is around the run.
