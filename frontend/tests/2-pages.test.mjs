@@ -96,7 +96,7 @@ test('should be used with the keyboard alone', async () => {
   await context.close();
 });
 
-test('should stake, lock and give a neuron away, with every number in its unit', async () => {
+test('should stake, lock and dissolve a neuron, with every number in its unit', async () => {
   const { context, tab, errors } = await browser.visitor();
   const name = freshName();
   await fund(name);
@@ -110,10 +110,6 @@ test('should stake, lock and give a neuron away, with every number in its unit',
   await neuron.getByLabel('Dissolve delay longer by days').fill('400');
   await neuron.getByRole('button', { name: 'Increase' }).click();
   await neuron.locator('[data-tid="delay"]').getByText('1 year').waitFor();
-  await neuron.getByText('Permissions', { exact: true }).click();
-  await neuron.getByLabel('Principal').fill('aaaaa-aa');
-  await neuron.getByRole('button', { name: 'Give' }).click();
-  await neuron.getByText('aaaaa-aa:').waitFor();
   await neuron.getByRole('button', { name: 'Start dissolving' }).click();
   await neuron.getByRole('button', { name: 'Stop dissolving' }).waitFor();
   assert.deepEqual(errors, []);
