@@ -4,7 +4,7 @@ import { frontMatterValue, parseCard } from './card';
 describe('the front matter of a card', () => {
   it('should read the fields and leave the Markdown', () => {
     const card = parseCard(
-      '---\nlanguage: en\nlicense: mit\ntags:\n  - digits\n  - \'small model\'\ndatasets: [mnist, "other"]\nmetrics: []\nmodel-index:\n  - name: x\n    results: 1\nbase_model: stoa/digits\n---\n\n# Title\n',
+      '---\nlanguage: en\nlicense: mit\ntags:\n  - digits\n  - \'small model\'\ndatasets: [mnist, "other"]\nmetrics: []\nmodel-index:\n  - name: x\n    results: 1\nbase_model: stoa/digits\nlibrary_name: transformers\nlicense_name: "digits-1.0"\nlicense_link: LICENSE\n---\n\n# Title\n',
     );
     expect(card).toEqual({
       markdown: '# Title\n',
@@ -13,6 +13,9 @@ describe('the front matter of a card', () => {
       datasets: ['mnist', 'other'],
       metrics: [],
       base_model: ['stoa/digits'],
+      library_name: ['transformers'],
+      license_name: ['digits-1.0'],
+      license_link: ['LICENSE'],
     });
   });
 
@@ -28,7 +31,7 @@ describe('the front matter of a card', () => {
     expect(frontMatterValue('# Title\nlicense: mit\n', 'license')).toBeUndefined();
   });
 
-  it.each(['---\n- a\n---\n', '---\nno field\n---\n', '---\nbase_model: [a, b]\n---\n'])('should refuse %j', (text) => {
+  it.each(['---\n- a\n---\n', '---\nno field\n---\n', '---\nbase_model: [a, b]\n---\n', '---\nlicense_name: [a, b]\n---\n'])('should refuse %j', (text) => {
     expect(() => parseCard(text)).toThrow();
   });
 });

@@ -7,13 +7,27 @@ export interface Card {
   datasets: string[];
   metrics: string[];
   base_model: [] | [string];
+  library_name: [] | [string];
+  license_name: [] | [string];
+  license_link: [] | [string];
 }
 
 const LISTS = ['language', 'tags', 'datasets', 'metrics'] as const;
-const KNOWN: ReadonlySet<string> = new Set([...LISTS, 'base_model']);
+const SINGLE = ['base_model', 'library_name', 'license_name', 'license_link'] as const;
+const KNOWN: ReadonlySet<string> = new Set([...LISTS, ...SINGLE]);
 
 export function emptyCard(markdown = ''): Card {
-  return { markdown, language: [], tags: [], datasets: [], metrics: [], base_model: [] };
+  return {
+    markdown,
+    language: [],
+    tags: [],
+    datasets: [],
+    metrics: [],
+    base_model: [],
+    library_name: [],
+    license_name: [],
+    license_link: [],
+  };
 }
 
 export function parseCard(source: string): Card {
@@ -23,12 +37,17 @@ export function parseCard(source: string): Card {
   const card = emptyCard(markdown.replace(/^\n+/, ''));
   for (const [key, values] of fields(matter)) {
     if ((LISTS as readonly string[]).includes(key)) card[key as (typeof LISTS)[number]] = values;
-    if (key !== 'base_model' || values.length === 0) continue;
+    const single = SINGLE.find((name) => name === key);
     const [first, ...others] = values;
-    if (first === undefined || others.length > 0) {
-      throw new Error('base_model names several models: put them into model.toml as lineage');
+    if (single === undefined || first === undefined) continue;
+    if (others.length > 0) {
+      throw new Error(
+        single === 'base_model'
+          ? 'base_model names several models: put them into model.toml as lineage'
+          : `${single} has ${values.length} values, and one is the most`,
+      );
     }
-    card.base_model = [first];
+    card[single] = [first];
   }
   return card;
 }
