@@ -1,6 +1,6 @@
 import { icpBindgen } from '@icp-sdk/bindgen/plugins/vite';
 import { sveltekit } from '@sveltejs/kit/vite';
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 /** Interfaces that no package has; the SNS part of governance and the ledgers' come from @icp-sdk/canisters. */
 const CANISTERS = ['governance', 'registry', 'shard', 'inference'];
@@ -17,4 +17,6 @@ export default defineConfig({
     sveltekit(),
   ],
   build: { target: 'es2022' },
+  // Those of frontend/tests need a browser and a deployment: scripts/test-browser.
+  test: { include: ['src/**/*.test.ts'] },
 });
