@@ -17,7 +17,7 @@ pub fn small_manifest(models: u32) -> (Manifest, BTreeMap<Sha256, Vec<u8>>) {
         chunk[4..8].copy_from_slice(&index.to_le_bytes());
     }
     let mut manifest = manifest(&format!("bench-{models}"), models, None);
-    manifest.files = vec![stoa_content::hash_file("model.onnx", &bytes).expect("a file")];
+    manifest.files = vec![stoa_content::hash_file("model.onnx", bytes.as_slice()).expect("a file")];
     let chunks = bytes
         .chunks(1 << 20)
         .map(|chunk| (Sha256::of(chunk), chunk.to_vec()));
