@@ -380,9 +380,18 @@ async fn should_put_ranges_together_and_prove_each() {
     assert_eq!((status, body.unwrap()), (200, whole.clone()));
     assert_eq!(headers["content-length"], whole.len().to_string());
     assert!(!headers.contains_key("content-range"));
-    let (status, _, body) = gateway.get_as(&host, "/range?forge").await;
-    assert_eq!(status, 200, "the first range is proven");
-    assert!(body.is_err(), "the body is cut off where the proof fails");
+    let forged = gateway
+        .client
+        .get(format!("http://{}/range?forge", gateway.address))
+        .header("Host", &host)
+        .send()
+        .await;
+    // Cut off where the proof fails, which may be before the head and the proven first range have left.
+    let arrived = match forged {
+        Ok(response) => response.bytes().await.is_ok(),
+        Err(_) => false,
+    };
+    assert!(!arrived, "a body is whole only where all of it is proven");
     let response = gateway
         .client
         .get(format!("http://{}/range", gateway.address))
