@@ -71,13 +71,6 @@ fn should_finish_a_run_of_several_messages_through_an_upgrade_and_charge_it_once
         let begun = Instant::now();
         let job = inference.submit(&request).await.unwrap().unwrap();
 
-        // While it runs, a timer loads another model and somebody else's call is answered.
-        world.load(short.version).await;
-        let other = world.actor().await;
-        other.approve(ONE_TOKEN).await;
-        let quick = other.request(short.version);
-        other.inference().infer(&quick).await.unwrap().unwrap();
-
         // In the middle: some messages are done, others are to come.
         let so_far = loop {
             let found = inference.get_job(job).await.unwrap().unwrap();
@@ -110,6 +103,13 @@ fn should_finish_a_run_of_several_messages_through_an_upgrade_and_charge_it_once
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         assert_eq!(restarts, 1);
+
+        // It lets others in between its messages: this call comes after it and has its receipt before it.
+        let other = world.actor().await;
+        other.approve(ONE_TOKEN).await;
+        let quick = other.request(short.version);
+        let quick = other.inference().infer(&quick).await.unwrap().unwrap();
+
         let response = inference.wait_job(job, PATIENCE).await.unwrap();
         println!("job: {:.1} s", begun.elapsed().as_secs_f64());
 
@@ -126,6 +126,8 @@ fn should_finish_a_run_of_several_messages_through_an_upgrade_and_charge_it_once
             "{}",
             receipt.instructions
         );
+
+        assert!(quick.receipt.id < receipt.id);
 
         // Paid once, and what it did not need is back.
         let record = inference.get_payment(job).await.unwrap().unwrap();
