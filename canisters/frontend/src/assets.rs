@@ -112,7 +112,7 @@ pub(crate) fn route(
         .iter()
         .map(|(path, bytes)| {
             (
-                only_compressed(*path, built).unwrap_or(*path),
+                only_compressed(path, built).unwrap_or(*path),
                 (*bytes).into(),
             )
         })

@@ -131,7 +131,7 @@ fn should_go_on_with_a_push_after_the_network_was_killed_and_after_an_interrupt(
     std::fs::write(&description, with_extra).unwrap();
     // No chunk is like another.
     let extra: Vec<u8> = (0..48 * MIB as u64)
-        .map(|i| (i >> 20 ^ i * 31) as u8)
+        .map(|i| ((i >> 20) ^ (i * 31)) as u8)
         .collect();
     std::fs::write(stoa.path("digits/extra.bin"), &extra).unwrap();
     stoa.succeed(&["publisher", "claim", "example"]);

@@ -310,7 +310,7 @@ fn should_count_what_the_body_of_a_branch_holds() {
     let small = wide(1 << 10).unwrap();
     let bytes = small.memory().total_bytes();
     assert!(
-        bytes > 2 * (4 * 4 << 10),
+        bytes > 2 * ((4 * 4) << 10),
         "{bytes} bytes of the branch are not counted"
     );
     let error = wide(1 << 28).unwrap_err();
