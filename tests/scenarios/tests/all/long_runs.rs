@@ -53,6 +53,7 @@ fn should_finish_a_run_of_several_messages_through_an_upgrade_and_charge_it_once
         world.load(long.version).await;
         let short = world.publish_digits().await;
         world.admit(short.version).await;
+        world.load(short.version).await;
 
         let user = world.actor().await;
         let inference = user.inference();
