@@ -15,7 +15,7 @@ use stoa_types::tensor::{DataType, Tensor};
 const MESSAGE_INSTRUCTIONS_MAX: u64 = 40_000_000_000;
 const WIDTH: usize = 1024;
 /// Rows of the call: enough for more than one whole message.
-const ROWS: usize = 12;
+const ROWS: usize = 24;
 
 /// Rows of length 1, each with ones in another place.
 fn rows() -> Vec<f32> {
@@ -55,6 +55,9 @@ fn should_finish_a_run_of_several_messages_through_an_upgrade_and_charge_it_once
         world.admit(short.version).await;
         world.load(short.version).await;
 
+        let other = world.actor().await;
+        other.approve(ONE_TOKEN).await;
+        let quick = other.request(short.version);
         let user = world.actor().await;
         let inference = user.inference();
         user.approve(9 * ONE_TOKEN).await;
@@ -106,10 +109,7 @@ fn should_finish_a_run_of_several_messages_through_an_upgrade_and_charge_it_once
         assert_eq!(restarts, 1);
 
         // It lets others in between its messages: this call comes after it and has its receipt before it.
-        let other = world.actor().await;
-        other.approve(ONE_TOKEN).await;
-        let quick = other.request(short.version);
-        let quick = other.inference().infer(&quick).await.unwrap().unwrap();
+        let answered = other.inference().infer(&quick).await.unwrap().unwrap();
 
         let response = inference.wait_job(job, PATIENCE).await.unwrap();
         println!("job: {:.1} s", begun.elapsed().as_secs_f64());
@@ -128,7 +128,7 @@ fn should_finish_a_run_of_several_messages_through_an_upgrade_and_charge_it_once
             receipt.instructions
         );
 
-        assert!(quick.receipt.id < receipt.id);
+        assert!(answered.receipt.id < receipt.id);
 
         // Paid once, and what it did not need is back.
         let record = inference.get_payment(job).await.unwrap().unwrap();
