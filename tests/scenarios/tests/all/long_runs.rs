@@ -15,7 +15,7 @@ use stoa_types::tensor::{DataType, Tensor};
 const MESSAGE_INSTRUCTIONS_MAX: u64 = 40_000_000_000;
 const WIDTH: usize = 1024;
 /// Rows of the call: enough for more than one whole message.
-const ROWS: usize = 24;
+const ROWS: usize = 16;
 
 /// Rows of length 1, each with ones in another place.
 fn rows() -> Vec<f32> {
