@@ -292,4 +292,63 @@ mod tests {
         let text = help_of("fleet");
         insta::assert_snapshot!(text);
     }
+
+    /// Each `stoa ...` of a text: after an indent or a backtick, up to a comment, `&&`, or the closing backtick.
+    fn commands_in(text: &str) -> Vec<Vec<String>> {
+        let mut commands = Vec::new();
+        for line in text.lines() {
+            let shown = line.starts_with("    ") || line.starts_with("  target/debug/stoa");
+            let pieces: Vec<&str> = if shown {
+                let line = line.split(" #").next().expect("BUG: one piece at least");
+                line.split("&&").collect()
+            } else {
+                line.split('`').skip(1).step_by(2).collect()
+            };
+            for piece in pieces {
+                let words = shlex::split(piece).unwrap_or_default();
+                match words.first().map(String::as_str) {
+                    Some("stoa" | "target/debug/stoa") => commands.push(words),
+                    _ => {}
+                }
+            }
+        }
+        commands
+    }
+
+    #[test]
+    fn should_know_every_command_that_the_documents_name() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (document, at_least) in [
+            ("README.md", 30),
+            ("docs/governance.md", 1),
+            ("scripts/run", 4),
+        ] {
+            let text = std::fs::read_to_string(root.join(document)).unwrap();
+            let commands = commands_in(&text);
+            assert!(commands.len() >= at_least, "{document}: {commands:?}");
+            for command in commands {
+                // `stoa fleet` alone, in a sentence, means the group; an example has values that stand for others.
+                let words = command.iter().map(|word| match word.as_str() {
+                    "<principal>" => "aaaaa-aa",
+                    word => word,
+                });
+                if let Err(error) = Arguments::try_parse_from(words) {
+                    use clap::error::ErrorKind::{
+                        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand,
+                        MissingRequiredArgument,
+                    };
+                    let named_only = document != "scripts/run"
+                        && matches!(
+                            error.kind(),
+                            DisplayHelpOnMissingArgumentOrSubcommand | MissingRequiredArgument
+                        );
+                    assert!(
+                        error.kind() == DisplayHelp || named_only,
+                        "{document}: {}: {error}",
+                        command.join(" ")
+                    );
+                }
+            }
+        }
+    }
 }

@@ -1,4 +1,8 @@
 //! What a command has to say: lines for people, JSON for programs.
+//!
+//! Who reads may stop reading (`stoa ... | head`): the program ends then without a word, as others do.
+
+use std::io::{ErrorKind, Write as _};
 
 use serde_json::Value;
 
@@ -27,10 +31,10 @@ impl Output {
 
     pub fn print(&self, as_json: bool) {
         if as_json {
-            println!("{:#}", self.json);
+            print_line(format_args!("{:#}", self.json));
         } else {
             for line in &self.lines {
-                println!("{line}");
+                print_line(format_args!("{line}"));
             }
         }
     }
@@ -38,8 +42,22 @@ impl Output {
     /// Below the line of the command that said it.
     pub fn print_indented(&self) {
         for line in &self.lines {
-            println!("            {line}");
+            print_line(format_args!("            {line}"));
         }
+    }
+}
+
+/// What a shell expects of a program whose reader has gone: 128 + SIGPIPE.
+const NOBODY_READS: i32 = 141;
+
+/// A line on standard output. Ends the program where it cannot be written.
+pub fn print_line(line: std::fmt::Arguments) {
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{line}") {
+        if error.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(NOBODY_READS);
+        }
+        eprintln!("error: cannot write to standard output: {error}");
+        std::process::exit(1);
     }
 }
 

@@ -88,3 +88,13 @@ fn should_put_up_the_canisters_that_other_tools_look_for() {
     }
     stoa.succeed(&["network", "stop"]);
 }
+
+#[test]
+fn should_end_without_a_word_when_nobody_reads_on() {
+    let stoa = Stoa::without_network();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = stoa.command(&["identity"]).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(141), "128 + SIGPIPE");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

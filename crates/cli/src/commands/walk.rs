@@ -11,7 +11,7 @@ use stoa_client::{ClientError, Result};
 
 use crate::arguments::{Arguments, Walk};
 use crate::context::Context;
-use crate::output::Output;
+use crate::output::{Output, print_line};
 
 pub async fn walk(context: &Context, arguments: Walk) -> Result<Output> {
     let start = Instant::now();
@@ -104,7 +104,7 @@ async fn step(context: &Context, command: &[String]) -> Result<f64> {
         .map_err(|error| ClientError::Failed(format!("{line}: {error}")))?;
     let seconds = start.elapsed().as_secs_f64();
     if !json {
-        println!("{seconds:7.2} s  $ {line}");
+        print_line(format_args!("{seconds:7.2} s  $ {line}"));
         output.print_indented();
     }
     Ok(seconds)
