@@ -285,6 +285,10 @@ impl Executor {
 
     /// Tells whoever waits.
     pub(crate) fn respond(&mut self, origin: &Origin, answer: Answer, refund: u128) {
+        let answer = match answer {
+            Answer::Response(response) => Answer::Response(response.carried()),
+            other => other,
+        };
         match origin {
             Origin::System => {}
             Origin::Ingress(request) => {

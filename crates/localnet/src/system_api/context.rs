@@ -46,6 +46,17 @@ pub enum Response {
     Reject(Reject),
 }
 
+impl Response {
+    /// As it is carried to whoever called: a reject's text has its limit there. A user's
+    /// own query shows the text whole.
+    pub fn carried(self) -> Self {
+        match self {
+            Self::Reject(reject) => Self::Reject(Reject::new(reject.code, reject.message)),
+            reply => reply,
+        }
+    }
+}
+
 /// Facts about the canister that an execution can read and not change.
 #[derive(Clone, Debug)]
 pub struct CanisterFacts {

@@ -217,8 +217,11 @@ fn define_answers(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
                 return violation(&mut guest, detail);
             }
             let message = read_text(&mut guest, from, size, "msg_reject")?;
-            let reject = Reject::new(reject_code::CANISTER_REJECT, message);
-            guest.data_mut().response = Some(Response::Reject(reject));
+            // Whole: only who gets it decides how much of the text is passed on.
+            guest.data_mut().response = Some(Response::Reject(Reject {
+                code: reject_code::CANISTER_REJECT,
+                message,
+            }));
             Ok(())
         },
     )?;

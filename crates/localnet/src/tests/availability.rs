@@ -21,7 +21,8 @@ const TABLE: &[(&str, &str)] = &[
         "msg_caller_info_data_size msg_caller_info_data_copy msg_caller_info_signer_size msg_caller_info_signer_copy",
         "U RQ NRQ CQ Ry Rt CRy CRt C CC F",
     ),
-    ("msg_reject_code", "Ry Rt CRy CRt C"),
+    // The specification has `C` here as well; the replica does not allow it.
+    ("msg_reject_code", "Ry Rt CRy CRt"),
     ("msg_reject_msg_size msg_reject_msg_copy", "Rt CRt"),
     ("msg_deadline", "U RQ NRQ CQ Ry Rt CRy CRt"),
     (
