@@ -394,7 +394,10 @@ fn should_show_logs_to_those_who_may_see_them() {
     assert_eq!(logs.canister_log_records[0].content, b"boom");
     net.upgrade(canister, HELLO).reply();
     let kept = net.query(aaaaa, "fetch_canister_logs", &argument).reply();
-    assert_eq!(candid::decode_one::<types::FetchCanisterLogsResult>(&kept).unwrap(), logs);
+    assert_eq!(
+        candid::decode_one::<types::FetchCanisterLogsResult>(&kept).unwrap(),
+        logs
+    );
     net.install(canister, super::REINSTALL, HELLO).reply();
     let cleared = net.query(aaaaa, "fetch_canister_logs", &argument).reply();
     let cleared: types::FetchCanisterLogsResult = candid::decode_one(&cleared).unwrap();
