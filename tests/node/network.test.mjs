@@ -430,10 +430,16 @@ test('should stop, freeze, start and delete a canister', async () => {
   await rejectedWith('IC0508', update(agent, own, 'bump'));
   await rejectedWith('IC0508', query(agent, own, 'get'));
   await order('start_canister');
-  const settings = { controllers: [], environment_variables: [], freezing_threshold: [10n ** 15n] };
-  await manage(agent, own, 'update_settings', UpdateSettings, { canister_id: own, settings });
+  const freezeAt = (seconds) => {
+    const settings = { controllers: [], environment_variables: [], freezing_threshold: [seconds] };
+    return manage(agent, own, 'update_settings', UpdateSettings, { canister_id: own, settings });
+  };
+  await freezeAt(10n ** 15n);
   await rejectedWith('IC0207', update(agent, own, 'bump'));
   await rejectedWith('IC0207', query(agent, own, 'get'));
+  // It cannot pay for this either; thawing it costs nothing that it must have.
+  await rejectedWith('IC0207', order('stop_canister'));
+  await freezeAt(60n);
   await order('stop_canister');
   await order('delete_canister');
   await rejectedWith('IC0301', query(agent, own, 'get'));

@@ -27,6 +27,7 @@ pub fn start() {
     UNSTABLE_ARMED_AT_SECONDS.set(0);
     runtime::run_every(INTERVAL, run);
     runtime::run_after(Duration::ZERO, run());
+    payment::arm();
 }
 
 /// Besides the regular rounds, one at the next deadline, which should not wait a

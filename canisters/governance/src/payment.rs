@@ -26,6 +26,7 @@ use stoa_governance_api as api;
 use crate::busy::{Place, Places};
 use crate::cbor::Cbor;
 use crate::execution::{self, external};
+use crate::housekeeping::INTERVAL;
 use crate::ledger::{self, Outcome, Transfer, WINDOW_NANOS};
 use crate::memory::{State, with_state};
 use crate::{dao_canisters, runtime};
@@ -300,6 +301,23 @@ pub fn wake_due() {
             // Each in its own message: a trap of one must not keep the others back.
             runtime::run_after(Duration::ZERO, again(id));
         }
+    }
+}
+
+/// After an upgrade, which loses timers: what is to be tried again within a round is tried at its time.
+pub fn arm() {
+    let now = runtime::now_seconds();
+    let soon: Vec<(u64, u64)> = with_state(|state| {
+        state
+            .open_payments
+            .keys()
+            .map(|id| (id, state.payment(id).next_attempt_seconds))
+            .filter(|(_, at)| (now + 1..now + INTERVAL.as_secs()).contains(at))
+            .take(WOKEN_AT_ONCE_MAX)
+            .collect()
+    });
+    for (id, at) in soon {
+        runtime::run_after(Duration::from_secs(at - now), again(id));
     }
 }
 

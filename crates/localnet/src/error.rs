@@ -70,7 +70,7 @@ impl Failure {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: shortened(message.into()),
         }
     }
 
@@ -104,16 +104,30 @@ pub struct Reject {
 }
 
 impl Reject {
-    pub fn new(code: u32, mut message: String) -> Self {
-        if message.len() > REJECT_MESSAGE_BYTES_MAX {
-            let mut end = REJECT_MESSAGE_BYTES_MAX;
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            message.truncate(end);
+    pub fn new(code: u32, message: String) -> Self {
+        Self {
+            code,
+            message: shortened(message),
         }
-        Self { code, message }
     }
+}
+
+/// A text that is too long keeps its beginning and its end, and three dots between.
+pub fn shortened(text: String) -> String {
+    const GAP: &str = "...";
+    let max = REJECT_MESSAGE_BYTES_MAX;
+    if text.len() <= max {
+        return text;
+    }
+    let mut begin = max / 2;
+    while !text.is_char_boundary(begin) {
+        begin -= 1;
+    }
+    let mut end = text.len() - (max - GAP.len() - max / 2);
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    [&text[..begin], GAP, &text[end..]].concat()
 }
 
 pub mod reject_code {

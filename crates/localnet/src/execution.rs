@@ -120,6 +120,7 @@ impl Execution {
     ) -> Result<Self, ExecutionError> {
         let mut store = Store::new(engine(), context);
         store.limiter(|context| context);
+        store.data_mut().heap_bytes_max = module.heap_bytes_max();
         memory.heap.use_for_next_instance();
         let instance = module.instance.instantiate(&mut store).map_err(machine)?;
         store.data_mut().memory = instance.get_memory(&mut store, internal::MEMORY);
@@ -289,11 +290,18 @@ impl Execution {
                 function.call(&mut self.store, ())
             }
             Entry::Callback(closure) => {
-                let function = self
-                    .callback(closure.function)?
-                    .typed::<u32, ()>(&self.store)
-                    .map_err(|_| violation("function invocation does not match its signature"))?;
-                function.call(&mut self.store, closure.environment)
+                let function = self.callback(closure.function)?;
+                let mismatch = |_: wasmtime::Error| {
+                    violation("function invocation does not match its signature")
+                };
+                if self.module.has_memory64() {
+                    let function = function.typed::<u64, ()>(&self.store).map_err(mismatch)?;
+                    function.call(&mut self.store, closure.environment)
+                } else {
+                    let function = function.typed::<u32, ()>(&self.store).map_err(mismatch)?;
+                    // What a 32-bit module gave fits.
+                    function.call(&mut self.store, closure.environment as u32)
+                }
             }
         };
         called.map_err(|error| self.reason(&error))

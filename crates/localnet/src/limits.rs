@@ -17,6 +17,8 @@ pub const CUSTOM_SECTION_BYTES_MAX: usize = 1 << 20;
 pub const TABLE_ELEMENTS_MAX: usize = 10_000_000;
 
 pub const HEAP_BYTES_MAX: u64 = 4 << 30;
+/// Of a memory with 64-bit addresses.
+pub const HEAP64_BYTES_MAX: u64 = 6 << 30;
 pub const STABLE_BYTES_MAX: u64 = 500 << 30;
 /// The legacy 32-bit interface to stable memory reaches this far.
 pub const STABLE32_PAGES_MAX: u64 = 65_536;

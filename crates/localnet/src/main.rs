@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
     })?;
     eprintln!(
         "Stoa development network: one node under a root key of its own, not a replica. Nothing on it has value.\n\
-         It leaves out: consensus, other nodes and subnets, threshold keys and signatures, Bitcoin, 64-bit heaps, rate limits."
+         It leaves out: consensus, other nodes and subnets, threshold keys and signatures, Bitcoin, rate limits."
     );
     let mut output = std::io::stdout();
     writeln!(output, "ready {}", handle.endpoint())?;

@@ -271,6 +271,7 @@ impl Network {
             accepted: false,
             logs: Vec::new(),
             memory: None,
+            heap_bytes_max: 0,
             counter: None,
             error: None,
         }

@@ -306,7 +306,7 @@ impl CallGraph<'_> {
             depth: composite.depth + 1,
         });
         Ok(match answer {
-            Ok(Some(Ok(response))) => response,
+            Ok(Some(Ok(response))) => response.carried(),
             Ok(None) => Response::Reject(Reject::new(
                 reject_code::CANISTER_ERROR,
                 "No response".to_string(),

@@ -219,6 +219,24 @@ fn should_go_on_after_an_upgrade_in_each_state() {
     assert!(run_jobs().is_empty() && runtime::take_sent().is_empty());
 }
 
+/// Not in the next round, which comes a minute later.
+#[test]
+fn should_try_again_after_an_upgrade_as_soon_as_it_is_time() {
+    let (stable, id, waiting, call) = adopted(TransferFrom::IcpTreasury);
+    let first = call.arguments.clone();
+    drop((waiting, call));
+    upgrade(stable);
+    // The last timer that is set is that of the payment, after that of the first round.
+    let mut timer = runtime::take_jobs().pop().unwrap();
+    set_time(payment(0).next_attempt_seconds);
+    assert!(poll(&mut timer).is_none(), "it waits for the ledger");
+    let again = one_call("icrc1_transfer");
+    assert_eq!(again.arguments, first);
+    reply(again, done(7));
+    assert!(go_on(vec![timer]).is_empty());
+    assert_eq!(outcome(id), (true, None));
+}
+
 trait ConcatJobs {
     fn concat_jobs(self) -> Vec<Job>;
 }

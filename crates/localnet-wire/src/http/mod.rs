@@ -40,7 +40,7 @@ impl<R> Clone for Interface<R> {
 const BANNER: &str = "This is a Stoa development network: it speaks the public HTTP interface of \
 the Internet Computer under a root key of its own. It is not the Internet Computer, \
 and nothing on it has any value. It has one node and no consensus, no threshold keys, no Bitcoin, \
-no 64-bit heaps, no rate limits. Canisters' pages are at <canister id>.localhost.\n";
+no rate limits. Canisters' pages are at <canister id>.localhost.\n";
 
 /// The public HTTP interface in front of a replica.
 pub fn router<R: Replica>(replica: Arc<R>, keys: Arc<Keys>) -> Router {

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use candid::{CandidType, Principal};
 use ic_management_canister_types::{
-    CanisterInstallMode, InstallChunkedCodeArgs, WasmMemoryPersistence,
+    CanisterInstallMode, InstallChunkedCodeArgs, UpgradeFlags, WasmMemoryPersistence,
 };
 use serde::Deserialize;
 
-use super::{ManagementResult, chunks, contract_violation, decode_one, history, machine, reply};
+use super::{
+    ManagementResult, chunks, contract_violation, decode_one, history, machine, must_control, reply,
+};
 use crate::canister::{Code, ManagementCaller};
 use crate::error::{ErrorCode, ExecutionError, Failure};
 use crate::execution::{CanisterMemory, Entry, Execution, StableImage};
@@ -67,14 +69,45 @@ fn assembled(
     let known = state
         .canisters
         .get(&store)
-        .ok_or_else(|| Failure::canister_not_found(store))?;
+        .ok_or_else(|| {
+            Failure::new(
+                ErrorCode::RejectedMessage,
+                format!(
+                    "InstallChunkedCode Error: Store canister {store} was not found on subnet {} of target canister {}",
+                    network.subnet, given.target_canister
+                ),
+            )
+        })?;
     let sender = caller.sender();
-    if sender != store && !known.is_controller(&sender) {
-        return Err(chunks::store_error(format!(
-            "Caller {sender} is not a controller of the store canister {store}"
-        )));
+    if sender != store {
+        must_control(known, &sender)?;
     }
     chunks::assemble(known, &given.chunk_hashes_list, &given.wasm_module_hash)
+}
+
+/// A module that says so in a custom section keeps its heap over upgrades, and only such a
+/// module: for it the upgrade must say what becomes of the heap, and no other may keep it.
+fn check_persistence(
+    flags: &UpgradeFlags,
+    old: &PreparedModule,
+    new: &PreparedModule,
+) -> Result<(), Failure> {
+    let persists = |module: &PreparedModule| {
+        module
+            .metadata
+            .contains_key("enhanced-orthogonal-persistence")
+    };
+    match flags.wasm_memory_persistence {
+        None if persists(old) => Err(contract_violation(
+            "Missing upgrade option: Enhanced orthogonal persistence requires the \
+             `wasm_memory_persistence` upgrade option.",
+        )),
+        Some(WasmMemoryPersistence::Keep) if !persists(new) => Err(contract_violation(
+            "Invalid upgrade option: The `wasm_memory_persistence: opt Keep` upgrade option requires \
+             that the new canister module supports enhanced orthogonal persistence.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 struct Installation {
@@ -204,6 +237,9 @@ impl Executor {
             .canisters
             .get_mut(&id)
             .ok_or_else(|| Failure::canister_not_found(id))?;
+        if result.is_ok() && matches!(mode, CanisterInstallMode::Reinstall) {
+            canister.logs.clear();
+        }
         if let Some(effects) = &effects {
             for (time, text) in &effects.logs {
                 canister.log(*time, text.clone());
@@ -287,7 +323,12 @@ impl Steps<'_> {
                         stable,
                         keep,
                     )?;
+                    // With the old code goes the timer that it set at the very end.
+                    if let Some(effects) = &mut self.effects {
+                        effects.global_timer = None;
+                    }
                 }
+                check_persistence(&flags, &old.module, module)?;
                 let memory = match keeps_heap {
                     true => CanisterMemory {
                         globals: Arc::default(),
@@ -412,12 +453,12 @@ impl Steps<'_> {
         context.balance = context
             .balance
             .saturating_sub(effects.map_or(0, |effects| effects.burnt));
-        context.facts.global_timer = effects
-            .and_then(|effects| effects.global_timer)
-            .unwrap_or(0);
         if point != EntryPoint::PreUpgrade {
-            // What the new code is is the next version.
+            // What the new code is is the next version, and no timer of the old one is left.
             context.facts.version += 1;
+            context.facts.global_timer = effects
+                .and_then(|effects| effects.global_timer)
+                .unwrap_or(0);
         }
         Ok(context)
     }

@@ -24,10 +24,11 @@ use stoa_localnet_wire::Ingress;
 
 pub use method::Method;
 
-use crate::canister::ManagementCaller;
+use crate::canister::{Canister, ManagementCaller};
 use crate::error::{ErrorCode, Failure};
+use crate::fees;
 use crate::network::{Network, rejected};
-use crate::scheduler::{Executor, Task};
+use crate::scheduler::{Executor, Task, out_of_cycles};
 use crate::system_api::Response;
 
 /// What a method answers, and when.
@@ -134,6 +135,35 @@ pub fn module_to_install(
     Some((canister, module))
 }
 
+/// The longest argument of `update_settings` that is paid for afterwards.
+const PAID_AFTERWARDS_BYTES_MAX: usize = 338;
+
+/// A canister pays for the users' calls that are about it. A short `update_settings` is let in
+/// without, so that a freezing threshold that was set too high can be lowered again.
+fn is_paid_afterwards(method: Method, argument: &[u8]) -> bool {
+    method == Method::UpdateSettings && argument.len() <= PAID_AFTERWARDS_BYTES_MAX
+}
+
+fn ingress_fee(name: &str, argument: &[u8]) -> u128 {
+    fees::ingress(argument.len() + name.len())
+}
+
+#[derive(Clone, Copy)]
+enum When {
+    Before,
+    After,
+}
+
+/// Which canister pays for a user's call, if one does.
+fn payer(name: &str, argument: &[u8]) -> Option<(Principal, When)> {
+    let method = Method::find(name).filter(|method| method.needs_controller())?;
+    let when = match is_paid_afterwards(method, argument) {
+        true => When::After,
+        false => When::Before,
+    };
+    Some((method.subject(argument).ok()?, when))
+}
+
 /// Whether a user's call is let in.
 pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
     let name = &ingress.method_name;
@@ -168,6 +198,12 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
         .canisters
         .get(&id)
         .ok_or_else(|| Failure::canister_not_found(id))?;
+    if !is_paid_afterwards(method, &ingress.arg) {
+        let needed = canister.freezing_balance() + ingress_fee(name, &ingress.arg);
+        if canister.cycles < needed {
+            return Err(out_of_cycles(id, needed - canister.cycles));
+        }
+    }
     match canister.is_controller(&ingress.sender) {
         true => Ok(()),
         false => Err(Failure::new(
@@ -212,9 +248,14 @@ fn check_controller(network: &Network, sender: Principal, id: Principal) -> Resu
         .canisters
         .get(&id)
         .ok_or_else(|| Failure::canister_not_found(id))?;
-    if canister.is_controller(&sender) {
+    must_control(canister, &sender)
+}
+
+fn must_control(canister: &Canister, sender: &Principal) -> Result<(), Failure> {
+    if canister.is_controller(sender) {
         return Ok(());
     }
+    let id = canister.id;
     let controllers: Vec<String> = canister
         .settings
         .controllers
@@ -238,7 +279,26 @@ impl Executor {
         name: &str,
         argument: &[u8],
     ) {
+        let payer = match &caller {
+            ManagementCaller::User { .. } => payer(name, argument),
+            ManagementCaller::Canister { .. } => None,
+        };
+        if let Some((canister, When::Before)) = payer
+            && let Some(canister) = self.network().write().canisters.get_mut(&canister)
+        {
+            let fee = ingress_fee(name, argument);
+            canister.cycles = canister.cycles.saturating_sub(fee);
+        }
         let handled = self.handle_management_call(&caller, name, argument);
+        if let Some((canister, When::After)) = payer
+            && let Some(canister) = self.network().write().canisters.get_mut(&canister)
+        {
+            let fee = ingress_fee(name, argument);
+            // Whoever cannot pay it need not.
+            if canister.cycles >= canister.freezing_balance() + fee {
+                canister.cycles -= fee;
+            }
+        }
         match handled {
             Ok(Handled::Now { reply, refund }) => {
                 self.answer_management_call(&caller, Ok(reply), refund)

@@ -24,12 +24,22 @@ pub struct Compiling {
     done: BTreeSet<u64>,
 }
 
+/// A user's message whose turn came before it expired: however long the compiler takes, it is executed.
+fn in_time(mut task: Task, now: u64) -> Task {
+    if let Task::Ingress(ingress) = &mut task
+        && ingress.ingress_expiry_nanos >= now
+    {
+        ingress.ingress_expiry_nanos = u64::MAX;
+    }
+    task
+}
+
 impl Executor {
     /// Takes the message if it must wait: for its module, or behind one that does.
     pub(super) fn wait_for_compiler(&mut self, sequence: u64, task: Task) -> Option<Task> {
         let about = self.subject(&task);
         if let Some(waiting) = about.and_then(|id| self.compiling.behind.get_mut(&id)) {
-            waiting.push_back((sequence, task));
+            waiting.push_back((sequence, in_time(task, self.network.now())));
             return None;
         }
         if self.compiling.done.remove(&sequence) {
@@ -50,6 +60,7 @@ impl Executor {
         if compiler.is_err() {
             return Some(task);
         }
+        let task = in_time(task, self.network.now());
         self.compiling
             .installations
             .insert(sequence, (canister, task));

@@ -9,7 +9,7 @@ use crate::canister::{Callback, Canister, Origin};
 use crate::error::{ErrorCode, ExecutionError, Failure};
 use crate::execution::{Ended, Entry, Execution};
 use crate::fees;
-use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, HEAP_BYTES_MAX};
+use crate::limits::DIRTY_PAGE_INSTRUCTIONS;
 use crate::memory::HeapWrites;
 use crate::network::{Limits, rejected, status_of};
 use crate::record::{Cost, kind};
@@ -271,9 +271,10 @@ impl Executor {
             return;
         };
         let Some(code) = &canister.code else { return };
+        let most = code.module.heap_bytes_max();
         let limit = match canister.settings.wasm_memory_limit {
-            0 => HEAP_BYTES_MAX,
-            limit => limit.min(HEAP_BYTES_MAX),
+            0 => most,
+            limit => limit.min(most),
         };
         let low = limit.saturating_sub(code.memory.heap.bytes())
             < canister.settings.wasm_memory_threshold;
@@ -285,6 +286,10 @@ impl Executor {
 
     /// Tells whoever waits.
     pub(crate) fn respond(&mut self, origin: &Origin, answer: Answer, refund: u128) {
+        let answer = match answer {
+            Answer::Response(response) => Answer::Response(response.carried()),
+            other => other,
+        };
         match origin {
             Origin::System => {}
             Origin::Ingress(request) => {

@@ -14,19 +14,38 @@ use crate::limits::*;
 const NEW: u64 = 1_500;
 const PERFORM: u64 = 5_000;
 
-pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
+pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "call_new",
         |mut guest: Guest,
-         callee: u32,
-         callee_size: u32,
-         name: u32,
-         name_size: u32,
-         reply_function: u32,
-         reply_environment: u32,
-         reject_function: u32,
-         reject_environment: u32| {
+         callee: P,
+         callee_size: P,
+         name: P,
+         name_size: P,
+         reply_function: P,
+         reply_environment: P,
+         reject_function: P,
+         reject_environment: P| {
+            let [
+                callee,
+                callee_size,
+                name,
+                name_size,
+                reply_function,
+                reply_environment,
+                reject_function,
+                reject_environment,
+            ] = wide([
+                callee,
+                callee_size,
+                name,
+                name_size,
+                reply_function,
+                reply_environment,
+                reject_function,
+                reject_environment,
+            ]);
             enter(
                 &mut guest,
                 "call_new",
@@ -39,7 +58,7 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
             let Ok(callee) = Principal::try_from_slice(&callee) else {
                 return violation(&mut guest, "ic0.call_new: the callee is not a principal");
             };
-            if name_size as usize > METHOD_NAME_BYTES_MAX {
+            if name_size > METHOD_NAME_BYTES_MAX as u64 {
                 return violation(&mut guest, "ic0.call_new: the method name is too long");
             }
             let method = read_text(&mut guest, name, name_size, "call_new")?;
@@ -47,14 +66,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
                 callee,
                 method,
                 argument: Vec::new(),
-                on_reply: Closure {
-                    function: reply_function,
-                    environment: reply_environment,
-                },
-                on_reject: Closure {
-                    function: reject_function,
-                    environment: reject_environment,
-                },
+                on_reply: Closure::new(reply_function, reply_environment),
+                on_reject: Closure::new(reject_function, reject_environment),
                 on_cleanup: None,
                 cycles: 0,
                 timeout_seconds: None,
@@ -63,10 +76,12 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
             Ok(())
         },
     )?;
-    linker.func_wrap("ic0", "call_data_append", |mut guest: Guest, from: u32, size: u32| {
+    linker.func_wrap("ic0", "call_data_append", |mut guest: Guest, from: P, size: P| {
+            let [from, size] = wide([from, size]);
         enter(&mut guest, "call_data_append", CALL, USUAL, size)?;
-        let given = under_construction(&mut guest, "call_data_append")?.argument.len() + size as usize;
-        if given > INTER_CANISTER_BYTES_MAX {
+        let before = under_construction(&mut guest, "call_data_append")?.argument.len() as u64;
+        let given = before.saturating_add(size);
+        if given > INTER_CANISTER_BYTES_MAX as u64 {
             let detail = format!(
                 "ic0.call_data_append: the payload of {given} bytes is larger than {INTER_CANISTER_BYTES_MAX}"
             );
@@ -79,16 +94,14 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "call_on_cleanup",
-        |mut guest: Guest, function: u32, environment: u32| {
+        |mut guest: Guest, function: P, environment: P| {
+            let [function, environment] = wide([function, environment]);
             enter(&mut guest, "call_on_cleanup", CALL, USUAL, 0)?;
             let call = under_construction(&mut guest, "call_on_cleanup")?;
             if call.on_cleanup.is_some() {
                 return violation(&mut guest, "ic0.call_on_cleanup can be called at most once");
             }
-            call.on_cleanup = Some(Closure {
-                function,
-                environment,
-            });
+            call.on_cleanup = Some(Closure::new(function, environment));
             Ok(())
         },
     )?;

@@ -14,19 +14,20 @@ use crate::limits::LOG_BYTES_MAX;
 const COUNTER: u64 = 200;
 const IS_CONTROLLER: u64 = 1_000;
 const PRINT: u64 = 100;
-const PRINTED_BYTES_MAX: u32 = 32 << 10;
+const PRINTED_BYTES_MAX: u64 = 32 << 10;
 /// Carrying a byte of a log record out of the sandbox.
 const LOG_BYTE: u64 = 50;
 
-pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
+pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap("ic0", "canister_self_size", |mut guest: Guest| {
         enter(&mut guest, "canister_self_size", NOT_START, USUAL, 0)?;
-        Ok(guest.data().facts.id.as_slice().len() as u32)
+        Ok(P::narrow(guest.data().facts.id.as_slice().len()))
     })?;
     linker.func_wrap(
         "ic0",
         "canister_self_copy",
-        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+        |mut guest: Guest, to: P, offset: P, size: P| {
+            let [to, offset, size] = wide([to, offset, size]);
             enter(&mut guest, "canister_self_copy", NOT_START, USUAL, size)?;
             let id = guest.data().facts.id;
             copy_out(
@@ -41,12 +42,13 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     )?;
     linker.func_wrap("ic0", "subnet_self_size", |mut guest: Guest| {
         enter(&mut guest, "subnet_self_size", NOT_START, USUAL, 0)?;
-        Ok(guest.data().facts.subnet.as_slice().len() as u32)
+        Ok(P::narrow(guest.data().facts.subnet.as_slice().len()))
     })?;
     linker.func_wrap(
         "ic0",
         "subnet_self_copy",
-        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+        |mut guest: Guest, to: P, offset: P, size: P| {
+            let [to, offset, size] = wide([to, offset, size]);
             enter(&mut guest, "subnet_self_copy", NOT_START, USUAL, size)?;
             let id = guest.data().facts.subnet;
             copy_out(
@@ -74,7 +76,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "is_controller",
-        |mut guest: Guest, from: u32, size: u32| {
+        |mut guest: Guest, from: P, size: P| {
+            let [from, size] = wide([from, size]);
             enter(&mut guest, "is_controller", ALWAYS, IS_CONTROLLER, size)?;
             let bytes = read(&mut guest, from, size)?;
             match Principal::try_from_slice(&bytes) {
@@ -118,7 +121,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "debug_print",
-        |mut guest: Guest, from: u32, size: u32| {
+        |mut guest: Guest, from: P, size: P| {
+            let [from, size] = wide([from, size]);
             let size = size.min(PRINTED_BYTES_MAX);
             enter(&mut guest, "debug_print", ALWAYS, PRINT, 0)?;
             print(&mut guest, from, size)
@@ -127,7 +131,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "trap",
-        |mut guest: Guest, from: u32, size: u32| -> HostResult<()> {
+        |mut guest: Guest, from: P, size: P| -> HostResult<()> {
+            let [from, size] = wide([from, size]);
             let size = size.min(PRINTED_BYTES_MAX);
             enter(&mut guest, "trap", ALWAYS, USUAL, size)?;
             let message = text_in_heap(
@@ -143,21 +148,21 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
 }
 
 /// A message that cannot be read must not hide that there was one.
-fn text_in_heap(guest: &mut Guest, from: u32, size: u32, otherwise: &str) -> String {
+fn text_in_heap(guest: &mut Guest, from: u64, size: u64, otherwise: &str) -> String {
     let start = from as usize;
     heap(guest)
         .ok()
-        .and_then(|(heap, _)| heap.get(start..start + size as usize))
+        .and_then(|(heap, _)| heap.get(start..start.checked_add(size as usize)?))
         .map_or_else(
             || otherwise.to_string(),
             |bytes| String::from_utf8_lossy(bytes).into_owned(),
         )
 }
 
-fn print(guest: &mut Guest, from: u32, size: u32) -> HostResult<()> {
+fn print(guest: &mut Guest, from: u64, size: u64) -> HostResult<()> {
     let logged: usize = guest.data().logs.iter().map(|(_, text)| text.len()).sum();
-    let kept = u64::from(size).min(LOG_BYTES_MAX as u64);
-    let carried = u64::from(size).min(LOG_BYTES_MAX.saturating_sub(logged) as u64);
+    let kept = size.min(LOG_BYTES_MAX as u64);
+    let carried = size.min(LOG_BYTES_MAX.saturating_sub(logged) as u64);
     charge(guest, 2 * kept + LOG_BYTE * carried)?;
     let text = text_in_heap(
         guest,

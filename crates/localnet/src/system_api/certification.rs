@@ -10,11 +10,12 @@ use super::entry_point::*;
 use super::guest::*;
 use crate::limits::CERTIFIED_DATA_BYTES_MAX;
 
-pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
+pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "certified_data_set",
-        |mut guest: Guest, from: u32, size: u32| {
+        |mut guest: Guest, from: P, size: P| {
+            let [from, size] = wide([from, size]);
             enter(
                 &mut guest,
                 "certified_data_set",
@@ -22,7 +23,7 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
                 USUAL,
                 size,
             )?;
-            if size as usize > CERTIFIED_DATA_BYTES_MAX {
+            if size > CERTIFIED_DATA_BYTES_MAX as u64 {
                 let detail = format!(
                     "ic0_certified_data_set failed because the passed data must be no larger than \
                  {CERTIFIED_DATA_BYTES_MAX} bytes. Found {size} bytes"
@@ -49,12 +50,15 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
             USUAL,
             0,
         )?;
-        Ok(certificate(&mut guest, "data_certificate_size")?.len() as u32)
+        Ok(P::narrow(
+            certificate(&mut guest, "data_certificate_size")?.len(),
+        ))
     })?;
     linker.func_wrap(
         "ic0",
         "data_certificate_copy",
-        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+        |mut guest: Guest, to: P, offset: P, size: P| {
+            let [to, offset, size] = wide([to, offset, size]);
             enter(
                 &mut guest,
                 "data_certificate_copy",
@@ -75,12 +79,13 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     )?;
     linker.func_wrap("ic0", "root_key_size", |mut guest: Guest| {
         enter(&mut guest, "root_key_size", ROOT_KEY, USUAL, 0)?;
-        Ok(guest.data().facts.root_key.len() as u32)
+        Ok(P::narrow(guest.data().facts.root_key.len()))
     })?;
     linker.func_wrap(
         "ic0",
         "root_key_copy",
-        |mut guest: Guest, to: u32, offset: u32, size: u32| {
+        |mut guest: Guest, to: P, offset: P, size: P| {
+            let [to, offset, size] = wide([to, offset, size]);
             enter(&mut guest, "root_key_copy", ROOT_KEY, USUAL, size)?;
             let key = Arc::clone(&guest.data().facts.root_key);
             copy_out(&mut guest, &key, to, offset, size, "root_key_copy bytes")

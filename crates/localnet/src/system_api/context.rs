@@ -13,14 +13,24 @@ use wasmtime::{Global, Memory, ResourceLimiter};
 use super::entry_point::EntryPoint;
 use crate::error::{ExecutionError, Reject};
 use crate::fees;
-use crate::limits::{CALLS_IN_FLIGHT_MAX, HEAP_BYTES_MAX, TABLE_ELEMENTS_MAX};
+use crate::limits::{CALLS_IN_FLIGHT_MAX, TABLE_ELEMENTS_MAX};
 use crate::memory::StableMemory;
 
 /// A function of the canister's table, and the value that it is called with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closure {
     pub function: u32,
-    pub environment: u32,
+    pub environment: u64,
+}
+
+impl Closure {
+    /// No table is so long that an index beyond 32 bits could be in it.
+    pub fn new(function: u64, environment: u64) -> Self {
+        Self {
+            function: u32::try_from(function).unwrap_or(u32::MAX),
+            environment,
+        }
+    }
 }
 
 /// A call being put together, or one that is to be sent.
@@ -44,6 +54,17 @@ pub struct OutgoingCall {
 pub enum Response {
     Reply(Vec<u8>),
     Reject(Reject),
+}
+
+impl Response {
+    /// As it is carried to whoever called: a reject's text has its limit there. A user's
+    /// own query shows the text whole.
+    pub fn carried(self) -> Self {
+        match self {
+            Self::Reject(reject) => Self::Reject(Reject::new(reject.code, reject.message)),
+            reply => reply,
+        }
+    }
 }
 
 /// Facts about the canister that an execution can read and not change.
@@ -117,6 +138,8 @@ pub struct MessageContext {
     pub logs: Vec<(u64, Vec<u8>)>,
 
     pub memory: Option<Memory>,
+    /// What the module's heap can grow to.
+    pub heap_bytes_max: u64,
     pub counter: Option<Global>,
     /// Why the host stopped the execution, if it did.
     pub error: Option<ExecutionError>,
@@ -184,7 +207,7 @@ impl ResourceLimiter for MessageContext {
             return Ok(true);
         }
         let bytes = desired as u64;
-        if bytes > HEAP_BYTES_MAX || maximum.is_some_and(|maximum| desired > maximum) {
+        if bytes > self.heap_bytes_max || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         let limited = matches!(

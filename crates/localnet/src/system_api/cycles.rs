@@ -13,7 +13,7 @@ const BURN: u64 = 100;
 /// `rkp4c-7iaaa-aaaaa-aaaca-cai`: the only canister that makes cycles.
 const CYCLES_MINTING_CANISTER: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 4, 1, 1];
 
-pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
+pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap("ic0", "canister_cycle_balance", |mut guest: Guest| {
         enter(&mut guest, "canister_cycle_balance", NOT_START, USUAL, 0)?;
         let balance = guest.data().balance;
@@ -22,7 +22,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "canister_cycle_balance128",
-        |mut guest: Guest, to: u32| {
+        |mut guest: Guest, to: P| {
+            let [to] = wide([to]);
             enter(&mut guest, "canister_cycle_balance128", NOT_START, USUAL, 0)?;
             let balance = guest.data().balance;
             write_u128(&mut guest, to, balance)
@@ -31,7 +32,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "canister_liquid_cycle_balance128",
-        |mut guest: Guest, to: u32| {
+        |mut guest: Guest, to: P| {
+            let [to] = wide([to]);
             enter(
                 &mut guest,
                 "canister_liquid_cycle_balance128",
@@ -57,7 +59,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "msg_cycles_available128",
-        |mut guest: Guest, to: u32| {
+        |mut guest: Guest, to: P| {
+            let [to] = wide([to]);
             enter(
                 &mut guest,
                 "msg_cycles_available128",
@@ -77,7 +80,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "msg_cycles_refunded128",
-        |mut guest: Guest, to: u32| {
+        |mut guest: Guest, to: P| {
+            let [to] = wide([to]);
             enter(
                 &mut guest,
                 "msg_cycles_refunded128",
@@ -97,7 +101,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "msg_cycles_accept128",
-        |mut guest: Guest, high: u64, low: u64, to: u32| {
+        |mut guest: Guest, high: u64, low: u64, to: P| {
+            let [to] = wide([to]);
             enter(
                 &mut guest,
                 "msg_cycles_accept128",
@@ -112,7 +117,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "cycles_burn128",
-        |mut guest: Guest, high: u64, low: u64, to: u32| {
+        |mut guest: Guest, high: u64, low: u64, to: P| {
+            let [to] = wide([to]);
             enter(&mut guest, "cycles_burn128", CYCLES_BURN, BURN, 0)?;
             let burnt = joined(high, low).min(liquid(&guest));
             guest.data_mut().balance -= burnt;
@@ -131,7 +137,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
             attach(&mut guest, "call_cycles_add128", joined(high, low))
         },
     )?;
-    linker.func_wrap("ic0", "mint_cycles128", |mut guest: Guest, high: u64, low: u64, to: u32| {
+    linker.func_wrap("ic0", "mint_cycles128", |mut guest: Guest, high: u64, low: u64, to: P| {
+            let [to] = wide([to]);
         enter(&mut guest, "mint_cycles128", MINT, 0, 0)?;
         if guest.data().facts.id.as_slice() != CYCLES_MINTING_CANISTER {
             let detail = "ic0.mint_cycles cannot be executed by any canister but the cycles minting canister";

@@ -112,7 +112,8 @@ pub const ARGUMENT: Availability = Availability::of(&[
     Transform,
 ])
 .and(QUERIES);
-pub const REJECT_CODE: Availability = CALLBACKS.and(Availability::of(&[Cleanup]));
+/// The specification names cleanups, too; the replica refuses them.
+pub const REJECT_CODE: Availability = CALLBACKS;
 pub const REJECT_MESSAGE: Availability =
     Availability::of(&[RejectCallback, CompositeRejectCallback]);
 pub const DEADLINE: Availability = Availability::of(&[Update]).and(QUERIES).and(CALLBACKS);

@@ -1,7 +1,7 @@
 //! What every function of `ic0` does first: check that it may be called here,
 //! pay for it, and move bytes in and out of the heap.
 
-use wasmtime::{Caller, Val};
+use wasmtime::{Caller, Val, WasmTy};
 
 use super::context::MessageContext;
 use super::entry_point::Availability;
@@ -11,6 +11,39 @@ pub type Guest<'a> = Caller<'a, MessageContext>;
 
 /// A host function's error: the reason is in the context, and wasmtime unwinds.
 pub type HostResult<T> = wasmtime::Result<T>;
+
+/// How a module writes places in its heap and sizes: `u32` where its memory has 32 bits, `u64`
+/// where it has 64. The functions themselves work with 64 bits.
+pub trait Pointer: WasmTy + Copy + 'static {
+    fn widened(self) -> u64;
+
+    /// Of the size of something that exists.
+    fn narrow(size: usize) -> Self;
+}
+
+impl Pointer for u32 {
+    fn widened(self) -> u64 {
+        self.into()
+    }
+
+    fn narrow(size: usize) -> Self {
+        size as u32
+    }
+}
+
+impl Pointer for u64 {
+    fn widened(self) -> u64 {
+        self
+    }
+
+    fn narrow(size: usize) -> Self {
+        size as u64
+    }
+}
+
+pub fn wide<P: Pointer, const N: usize>(given: [P; N]) -> [u64; N] {
+    given.map(P::widened)
+}
 
 /// Stops the execution.
 pub fn fail<T>(guest: &mut Guest, error: ExecutionError) -> HostResult<T> {
@@ -33,14 +66,14 @@ pub fn enter(
     name: &str,
     available: Availability,
     cost: u64,
-    bytes: u32,
+    bytes: u64,
 ) -> HostResult<()> {
     let point = guest.data().entry_point;
     if !available.allows(point) {
         let detail = format!("\"ic0_{name}\" cannot be executed in {} mode", point.name());
         return violation(guest, detail);
     }
-    charge(guest, cost + u64::from(bytes))
+    charge(guest, cost.saturating_add(bytes))
 }
 
 pub fn charge(guest: &mut Guest, instructions: u64) -> HostResult<()> {
@@ -79,9 +112,9 @@ pub fn heap<'a>(guest: &'a mut Guest) -> HostResult<(&'a mut [u8], &'a mut Messa
 pub fn copy_out(
     guest: &mut Guest,
     source: &[u8],
-    destination: u32,
-    offset: u32,
-    size: u32,
+    destination: u64,
+    offset: u64,
+    size: u64,
     what: &str,
 ) -> HostResult<()> {
     let (offset, size) = (offset as usize, size as usize);
@@ -99,7 +132,7 @@ pub fn copy_out(
 }
 
 /// Writes bytes to the heap.
-pub fn write(guest: &mut Guest, destination: u32, bytes: &[u8]) -> HostResult<()> {
+pub fn write(guest: &mut Guest, destination: u64, bytes: &[u8]) -> HostResult<()> {
     let (heap, _) = heap(guest)?;
     let start = destination as usize;
     match start
@@ -114,13 +147,13 @@ pub fn write(guest: &mut Guest, destination: u32, bytes: &[u8]) -> HostResult<()
     }
 }
 
-pub fn write_u128(guest: &mut Guest, destination: u32, value: u128) -> HostResult<()> {
+pub fn write_u128(guest: &mut Guest, destination: u64, value: u128) -> HostResult<()> {
     write(guest, destination, &value.to_le_bytes())
 }
 
 /// A range that a canister hands to the system is its promise: a wrong one
 /// violates the contract, and is not a trap of its code.
-pub fn outside_heap<T>(guest: &mut Guest, start: u32, size: usize) -> HostResult<T> {
+pub fn outside_heap<T>(guest: &mut Guest, start: u64, size: usize) -> HostResult<T> {
     let length = heap(guest)?.0.len();
     violation(
         guest,
@@ -129,7 +162,7 @@ pub fn outside_heap<T>(guest: &mut Guest, start: u32, size: usize) -> HostResult
 }
 
 /// Reads bytes from the heap.
-pub fn read(guest: &mut Guest, source: u32, size: u32) -> HostResult<Vec<u8>> {
+pub fn read(guest: &mut Guest, source: u64, size: u64) -> HostResult<Vec<u8>> {
     let (heap, _) = heap(guest)?;
     let start = source as usize;
     match start
@@ -141,7 +174,7 @@ pub fn read(guest: &mut Guest, source: u32, size: u32) -> HostResult<Vec<u8>> {
     }
 }
 
-pub fn read_text(guest: &mut Guest, source: u32, size: u32, what: &str) -> HostResult<String> {
+pub fn read_text(guest: &mut Guest, source: u64, size: u64, what: &str) -> HostResult<String> {
     let bytes = read(guest, source, size)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),

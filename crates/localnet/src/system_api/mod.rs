@@ -23,27 +23,34 @@ use wasmtime::Linker;
 pub use context::{CanisterFacts, Closure, Message, MessageContext, OutgoingCall, Response};
 pub use entry_point::EntryPoint;
 
+use self::guest::Pointer;
 use crate::wasm::engine;
 
 /// The usual price of a call into the system, in instructions.
 const USUAL: u64 = 500;
 
-/// The linker that all modules share.
-pub fn linker() -> &'static Linker<MessageContext> {
-    static LINKER: OnceLock<Linker<MessageContext>> = OnceLock::new();
-    LINKER.get_or_init(|| {
-        let mut linker = Linker::new(engine());
-        let defined = message::define(&mut linker)
-            .and_then(|()| calls::define(&mut linker))
-            .and_then(|()| canister::define(&mut linker))
-            .and_then(|()| certification::define(&mut linker))
-            .and_then(|()| cycles::define(&mut linker))
-            .and_then(|()| environment::define(&mut linker))
-            .and_then(|()| prices::define(&mut linker))
-            .and_then(|()| stable::define(&mut linker));
-        match defined {
-            Ok(()) => linker,
-            Err(error) => panic!("BUG: the system API could not be linked: {error}"),
-        }
-    })
+/// The linker of all modules whose memory has 32 bits, or of those whose has 64.
+pub fn linker(memory64: bool) -> &'static Linker<MessageContext> {
+    static NARROW: OnceLock<Linker<MessageContext>> = OnceLock::new();
+    static WIDE: OnceLock<Linker<MessageContext>> = OnceLock::new();
+    match memory64 {
+        false => NARROW.get_or_init(linked::<u32>),
+        true => WIDE.get_or_init(linked::<u64>),
+    }
+}
+
+fn linked<P: Pointer>() -> Linker<MessageContext> {
+    let mut linker = Linker::new(engine());
+    let defined = message::define::<P>(&mut linker)
+        .and_then(|()| calls::define::<P>(&mut linker))
+        .and_then(|()| canister::define::<P>(&mut linker))
+        .and_then(|()| certification::define::<P>(&mut linker))
+        .and_then(|()| cycles::define::<P>(&mut linker))
+        .and_then(|()| environment::define::<P>(&mut linker))
+        .and_then(|()| prices::define::<P>(&mut linker))
+        .and_then(|()| stable::define(&mut linker));
+    match defined {
+        Ok(()) => linker,
+        Err(error) => panic!("BUG: the system API could not be linked: {error}"),
+    }
 }

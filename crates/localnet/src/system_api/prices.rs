@@ -22,28 +22,27 @@ struct HttpParameters {
     max_response_bytes: Option<u64>,
 }
 
-pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
+pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "cost_call",
-        |mut guest: Guest, name: u64, payload: u64, to: u32| {
+        |mut guest: Guest, name: u64, payload: u64, to: P| {
+            let [to] = wide([to]);
             enter(&mut guest, "cost_call", ALWAYS, USUAL, 0)?;
             let bytes = usize::try_from(name.saturating_add(payload)).unwrap_or(usize::MAX);
             write_u128(&mut guest, to, fees::call(bytes))
         },
     )?;
-    linker.func_wrap(
-        "ic0",
-        "cost_create_canister",
-        |mut guest: Guest, to: u32| {
-            enter(&mut guest, "cost_create_canister", ALWAYS, USUAL, 0)?;
-            write_u128(&mut guest, to, fees::CANISTER_CREATION)
-        },
-    )?;
+    linker.func_wrap("ic0", "cost_create_canister", |mut guest: Guest, to: P| {
+        let [to] = wide([to]);
+        enter(&mut guest, "cost_create_canister", ALWAYS, USUAL, 0)?;
+        write_u128(&mut guest, to, fees::CANISTER_CREATION)
+    })?;
     linker.func_wrap(
         "ic0",
         "cost_http_request",
-        |mut guest: Guest, request: u64, response: u64, to: u32| {
+        |mut guest: Guest, request: u64, response: u64, to: P| {
+            let [to] = wide([to]);
             enter(&mut guest, "cost_http_request", ALWAYS, USUAL, 0)?;
             write_u128(&mut guest, to, fees::http_request(request, Some(response)))
         },
@@ -51,7 +50,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "ic0",
         "cost_http_request_v2",
-        |mut guest: Guest, from: u32, size: u32, to: u32| {
+        |mut guest: Guest, from: P, size: P, to: P| {
+            let [from, size, to] = wide([from, size, to]);
             enter(&mut guest, "cost_http_request_v2", ALWAYS, USUAL, size)?;
             let bytes = read(&mut guest, from, size)?;
             match Decode!(&bytes, HttpParameters) {
@@ -76,7 +76,8 @@ pub fn define(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
         linker.func_wrap(
             "ic0",
             function,
-            move |mut guest: Guest, from: u32, size: u32, kind: u32, to: u32| {
+            move |mut guest: Guest, from: P, size: P, kind: u32, to: P| {
+                let [from, size, to] = wide([from, size, to]);
                 enter(&mut guest, function, ALWAYS, USUAL, size)?;
                 if kind >= kinds {
                     return Ok(INVALID_CURVE);

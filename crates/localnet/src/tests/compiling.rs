@@ -57,6 +57,41 @@ fn should_go_on_with_other_canisters_while_a_module_is_compiled() {
     assert!(took > Duration::ZERO);
 }
 
+/// Its turn came in time, and then the compiler took longer than the message was good for.
+#[test]
+fn should_install_what_expires_while_it_is_compiled() {
+    use stoa_localnet_wire::{Ingress, Replica, RequestId};
+    let module = large();
+    let begun = Instant::now();
+    crate::wasm::ModuleStore::new(None)
+        .prepare(&module)
+        .unwrap();
+    let half = begun.elapsed().as_nanos() as u64 / 2;
+    let net = Net::new();
+    let canister = net.create();
+    let argument = ic_management_canister_types::InstallCodeArgs {
+        mode: INSTALL,
+        canister_id: canister,
+        wasm_module: module,
+        arg: Vec::new(),
+        sender_canister_version: None,
+    };
+    let ingress = Ingress {
+        request_id: RequestId([201; 32]),
+        sender: net.user,
+        canister_id: candid::Principal::management_canister(),
+        effective_canister_id: canister,
+        method_name: "install_code".into(),
+        arg: candid::encode_one(argument).unwrap(),
+        ingress_expiry_nanos: net.network.now() + half,
+        sender_info: None,
+    };
+    let submitted = net.runtime.block_on(net.replica.submit(ingress));
+    assert_eq!(submitted, Submission::Accepted);
+    net.wait(RequestId([201; 32])).reply();
+    net.call(canister, "go", &[]).reply();
+}
+
 fn is_done(net: &Net, request: stoa_localnet_wire::RequestId) -> bool {
     net.network.read_tree().requests[&request].status.is_final()
 }

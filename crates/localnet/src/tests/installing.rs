@@ -65,23 +65,86 @@ fn should_run_the_entry_points_of_each_mode() {
 #[test]
 fn should_keep_the_heap_when_the_upgrade_asks_for_it() {
     let net = Net::new();
-    let canister = net.canister(WITNESS);
+    let persisting = format!("{PERSISTS} {WITNESS}");
+    let canister = net.canister(&persisting);
     net.call(canister, "bump", &[]).reply();
-    let flags = types::UpgradeFlags {
-        skip_pre_upgrade: None,
-        wasm_memory_persistence: Some(types::WasmMemoryPersistence::Keep),
-    };
-    net.install(
-        canister,
-        types::CanisterInstallMode::Upgrade(Some(flags)),
-        WITNESS,
-    )
-    .reply();
+    net.install(canister, upgrade_that(KEEP), &persisting)
+        .reply();
     assert_eq!(
         net.query(canister, "counter", &[]).number(),
         2,
         "with what pre_upgrade did"
     );
+    net.install(canister, upgrade_that(REPLACE), &persisting)
+        .reply();
+    assert_eq!(net.query(canister, "counter", &[]).number(), 0);
+}
+
+/// The section by which a module says that its heap outlives upgrades.
+const PERSISTS: &str = r#"(@custom "icp:private enhanced-orthogonal-persistence" "")"#;
+const KEEP: types::WasmMemoryPersistence = types::WasmMemoryPersistence::Keep;
+const REPLACE: types::WasmMemoryPersistence = types::WasmMemoryPersistence::Replace;
+
+fn upgrade_that(persistence: types::WasmMemoryPersistence) -> types::CanisterInstallMode {
+    types::CanisterInstallMode::Upgrade(Some(types::UpgradeFlags {
+        skip_pre_upgrade: None,
+        wasm_memory_persistence: Some(persistence),
+    }))
+}
+
+#[test]
+fn should_keep_the_heap_only_of_modules_that_ask_for_it_and_never_by_mistake() {
+    let net = Net::new();
+    let plain = net.canister(WITNESS);
+    let refused = net.install(plain, upgrade_that(KEEP), WITNESS);
+    assert_eq!(refused.error_code(), "IC0504");
+    net.install(plain, upgrade_that(REPLACE), WITNESS).reply();
+    let persisting = format!("{PERSISTS} {WITNESS}");
+    net.upgrade(plain, &persisting).reply();
+    net.call(plain, "bump", &[]).reply();
+    assert_eq!(net.upgrade(plain, &persisting).error_code(), "IC0504");
+    let downgraded = net.install(plain, upgrade_that(KEEP), WITNESS);
+    assert_eq!(downgraded.error_code(), "IC0504");
+    assert_eq!(net.query(plain, "counter", &[]).number(), 1);
+    net.install(plain, REINSTALL, WITNESS).reply();
+}
+
+#[test]
+fn should_install_only_from_a_chunk_store_that_the_caller_controls() {
+    let net = Net::new();
+    let (target, store) = (net.create(), net.create());
+    let wasm = module(WITNESS);
+    let upload = types::UploadChunkArgs {
+        canister_id: store,
+        chunk: wasm.clone(),
+    };
+    let reply = net.manage("upload_chunk", (upload,)).reply();
+    let chunk: types::ChunkHash = candid::decode_one(&reply).unwrap();
+    let install = |store| {
+        let argument = types::InstallChunkedCodeArgs {
+            mode: INSTALL,
+            target_canister: target,
+            store_canister: Some(store),
+            chunk_hashes_list: vec![chunk.clone()],
+            wasm_module_hash: chunk.hash.clone(),
+            arg: Vec::new(),
+            sender_canister_version: None,
+        };
+        net.manage("install_chunked_code", (argument,))
+    };
+    let nowhere = crate::network::canister_id(0x0000_0000_FFEF_FFFF);
+    assert_eq!(install(nowhere).error_code(), "IC0406");
+    let given_away = types::UpdateSettingsArgs {
+        canister_id: store,
+        settings: types::CanisterSettings {
+            controllers: Some(vec![store]),
+            ..Default::default()
+        },
+        sender_canister_version: None,
+    };
+    install(store).reply();
+    net.manage("update_settings", (given_away,)).reply();
+    assert_eq!(install(store).error_code(), "IC0512");
 }
 
 #[test]

@@ -98,7 +98,9 @@ fn should_create_a_canister_at_a_specified_id_once() {
     let net = Net::new();
     let ledger = Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap();
     create_at(&net, ledger).reply();
-    assert_eq!(net.cycles(ledger), 100_000_000_000_000);
+    let asked = net.cycles(ledger);
+    assert!((99_999_000_000_000..100_000_000_000_000).contains(&asked));
+    assert!(net.cycles(ledger) < asked, "it pays for being asked");
     assert_eq!(create_at(&net, ledger).error_code(), "IC0538");
     assert_eq!(create_at(&net, net.user).error_code(), "IC0408");
     assert_eq!(
@@ -322,8 +324,23 @@ fn should_freeze_a_canister_that_cannot_pay() {
     };
     settings(&net, canister, threshold).reply();
     assert_eq!(net.call(canister, "hello", &[]).error_code(), "IC0207");
+    let stop = net.manage("stop_canister", record(canister));
+    assert!(matches!(stop, Outcome::Refused(_)), "it pays for that, too");
+    assert_eq!(stop.error_code(), "IC0207");
+    let thawed = types::CanisterSettings {
+        freezing_threshold: Some(Nat::from(60u8)),
+        ..Default::default()
+    };
+    settings(&net, canister, thawed).reply();
+    assert_eq!(net.call(canister, "hello", &[]).number(), 1);
     let poor = net.create_with(1_000_000);
-    assert_eq!(net.install(poor, INSTALL, HELLO).error_code(), "IC0207");
+    let refused = net.install(poor, INSTALL, HELLO);
+    assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+    assert_eq!(refused.error_code(), "IC0207");
+    let short = net.create_with(100_000_000_000);
+    let rejected = net.install(short, INSTALL, HELLO);
+    assert!(matches!(rejected, Outcome::Rejected(_)), "{rejected:?}");
+    assert_eq!(rejected.error_code(), "IC0207");
     let top_up = types::ProvisionalTopUpCanisterArgs {
         canister_id: poor,
         amount: Nat::from(10u64.pow(13)),
@@ -375,6 +392,16 @@ fn should_show_logs_to_those_who_may_see_them() {
     let logs: types::FetchCanisterLogsResult =
         candid::decode_one(&net.query(aaaaa, "fetch_canister_logs", &argument).reply()).unwrap();
     assert_eq!(logs.canister_log_records[0].content, b"boom");
+    net.upgrade(canister, HELLO).reply();
+    let kept = net.query(aaaaa, "fetch_canister_logs", &argument).reply();
+    assert_eq!(
+        candid::decode_one::<types::FetchCanisterLogsResult>(&kept).unwrap(),
+        logs
+    );
+    net.install(canister, super::REINSTALL, HELLO).reply();
+    let cleared = net.query(aaaaa, "fetch_canister_logs", &argument).reply();
+    let cleared: types::FetchCanisterLogsResult = candid::decode_one(&cleared).unwrap();
+    assert!(cleared.canister_log_records.is_empty());
     settings(
         &net,
         canister,

@@ -46,6 +46,27 @@ fn should_limit_replies() {
 }
 
 #[test]
+fn should_leave_the_middle_of_long_texts_out_except_for_users_that_query() {
+    let net = Net::new();
+    let reject = "(call $msg_reject (i32.const 0) (i32.const 20_000))";
+    let canister = net.canister(&format!(
+        r#"(func (export "canister_update reject") {reject})
+        (func (export "canister_query query") {reject})
+        (func (export "canister_update trap") (call $trap (i32.const 0) (i32.const 20_000)))"#
+    ));
+    assert_eq!(net.query(canister, "query", &[]).message().len(), 20_000);
+    for method in ["reject", "query", "trap"] {
+        let text = net.call(canister, method, &[]).message();
+        assert_eq!(text.len(), 8_192, "{method}");
+        assert_eq!(&text[4_095..4_100], "\0...\0", "{method}");
+    }
+    let proxy = net.canister(super::calls::PROXY);
+    let argument = super::calls::call_of(canister, "reject", 0, &[]);
+    let (code, _, text) = super::calls::answer_of(net.call(proxy, "call", &argument));
+    assert_eq!((code, text.len()), (4, 8_192));
+}
+
+#[test]
 fn should_limit_the_instructions_of_an_inspection() {
     let net = Net::new();
     let canister = net.canister(SIZES);

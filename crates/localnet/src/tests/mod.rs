@@ -15,6 +15,7 @@ mod record;
 mod rollback;
 mod snapshots;
 mod timers;
+mod wide;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -283,7 +284,7 @@ fn module(body: &str) -> Vec<u8> {
 }
 
 fn frame(body: &str) -> Vec<u8> {
-    let imports = crate::wasm::import_declarations();
+    let imports = crate::wasm::import_declarations(false);
     let text = format!(
         r#"(module {imports}
         (memory (export "memory") 2 64)

@@ -46,6 +46,21 @@ fn should_refuse_imports_that_the_system_does_not_offer() {
 }
 
 #[test]
+fn should_hold_imports_to_the_width_of_the_memory() {
+    let import =
+        |ty: &str| format!(r#"(import "ic0" "msg_reply_data_append" (func (param {ty} {ty})))"#);
+    should_refuse(
+        &format!("(module {} (memory i64 1))", import("i32")),
+        "wrong type",
+    );
+    should_refuse(
+        &format!("(module {} (memory 1))", import("i64")),
+        "wrong type",
+    );
+    should_refuse(&format!("(module {})", import("i64")), "wrong type");
+}
+
+#[test]
 fn should_refuse_reserved_wrong_and_repeated_exports() {
     should_refuse(
         r#"(module (func (export "canister_something")))"#,
@@ -68,7 +83,7 @@ fn should_refuse_reserved_wrong_and_repeated_exports() {
 #[test]
 fn should_refuse_features_that_are_off() {
     should_refuse("(module (memory 1) (memory 1))", "memories");
-    should_refuse("(module (memory i64 1))", "64-bit");
+    should_refuse("(module (table i64 1 funcref))", "64-bit");
     should_refuse("(module (memory 1 1 shared))", "thread");
     should_refuse(
         "(module (func (param v128 v128 v128) (result v128)
@@ -93,6 +108,7 @@ fn should_refuse_what_is_too_large() {
         r#"(module (memory 1) (data (i32.const 65535) "ab"))"#,
         "outside the memory",
     );
+    should_refuse("(module (memory i64 98305))", "98304");
 }
 
 #[test]

@@ -55,6 +55,37 @@ fn should_forget_a_timer_that_is_cleared_or_upgraded_away() {
 }
 
 #[test]
+fn should_take_the_timer_of_pre_upgrade_away_and_keep_that_of_post_upgrade() {
+    let net = Net::new();
+    let body = |entry_point: &str| {
+        format!(
+            r#"{TIMER}
+            (func (export "{entry_point}")
+                (drop (call $stable64_grow (i64.const 1)))
+                (i64.store (i32.const 0) (call $global_timer_set (i64.add (call $time) (i64.const 50_000_000))))
+                (call $stable64_write (i64.const 0) (i64.const 0) (i64.const 8)))
+            (func (export "canister_query before")
+                (call $stable64_read (i64.const 0) (i64.const 0) (i64.const 8)) (call $answer (i64.load (i32.const 0))))"#
+        )
+    };
+    let before = net.canister(&body("canister_pre_upgrade"));
+    let far = net.call(before, "set", &milliseconds(3_600_000));
+    assert_eq!(far.number(), 0);
+    net.upgrade(before, &body("canister_pre_upgrade")).reply();
+    assert!(
+        net.query(before, "before", &[]).number() > 0,
+        "pre_upgrade sees the timer that was set"
+    );
+    let after = net.canister(TIMER);
+    net.call(after, "set", &milliseconds(3_600_000)).reply();
+    net.upgrade(after, &body("canister_post_upgrade")).reply();
+    assert_eq!(net.query(after, "before", &[]).number(), 0);
+    assert_eq!(wait_for(&net, after, 1), 1);
+    sleep(Duration::from_millis(100));
+    assert_eq!(net.query(before, "counter", &[]).number(), 0);
+}
+
+#[test]
 fn should_run_heartbeats() {
     let net = Net::new();
     let canister = net.canister(r#"(func (export "canister_heartbeat") (call $bump))"#);

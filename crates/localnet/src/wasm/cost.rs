@@ -9,9 +9,13 @@ use wasmparser::Operator;
 /// Charged on entry to every function, besides its instructions.
 pub const FUNCTION_ENTRY: u64 = 1;
 
-/// The fixed cost of one instruction, for modules with a 32-bit memory.
-pub fn of(operator: &Operator) -> u64 {
+/// The fixed cost of one instruction. With a 64-bit memory an access costs twice as much: its
+/// bounds are checked by instructions of their own.
+pub fn of(operator: &Operator, memory64: bool) -> u64 {
     use Operator::*;
+    if memory64 && accesses_memory(operator) {
+        return 2;
+    }
     match operator {
         Block { .. } | Loop { .. } | Else | End => 0,
 
@@ -74,4 +78,56 @@ pub fn of(operator: &Operator) -> u64 {
 
         _ => 1,
     }
+}
+
+fn accesses_memory(operator: &Operator) -> bool {
+    use Operator::*;
+    matches!(
+        operator,
+        I32Load { .. }
+            | I64Load { .. }
+            | F32Load { .. }
+            | F64Load { .. }
+            | I32Load8S { .. }
+            | I32Load8U { .. }
+            | I32Load16S { .. }
+            | I32Load16U { .. }
+            | I64Load8S { .. }
+            | I64Load8U { .. }
+            | I64Load16S { .. }
+            | I64Load16U { .. }
+            | I64Load32S { .. }
+            | I64Load32U { .. }
+            | I32Store { .. }
+            | I64Store { .. }
+            | F32Store { .. }
+            | F64Store { .. }
+            | I32Store8 { .. }
+            | I32Store16 { .. }
+            | I64Store8 { .. }
+            | I64Store16 { .. }
+            | I64Store32 { .. }
+            | V128Load { .. }
+            | V128Load8x8S { .. }
+            | V128Load8x8U { .. }
+            | V128Load16x4S { .. }
+            | V128Load16x4U { .. }
+            | V128Load32x2S { .. }
+            | V128Load32x2U { .. }
+            | V128Load8Splat { .. }
+            | V128Load16Splat { .. }
+            | V128Load32Splat { .. }
+            | V128Load64Splat { .. }
+            | V128Load32Zero { .. }
+            | V128Load64Zero { .. }
+            | V128Load8Lane { .. }
+            | V128Load16Lane { .. }
+            | V128Load32Lane { .. }
+            | V128Load64Lane { .. }
+            | V128Store { .. }
+            | V128Store8Lane { .. }
+            | V128Store16Lane { .. }
+            | V128Store32Lane { .. }
+            | V128Store64Lane { .. }
+    )
 }

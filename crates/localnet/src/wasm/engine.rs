@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use wasmtime::{Config, Engine, OptLevel};
 
+use crate::limits::HEAP64_BYTES_MAX;
 pub use crate::memory::Heap;
 use crate::memory::HeapCreator;
 
@@ -13,7 +14,8 @@ pub const WASM_STACK_BYTES: usize = 5 << 20;
 /// Threads that run Wasm need room for host functions besides.
 pub const THREAD_STACK_BYTES: usize = 16 << 20;
 
-const HEAP_RESERVATION_BYTES: u64 = 4 << 30;
+/// Address space, not memory: as much as the longest heap may take.
+const HEAP_RESERVATION_BYTES: u64 = HEAP64_BYTES_MAX;
 
 /// The process's engine: compiled code is tied to it, so there is one.
 pub fn engine() -> &'static Engine {
@@ -34,7 +36,7 @@ fn config() -> Config {
         .wasm_bulk_memory(true)
         .wasm_multi_value(true)
         .wasm_multi_memory(false)
-        .wasm_memory64(false)
+        .wasm_memory64(true)
         .wasm_tail_call(true)
         .wasm_backtrace_max_frames(None)
         .native_unwind_info(false)

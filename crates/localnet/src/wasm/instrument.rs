@@ -6,7 +6,7 @@
 //! for at its beginning; where control can come back (a function, a loop) the
 //! counter is then compared with zero, and below zero the code traps. So a
 //! count is exact at every branch, and runs ahead by at most one straight piece
-//! inside it. Bulk instructions pay for their operand first, in a function
+//! inside it. Bulk instructions pay for their operand first, in functions
 //! added behind the module's own.
 //!
 //! Nothing is inserted into an index space but at its end, hence the module's
@@ -26,7 +26,7 @@ use super::parse::{ParsedModule, malformed};
 use super::{ModuleError, cost, internal};
 
 /// Names the rewriting; part of the key under which compiled code is kept.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 pub fn instrument(plain: &[u8], parsed: &ParsedModule) -> Result<Vec<u8>, ModuleError> {
     let mut sections = Sections::default();
@@ -56,23 +56,29 @@ pub fn instrument(plain: &[u8], parsed: &ParsedModule) -> Result<Vec<u8>, Module
 
     let counter = parsed.globals.len() as u32;
     let charge = parsed.functions_imported + parsed.functions_defined;
+    let memory64 = parsed.has_memory64();
     let type_count = sections.count(SectionId::Type)?;
     let mut instruction_count = 0;
     let mut changes_references = changes_reference_globals(parsed);
     let mut code = CodeSection::new();
     for (body, parameters) in bodies.iter().zip(&parsed.parameters) {
-        let metered = meter(plain, body, *parameters, counter, charge)?;
+        let metered = meter(plain, body, *parameters, counter, charge, memory64)?;
         instruction_count += metered.instructions;
         changes_references |= metered.changes_tables;
         code.raw(&metered.body);
     }
-    code.function(&charge_function(counter));
+    // What a bulk instruction is told can be either wide.
+    for operand in [ValType::I32, ValType::I64] {
+        code.function(&charge_function(counter, operand));
+    }
 
     let exports = exports(parsed, counter, instruction_count, changes_references);
     let mut module = Module::new();
-    sections.append(&mut module, SectionId::Type, &[charge_type()])?;
+    let types = [ValType::I32, ValType::I64].map(charge_type);
+    sections.append(&mut module, SectionId::Type, &types)?;
     sections.append(&mut module, SectionId::Import, &[])?;
-    sections.append(&mut module, SectionId::Function, &[encoded(&type_count)])?;
+    let functions = [type_count, type_count + 1].map(|index| encoded(&index));
+    sections.append(&mut module, SectionId::Function, &functions)?;
     sections.append(&mut module, SectionId::Table, &[])?;
     sections.append(&mut module, SectionId::Memory, &[])?;
     sections.append(&mut module, SectionId::Global, &[counter_global()])?;
@@ -143,11 +149,11 @@ fn encoded(value: &impl Encode) -> Vec<u8> {
     bytes
 }
 
-/// (func (param i32) (result i32))
-fn charge_type() -> Vec<u8> {
+/// (func (param operand) (result operand))
+fn charge_type(operand: ValType) -> Vec<u8> {
     let mut bytes = vec![0x60];
-    [ValType::I32].as_slice().encode(&mut bytes);
-    [ValType::I32].as_slice().encode(&mut bytes);
+    [operand].as_slice().encode(&mut bytes);
+    [operand].as_slice().encode(&mut bytes);
     bytes
 }
 
@@ -160,25 +166,33 @@ fn counter_global() -> Vec<u8> {
 }
 
 /// Takes its operand from the counter and returns it.
-fn charge_function(counter: u32) -> Function {
+fn charge_function(counter: u32, operand: ValType) -> Function {
     let mut function = Function::new([]);
-    for instruction in [
-        Instruction::GlobalGet(counter),
-        Instruction::LocalGet(0),
-        Instruction::I64ExtendI32U,
-        Instruction::I64Sub,
-        Instruction::GlobalSet(counter),
-    ]
-    .iter()
-    .chain(&[
-        Instruction::GlobalGet(counter),
-        Instruction::I64Const(0),
-        Instruction::I64LtS,
-        Instruction::If(wasm_encoder::BlockType::Empty),
-        Instruction::Unreachable,
-        Instruction::End,
-    ])
-    .chain(&[Instruction::LocalGet(0), Instruction::End])
+    let mut taken = vec![Instruction::GlobalGet(counter), Instruction::LocalGet(0)];
+    if operand == ValType::I32 {
+        taken.push(Instruction::I64ExtendI32U);
+    } else {
+        // More than there can be of anything, and not so much that the counter wraps around.
+        taken.extend([
+            Instruction::I64Const(i64::from(u32::MAX) << 8),
+            Instruction::LocalGet(0),
+            Instruction::I64Const(i64::from(u32::MAX) << 8),
+            Instruction::I64LtU,
+            Instruction::Select,
+        ]);
+    }
+    taken.extend([Instruction::I64Sub, Instruction::GlobalSet(counter)]);
+    for instruction in taken
+        .iter()
+        .chain(&[
+            Instruction::GlobalGet(counter),
+            Instruction::I64Const(0),
+            Instruction::I64LtS,
+            Instruction::If(wasm_encoder::BlockType::Empty),
+            Instruction::Unreachable,
+            Instruction::End,
+        ])
+        .chain(&[Instruction::LocalGet(0), Instruction::End])
     {
         function.instruction(instruction);
     }
@@ -265,7 +279,7 @@ enum Insert {
     /// Read it again when control has come back.
     Reload,
     /// Pay for the operand of a bulk instruction, which is on the stack.
-    PayOperand,
+    PayOperand { wide: bool },
 }
 
 /// Inside a function the counter lives in a local, which can be a register; it
@@ -278,6 +292,7 @@ fn meter(
     parameters: u32,
     counter: u32,
     charge: u32,
+    memory64: bool,
 ) -> Result<MeteredBody, ModuleError> {
     let mut reader = body.get_operators_reader().map_err(malformed)?;
     let first = reader.original_position() as usize;
@@ -299,7 +314,7 @@ fn meter(
         let next = reader.original_position() as usize;
         instructions += 1;
         if let Insert::Pay { cost, .. } = &mut marks[piece].insert {
-            *cost += cost::of(&operator);
+            *cost += cost::of(&operator, memory64);
         }
         use Operator::*;
         changes_tables |= matches!(
@@ -344,10 +359,14 @@ fn meter(
             | MemoryInit { .. }
             | TableFill { .. }
             | TableCopy { .. }
-            | TableInit { .. } => marks.push(Mark {
-                at,
-                insert: Insert::PayOperand,
-            }),
+            | TableInit { .. } => {
+                // The size of a segment, and all of a table, is counted in 32 bits.
+                let wide = memory64 && matches!(operator, MemoryFill { .. } | MemoryCopy { .. });
+                marks.push(Mark {
+                    at,
+                    insert: Insert::PayOperand { wide },
+                });
+            }
             Block { .. } | Loop { .. } | If { .. } => depth += 1,
             End => depth = depth.saturating_sub(1),
             _ => {}
@@ -430,9 +449,9 @@ impl Insert {
         match *self {
             Self::Spill => put(&spill),
             Self::Reload => put(&reload),
-            Self::PayOperand => {
+            Self::PayOperand { wide } => {
                 put(&spill);
-                put(&[Instruction::Call(charge)]);
+                put(&[Instruction::Call(charge + u32::from(wide))]);
                 put(&reload);
             }
             Self::Pay {

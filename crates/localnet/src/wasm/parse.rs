@@ -51,8 +51,10 @@ pub enum ModuleError {
     CustomSectionsTooLarge { given: usize, max: usize },
     #[error("the module defines {given} memories; one is allowed")]
     TooManyMemories { given: u32 },
-    #[error("a 64-bit memory is not supported here")]
-    Memory64,
+    #[error("the memory starts with {given} pages, more than the {max} allowed")]
+    MemoryTooLarge { given: u64, max: u64 },
+    #[error("a table with 64-bit indices is not allowed")]
+    Table64,
     #[error("a table starts with {given} elements, more than the {max} allowed")]
     TableTooLarge { given: u64, max: usize },
     #[error("a data segment is placed outside the memory")]
@@ -91,7 +93,7 @@ pub struct ParsedModule {
     pub metadata: BTreeMap<String, Metadata>,
     pub memory: Option<MemoryLimits>,
     /// Active data segments: where they go, and where in the module they are.
-    pub data: Vec<(u32, Range<usize>)>,
+    pub data: Vec<(u64, Range<usize>)>,
     pub start: Option<u32>,
     pub functions_imported: u32,
     pub functions_defined: u32,
@@ -107,6 +109,24 @@ pub struct ParsedModule {
 pub struct MemoryLimits {
     pub initial_pages: u64,
     pub max_pages: Option<u64>,
+    /// Whether places in it are 64 bits wide.
+    pub memory64: bool,
+}
+
+impl MemoryLimits {
+    /// What it can grow to, whatever the module says.
+    pub fn bytes_max(self) -> u64 {
+        match self.memory64 {
+            true => HEAP64_BYTES_MAX,
+            false => HEAP_BYTES_MAX,
+        }
+    }
+}
+
+impl ParsedModule {
+    pub fn has_memory64(&self) -> bool {
+        self.memory.is_some_and(|memory| memory.memory64)
+    }
 }
 
 pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
@@ -126,6 +146,7 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
     };
     let mut types: Vec<wasmparser::FuncType> = Vec::new();
     let mut function_types: Vec<u32> = Vec::new();
+    let mut imported = Vec::new();
     for payload in Parser::new(0).parse_all(plain) {
         match payload.map_err(malformed)? {
             Payload::TypeSection(section) => {
@@ -145,7 +166,7 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import.map_err(malformed)?;
-                    check_import(&import, &types)?;
+                    imported.push(import);
                     if let TypeRef::Func(ty) = import.ty {
                         function_types.push(ty);
                         parsed.functions_imported += 1;
@@ -168,7 +189,11 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
             Payload::TableSection(section) => {
                 parsed.tables = section.count();
                 for table in section {
-                    let given = table.map_err(malformed)?.ty.initial;
+                    let table = table.map_err(malformed)?.ty;
+                    if table.table64 {
+                        return Err(ModuleError::Table64);
+                    }
+                    let given = table.initial;
                     if given > TABLE_ELEMENTS_MAX as u64 {
                         return Err(ModuleError::TableTooLarge {
                             given,
@@ -185,13 +210,19 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
                 }
                 for memory in section {
                     let memory = memory.map_err(malformed)?;
-                    if memory.memory64 {
-                        return Err(ModuleError::Memory64);
-                    }
-                    parsed.memory = Some(MemoryLimits {
+                    let limits = MemoryLimits {
                         initial_pages: memory.initial,
                         max_pages: memory.maximum,
-                    });
+                        memory64: memory.memory64,
+                    };
+                    let max = limits.bytes_max() / WASM_PAGE_BYTES;
+                    if memory.initial > max {
+                        return Err(ModuleError::MemoryTooLarge {
+                            given: memory.initial,
+                            max,
+                        });
+                    }
+                    parsed.memory = Some(limits);
                 }
             }
             Payload::GlobalSection(section) => {
@@ -273,6 +304,10 @@ pub fn parse(plain: &[u8]) -> Result<ParsedModule, ModuleError> {
             _ => {}
         }
     }
+    // How wide places in the heap are is known only now: the imports come before the memory.
+    for import in &imported {
+        check_import(import, &types, parsed.has_memory64())?;
+    }
     for ty in function_types
         .iter()
         .skip(parsed.functions_imported as usize)
@@ -295,6 +330,7 @@ pub fn malformed(error: wasmparser::BinaryReaderError) -> ModuleError {
 fn check_import(
     import: &wasmparser::Import,
     types: &[wasmparser::FuncType],
+    memory64: bool,
 ) -> Result<(), ModuleError> {
     let TypeRef::Func(ty) = import.ty else {
         return Err(ModuleError::NotAFunction {
@@ -314,8 +350,8 @@ fn check_import(
     let given = types
         .get(ty as usize)
         .ok_or_else(|| ModuleError::Malformed("an import names an unknown type".into()))?;
-    if imports::matches(known.params, given.params())
-        && imports::matches(known.results, given.results())
+    if imports::matches(known.params, given.params(), memory64)
+        && imports::matches(known.results, given.results(), memory64)
     {
         return Ok(());
     }
@@ -445,7 +481,7 @@ fn check_data(parsed: &ParsedModule) -> Result<(), ModuleError> {
         .memory
         .map_or(0, |memory| memory.initial_pages * WASM_PAGE_BYTES);
     let fits =
-        |(offset, range): &(u32, Range<usize>)| u64::from(*offset) + range.len() as u64 <= size;
+        |(offset, range): &(u64, Range<usize>)| offset.saturating_add(range.len() as u64) <= size;
     match parsed.data.iter().all(fits) {
         true => Ok(()),
         false => Err(ModuleError::DataOutOfBounds),
@@ -484,13 +520,14 @@ fn note_references(
     Ok(())
 }
 
-fn constant_offset(expression: &wasmparser::ConstExpr) -> Result<u32, ModuleError> {
+fn constant_offset(expression: &wasmparser::ConstExpr) -> Result<u64, ModuleError> {
     match expression
         .get_operators_reader()
         .read()
         .map_err(malformed)?
     {
-        Operator::I32Const { value } => Ok(value as u32),
+        Operator::I32Const { value } => Ok(u64::from(value as u32)),
+        Operator::I64Const { value } => Ok(value as u64),
         _ => Err(ModuleError::Malformed(
             "a data segment is not placed by a constant".into(),
         )),

@@ -16,6 +16,7 @@ use wasmtime::{InstancePre, Module};
 use super::parse::{MemoryLimits, MethodKind, ModuleError, parse};
 use super::{decode, engine, instrument, internal, validate};
 use crate::execution::SavedValue;
+use crate::limits::HEAP_BYTES_MAX;
 use crate::memory::PagedFile;
 use crate::system_api::{self, MessageContext};
 
@@ -46,7 +47,7 @@ pub struct PreparedModule {
     /// Functions that such tables can hold, by index.
     pub functions: Vec<u32>,
     methods: BTreeSet<(MethodKind, String)>,
-    data: Vec<(u32, Vec<u8>)>,
+    data: Vec<(u64, Vec<u8>)>,
 }
 
 impl PreparedModule {
@@ -57,10 +58,19 @@ impl PreparedModule {
             .any(|(known, method)| *known == kind && method == name)
     }
 
+    /// What the heap can grow to.
+    pub fn heap_bytes_max(&self) -> u64 {
+        self.memory.map_or(HEAP_BYTES_MAX, MemoryLimits::bytes_max)
+    }
+
+    pub fn has_memory64(&self) -> bool {
+        self.memory.is_some_and(|memory| memory.memory64)
+    }
+
     /// Writes the data segments into a fresh heap.
     pub fn write_data(&self, heap: &PagedFile) -> io::Result<()> {
         for (offset, bytes) in &self.data {
-            heap.write(u64::from(*offset), bytes)?;
+            heap.write(*offset, bytes)?;
         }
         Ok(())
     }
@@ -117,7 +127,7 @@ impl ModuleStore {
                     .ok()
             })
             .unwrap_or(0);
-        let instance = system_api::linker()
+        let instance = system_api::linker(parsed.has_memory64())
             .instantiate_pre(&module)
             .map_err(|error| ModuleError::Compilation(format!("{error:#}")))?;
         let prepared = Arc::new(PreparedModule {
