@@ -258,6 +258,7 @@ fn shorten(proposal: &mut ProposalData) {
             execute.payload.clear()
         }
         Some(WireAction::ManageLedgerParameters(change)) => change.token_logo = None,
+        Some(WireAction::ManageSnsMetadata(change)) => change.logo = None,
         _ => {}
     }
 }
@@ -269,6 +270,11 @@ fn text_length(proposal: &ProposalData) -> usize {
             Some(WireAction::AddGenericNervousSystemFunction(function)) => {
                 function.description.as_ref().map_or(0, String::len)
             }
+            Some(WireAction::SetTopicsForCustomProposals(topics)) => {
+                topics.custom_function_id_to_topic.len() * 9
+            }
+            // Descriptions and URLs of the DAO, without the logo, have 3,000 bytes at most.
+            Some(WireAction::ManageSnsMetadata(_)) => 3_000,
             _ => PAYLOAD_IN_LISTING_BYTES_MAX,
         };
         inner.title.len() + inner.summary.len() + inner.url.len() + action
