@@ -47,7 +47,7 @@ async fn benchmark(sizes: Vec<u64>, proposals: u64) {
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let mut table = Table::new("Governance", &header);
     table
-        .note("Of single executions, with the charge for dirty pages, as the embedded network counts them. Neurons are made natively by the canister's own code (`stoa_governance::image`), loaded as a snapshot and opened by an upgrade. The caller has three neurons, as many as 10,000 follow another one; proposals have a summary of 1,000 bytes. An update may use 40,000 million, a query 5,000, an upgrade 300,000.")
+        .note("Of single executions, with the charge for dirty pages, as the embedded network counts them. Neurons are made natively by the canister's own code (`stoa_governance::image`), loaded as a snapshot and opened by an upgrade. The caller has three neurons, as many as 10,000 follow another one; proposals have a summary of 1,000 bytes. The listed proposals have few ballots; where many neurons voted on each, every one of the caller's costs a search of its own. An update may use 40,000 million, a query 5,000, an upgrade 300,000.")
         .note("SNS governance, measured on a replica at 1,000 / 10,000 / 50,000 neurons: MakeProposal 7.4 / 60.6 / 341; RegisterVote 2.8 / 3.5 / 6.7, and 32 / 345 when all follow the voter; list_proposals(20) 27 / 221 / 1,081; post-upgrade 221 / 2,460.");
     for (index, (name, _)) in columns[0].iter().enumerate() {
         let mut row = vec![name.clone()];

@@ -19,7 +19,7 @@ const DESCRIPTION_LENGTH_BYTES_MAX: usize = 10_000;
 /// The platform's limit on method names is 20,000 bytes; no real one is near this.
 const METHOD_NAME_LENGTH_BYTES_MAX: usize = 256;
 /// With descriptions of 10 kB each, all of them fit an answer of 2 MiB.
-const FUNCTIONS_MAX: u64 = 150;
+pub const FUNCTIONS_MAX: u64 = 150;
 /// Removed ones count here: an id is 8 bytes, the list stays short in an answer.
 const IDS_MAX: u64 = 10_000;
 
@@ -223,6 +223,16 @@ impl State {
         Ok(())
     }
 
+    pub fn set_topic(&mut self, id: u64, topic: Topic) -> Result<(), Refusal> {
+        let function = GenericFunction {
+            topic: Some(topic),
+            ..self.generic_function(id)?
+        };
+        self.functions
+            .insert(id, Cbor(StoredFunction::Present(function)));
+        Ok(())
+    }
+
     pub fn remove_function(&mut self, id: u64) -> Result<(), Refusal> {
         self.generic_function(id)?;
         self.functions.insert(id, Cbor(StoredFunction::Removed));
@@ -263,6 +273,12 @@ const NATIVE: &[(u64, &str, &str, Topic)] = &[
         Topic::CriticalDappOperations,
     ),
     (
+        action_id::MANAGE_SNS_METADATA,
+        "Manage name and texts",
+        "Changes name, description, address or logo of the DAO.",
+        Topic::DaoCommunitySettings,
+    ),
+    (
         action_id::TRANSFER_SNS_TREASURY_FUNDS,
         "Transfer treasury funds",
         "Pays from the treasury, in ICP or in the governance token.",
@@ -273,6 +289,12 @@ const NATIVE: &[(u64, &str, &str, Topic)] = &[
         "Manage ledger parameters",
         "Changes fee, name, symbol or logo of the governance token's ledger.",
         Topic::DaoCommunitySettings,
+    ),
+    (
+        action_id::SET_TOPICS_FOR_CUSTOM_PROPOSALS,
+        "Set topics of generic functions",
+        "Changes which topic proposals of a generic function have from then on.",
+        Topic::CriticalDappOperations,
     ),
 ];
 

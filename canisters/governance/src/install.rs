@@ -2,7 +2,7 @@
 
 use stoa_governance_api::InitArgs;
 
-use crate::cbor::Cbor;
+use crate::cbor::{Added, Cbor};
 use crate::dao_canisters::Policy;
 use crate::function::GenericFunction;
 use crate::memory::{LAYOUT_VERSION, with_state};
@@ -26,6 +26,7 @@ pub fn install(arguments: InitArgs) {
             description: arguments.description,
             url: arguments.url,
             genesis_seconds: runtime::now_seconds(),
+            logo: Added(None),
         })));
         state.parameters.set(Cbor(parameters));
         if let Some(policy) = arguments.cycles_policy {

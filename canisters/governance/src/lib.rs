@@ -63,6 +63,7 @@ mod query_neurons;
 mod query_proposals;
 mod query_system;
 mod query_treasury;
+mod reading;
 mod refusal;
 mod register_vote;
 mod rewards;

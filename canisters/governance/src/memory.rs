@@ -69,8 +69,9 @@ use crate::settings::Settings;
 pub type Memory = VirtualMemory<DefaultMemoryImpl>;
 
 /// Each of the parts takes at least one bucket: 1 MiB keeps a fresh governance small,
-/// and 32,768 buckets make 32 GiB.
-const BUCKET_SIZE_PAGES: u16 = 16;
+/// and 32,768 buckets make 32 GiB. Tests make thousands of fresh ones, whose memory is
+/// zeroed each time.
+const BUCKET_SIZE_PAGES: u16 = if cfg!(test) { 1 } else { 16 };
 
 /// Raised with every change to what the bytes mean.
 ///

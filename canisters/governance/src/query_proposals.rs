@@ -15,6 +15,7 @@ use crate::neuron::{Neuron, NeuronKey};
 use crate::neurons::NEURONS_IN_ANSWER_MAX;
 use crate::planes::Filter;
 use crate::proposal::{Progress, Terms};
+use crate::reading::Reading;
 use crate::refusal::Refusal;
 use crate::runtime;
 use crate::topic::Topic;
@@ -42,7 +43,7 @@ pub fn get_proposal(request: GetProposal) -> GetProposalResponse {
         .and_then(|id| {
             with_state(|state| {
                 let own = own_neurons(state, caller, NEURONS_IN_ANSWER_MAX);
-                wire(state, id.id, &own)
+                wire(&mut Reading::of(state), id.id, &own)
             })
         });
     GetProposalResponse {
@@ -69,6 +70,7 @@ pub fn list_proposals(request: ListProposals) -> ListProposalsResponse {
             None => state.newest_proposal(),
         };
         let filter = filter(&request);
+        let mut reading = Reading::of(state);
         let mut proposals = Vec::new();
         let mut text_bytes = 0;
         for id in state
@@ -79,7 +81,7 @@ pub fn list_proposals(request: ListProposals) -> ListProposalsResponse {
                 continue;
             }
             let mut proposal =
-                wire(state, id, &own).expect("BUG: a proposal has progress and no content");
+                wire(&mut reading, id, &own).expect("BUG: a proposal has progress and no content");
             shorten(&mut proposal);
             text_bytes += text_length(&proposal);
             proposals.push(proposal);
@@ -164,15 +166,17 @@ fn own_neurons(state: &State, caller: Principal, at_most: usize) -> Vec<(NeuronK
 
 /// The ballots that were cast, and the empty ones that still can be.
 fn ballots(
-    state: &State,
+    reading: &mut Reading,
     id: u64,
     terms: &Terms,
     own: &[(NeuronKey, Neuron)],
 ) -> Vec<(String, Ballot)> {
-    let open = state.voting.contains_key(&id);
-    own.iter()
+    let open = reading.accepts_votes(id);
+    let mut ballots: Vec<_> = own
+        .iter()
+        .rev()
         .filter_map(|(key, neuron)| {
-            let ballot = match state.ballots.get(&(id, *key)) {
+            let ballot = match reading.ballot(id, *key) {
                 Some(cast) => Ballot {
                     vote: cast.vote.number(),
                     cast_timestamp_seconds: cast.at_seconds,
@@ -181,7 +185,8 @@ fn ballots(
                 None if open => Ballot {
                     vote: 0,
                     cast_timestamp_seconds: 0,
-                    voting_power: state
+                    voting_power: reading
+                        .state
                         .voting_state_for(key, neuron, id)?
                         .voting_power(terms.created_at_seconds, &terms.power_rules),
                 },
@@ -189,7 +194,9 @@ fn ballots(
             };
             (ballot.voting_power > 0).then(|| (hex::encode(key), ballot))
         })
-        .collect()
+        .collect();
+    ballots.reverse();
+    ballots
 }
 
 fn percentage(basis_points: u64) -> Option<Percentage> {
@@ -198,11 +205,16 @@ fn percentage(basis_points: u64) -> Option<Percentage> {
     })
 }
 
-fn wire(state: &State, id: u64, own: &[(NeuronKey, Neuron)]) -> Result<ProposalData, Refusal> {
+fn wire(
+    reading: &mut Reading,
+    id: u64,
+    own: &[(NeuronKey, Neuron)],
+) -> Result<ProposalData, Refusal> {
+    let state = reading.state;
     let progress = state.progress_of(id)?;
-    let content = state.content_of(id)?;
-    let terms = state.terms_of(id)?;
-    let ballots = ballots(state, id, &terms, own);
+    let content = reading.content(id)?;
+    let terms = reading.terms(id)?;
+    let ballots = ballots(reading, id, &terms, own);
     let failed = progress.status() == ProposalDecisionStatus::Failed;
     let failure = failed.then(|| state.failures.get(&id)).flatten();
     Ok(ProposalData {
@@ -215,7 +227,7 @@ fn wire(state: &State, id: u64, own: &[(NeuronKey, Neuron)]) -> Result<ProposalD
         }),
         ballots,
         minimum_yes_proportion_of_total: percentage(terms.thresholds.yes_of_total),
-        reward_event_round: state.rewarded.get(&id).unwrap_or(0),
+        reward_event_round: reading.reward_round(id).unwrap_or(0),
         failed_timestamp_seconds: progress.failed_at_seconds,
         reward_event_end_timestamp_seconds: None,
         proposal_creation_timestamp_seconds: terms.created_at_seconds,
@@ -258,6 +270,7 @@ fn shorten(proposal: &mut ProposalData) {
             execute.payload.clear()
         }
         Some(WireAction::ManageLedgerParameters(change)) => change.token_logo = None,
+        Some(WireAction::ManageSnsMetadata(change)) => change.logo = None,
         _ => {}
     }
 }
@@ -269,6 +282,11 @@ fn text_length(proposal: &ProposalData) -> usize {
             Some(WireAction::AddGenericNervousSystemFunction(function)) => {
                 function.description.as_ref().map_or(0, String::len)
             }
+            Some(WireAction::SetTopicsForCustomProposals(topics)) => {
+                topics.custom_function_id_to_topic.len() * 9
+            }
+            // Descriptions and URLs of the DAO, without the logo, have 3,000 bytes at most.
+            Some(WireAction::ManageSnsMetadata(_)) => 3_000,
             _ => PAYLOAD_IN_LISTING_BYTES_MAX,
         };
         inner.title.len() + inner.summary.len() + inner.url.len() + action

@@ -19,7 +19,7 @@ pub fn get_metadata() -> GetMetadataResponse {
         let settings = state.settings();
         GetMetadataResponse {
             url: Some(settings.url.clone()),
-            logo: None,
+            logo: settings.logo.0.clone(),
             name: Some(settings.name.clone()),
             description: Some(settings.description.clone()),
         }

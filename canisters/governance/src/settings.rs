@@ -1,7 +1,9 @@
-//! What governance was installed with and does not change.
+//! What governance was installed with. Its texts change by vote (`ManageSnsMetadata`), nothing else does.
 
 use candid::Principal;
 use minicbor::{Decode, Encode};
+
+use crate::cbor::Added;
 
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Settings {
@@ -19,4 +21,7 @@ pub struct Settings {
     pub url: String,
     #[n(6)]
     pub genesis_seconds: u64,
+    /// As a data URL.
+    #[n(7)]
+    pub logo: Added<Option<String>>,
 }

@@ -14,6 +14,7 @@ mod migrating;
 mod model;
 mod moving;
 mod moving_model;
+mod naming;
 mod neurons;
 mod parameters_change;
 mod plain;

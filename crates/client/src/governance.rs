@@ -24,7 +24,9 @@ use crate::error::{Accepted, ClientError, Result};
 use crate::ledger::Ledger;
 use crate::polling::Backoff;
 
-pub use proposing::{Texts, Treasury, parameter_changes, parameter_texts, upgrade_argument};
+pub use proposing::{
+    Texts, Treasury, metadata_changes, parameter_changes, parameter_texts, upgrade_argument,
+};
 
 #[derive(Clone, Debug)]
 pub struct Governance {

@@ -122,6 +122,7 @@ pub mod action_id {
     pub const MANAGE_SNS_METADATA: u64 = 8;
     pub const TRANSFER_SNS_TREASURY_FUNDS: u64 = 9;
     pub const MANAGE_LEDGER_PARAMETERS: u64 = 13;
+    pub const SET_TOPICS_FOR_CUSTOM_PROPOSALS: u64 = 16;
     pub const FIRST_GENERIC: u64 = 1_000;
 }
 

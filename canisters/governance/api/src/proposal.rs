@@ -32,6 +32,7 @@ pub enum Action {
     UpgradeSnsControlledCanister(UpgradeSnsControlledCanister),
     AddGenericNervousSystemFunction(NervousSystemFunction),
     RemoveGenericNervousSystemFunction(u64),
+    SetTopicsForCustomProposals(SetTopicsForCustomProposals),
     ExecuteGenericNervousSystemFunction(ExecuteGenericNervousSystemFunction),
     ManageSnsMetadata(ManageSnsMetadata),
     TransferSnsTreasuryFunds(TransferSnsTreasuryFunds),
@@ -67,6 +68,11 @@ pub struct UpgradeSnsControlledCanister {
     pub mode: Option<i32>,
     pub canister_id: Option<Principal>,
     pub canister_upgrade_arg: Option<serde_bytes::ByteBuf>,
+}
+
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct SetTopicsForCustomProposals {
+    pub custom_function_id_to_topic: Vec<(u64, Topic)>,
 }
 
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]

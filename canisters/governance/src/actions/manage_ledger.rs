@@ -18,9 +18,9 @@ use ic_management_canister_types::{
 use icrc_ledger_types::icrc::generic_metadata_value::MetadataValue;
 use minicbor::{Decode, Encode};
 use serde_bytes::ByteBuf;
-use sha2::{Digest, Sha256};
 use stoa_governance_api as api;
 
+use super::branding::{check_logo, check_text, describe_logo};
 use super::upgrade_canister::{replace, start};
 use super::{Action, Performed, invalid};
 use crate::execution::{self, external};
@@ -33,9 +33,6 @@ use crate::{ledger, management};
 /// The SNS's limits.
 const NAME_LENGTH_BYTES: std::ops::RangeInclusive<usize> = 4..=255;
 const SYMBOL_LENGTH_BYTES: std::ops::RangeInclusive<usize> = 3..=10;
-/// As its data URL. The SNS allows 341,334; a logo is kept with the proposal.
-const LOGO_LENGTH_BYTES_MAX: usize = 64 * 1024;
-const LOGO_PREFIX: &str = "data:image/png;base64,";
 /// What nobody else may call a token, as the SNS has it.
 const TAKEN_NAMES: [&str; 2] = ["internetcomputer", "internetcomputerprotocol"];
 const TAKEN_SYMBOLS: [&str; 2] = ["ICP", "DFINITY"];
@@ -106,34 +103,9 @@ pub fn parse(wire: api::ManageLedgerParameters) -> Result<Action, Refusal> {
         }
     }
     if let Some(logo) = &change.token_logo {
-        let length = logo.len();
-        if length > LOGO_LENGTH_BYTES_MAX || !logo.starts_with(LOGO_PREFIX) {
-            return invalid(format!(
-                "`token_logo` ({length} bytes) must be a PNG as `{LOGO_PREFIX}...`, of at most \
-                 {LOGO_LENGTH_BYTES_MAX} bytes"
-            ));
-        }
+        check_logo("token_logo", logo)?;
     }
     Ok(Action::ManageLedger { change })
-}
-
-fn check_text(
-    field: &str,
-    text: &str,
-    length_bytes: std::ops::RangeInclusive<usize>,
-) -> Result<(), Refusal> {
-    if !length_bytes.contains(&text.len()) {
-        return invalid(format!(
-            "`{field}` has {} bytes, it must have from {} to {}",
-            text.len(),
-            length_bytes.start(),
-            length_bytes.end()
-        ));
-    }
-    if text.trim() != text {
-        return invalid(format!("`{field}` begins or ends with a space"));
-    }
-    Ok(())
 }
 
 /// A fee that governance could not take over is refused before anybody votes.
@@ -152,10 +124,8 @@ pub async fn render(change: &LedgerChange) -> Result<String, Refusal> {
     let fee = change
         .transfer_fee_e8s
         .map_or_else(unchanged, |e8s| format!("{e8s} e8s"));
-    let logo = change.token_logo.as_ref().map_or_else(unchanged, |logo| {
-        let hash = Sha256::digest(logo.as_bytes());
-        format!("{} bytes, SHA-256 {}", logo.len(), hex::encode(hash))
-    });
+    let logo = change.token_logo.as_deref();
+    let logo = logo.map_or_else(unchanged, describe_logo);
     Ok(format!(
         "# Manage ledger parameters\n\n## Ledger\n\n{ledger}\n\n## Transfer fee\n\n{fee}\n\n## Token \
          name\n\n{}\n\n## Token symbol\n\n{}\n\n## Token logo\n\n{logo}\n\nThe ledger is upgraded to \

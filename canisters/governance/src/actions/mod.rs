@@ -13,11 +13,14 @@
 //! and, where its outcome can be learnt after an interruption, a fifth: `recover`.
 
 mod add_function;
+mod branding;
 mod execute_function;
 mod manage_ledger;
+mod manage_metadata;
 mod manage_parameters;
 mod motion;
 mod remove_function;
+mod set_topics;
 mod transfer_treasury;
 mod upgrade_canister;
 
@@ -32,6 +35,7 @@ use crate::refusal::Refusal;
 use crate::topic::Topic;
 
 pub use manage_ledger::LedgerChange;
+pub use manage_metadata::MetadataChange;
 pub use manage_parameters::ParameterChange;
 pub use transfer_treasury::TreasuryTransfer;
 #[cfg(test)]
@@ -85,6 +89,16 @@ pub enum Action {
         #[n(0)]
         change: LedgerChange,
     },
+    #[n(8)]
+    ManageMetadata {
+        #[n(0)]
+        change: MetadataChange,
+    },
+    #[n(9)]
+    SetTopics {
+        #[n(0)]
+        topics: Vec<(u64, Topic)>,
+    },
 }
 
 /// How an execution stands when its message is over.
@@ -108,7 +122,6 @@ fn invalid<T>(reason: String) -> Result<T, Refusal> {
 impl TryFrom<api::Action> for Action {
     type Error = Refusal;
     fn try_from(wire: api::Action) -> Result<Self, Refusal> {
-        let unsupported = |what| Err(Refusal::Unsupported { what });
         match wire {
             api::Action::Motion(motion) => motion::parse(motion),
             api::Action::AddGenericNervousSystemFunction(function) => Ok(Self::AddFunction {
@@ -119,9 +132,12 @@ impl TryFrom<api::Action> for Action {
                 execute_function::parse(execute)
             }
             api::Action::ManageNervousSystemParameters(change) => manage_parameters::parse(change),
-            api::Action::Unspecified {} => unsupported("the action Unspecified"),
+            api::Action::Unspecified {} => Err(Refusal::Unsupported {
+                what: "the action Unspecified",
+            }),
             api::Action::UpgradeSnsControlledCanister(upgrade) => upgrade_canister::parse(upgrade),
-            api::Action::ManageSnsMetadata(_) => unsupported("the action ManageSnsMetadata"),
+            api::Action::ManageSnsMetadata(change) => manage_metadata::parse(change),
+            api::Action::SetTopicsForCustomProposals(topics) => set_topics::parse(topics),
             api::Action::TransferSnsTreasuryFunds(transfer) => transfer_treasury::parse(transfer),
             api::Action::ManageLedgerParameters(change) => manage_ledger::parse(change),
         }
@@ -152,6 +168,10 @@ impl From<Action> for api::Action {
                 Self::UpgradeSnsControlledCanister(upgrade.into())
             }
             Action::ManageLedger { change } => Self::ManageLedgerParameters(change.into()),
+            Action::ManageMetadata { change } => Self::ManageSnsMetadata(change.into()),
+            Action::SetTopics { topics } => {
+                Self::SetTopicsForCustomProposals(set_topics::to_wire(topics))
+            }
         }
     }
 }
@@ -168,6 +188,8 @@ impl Action {
             Self::TransferTreasury { .. } => action_id::TRANSFER_SNS_TREASURY_FUNDS,
             Self::UpgradeCanister { .. } => action_id::UPGRADE_SNS_CONTROLLED_CANISTER,
             Self::ManageLedger { .. } => action_id::MANAGE_LEDGER_PARAMETERS,
+            Self::ManageMetadata { .. } => action_id::MANAGE_SNS_METADATA,
+            Self::SetTopics { .. } => action_id::SET_TOPICS_FOR_CUSTOM_PROPOSALS,
         }
     }
 
@@ -194,9 +216,10 @@ impl Action {
             Self::RemoveFunction { id } => remove_function::check(*id, state),
             Self::ExecuteFunction { id, .. } => execute_function::check(*id, state),
             Self::ManageParameters { change } => manage_parameters::check(change, state),
-            Self::TransferTreasury { .. } => Ok(()),
+            Self::TransferTreasury { .. } | Self::ManageMetadata { .. } => Ok(()),
             Self::UpgradeCanister { upgrade } => upgrade_canister::check(upgrade, state),
             Self::ManageLedger { change } => manage_ledger::check(change, state),
+            Self::SetTopics { topics } => set_topics::check(topics, state),
         }
     }
 
@@ -213,6 +236,10 @@ impl Action {
             Self::TransferTreasury { transfer } => Ok(transfer_treasury::render(transfer)),
             Self::UpgradeCanister { upgrade } => Ok(upgrade_canister::render(upgrade)),
             Self::ManageLedger { change } => manage_ledger::render(change).await,
+            Self::ManageMetadata { change } => {
+                Ok(with_state(|state| manage_metadata::render(change, state)))
+            }
+            Self::SetTopics { topics } => with_state(|state| set_topics::render(topics, state)),
         }
     }
 
@@ -240,6 +267,8 @@ impl Action {
             Self::TransferTreasury { transfer } => transfer_treasury::execute(proposal, transfer),
             Self::UpgradeCanister { upgrade } => upgrade_canister::execute(proposal, upgrade).await,
             Self::ManageLedger { change } => manage_ledger::execute(proposal, change).await,
+            Self::ManageMetadata { change } => manage_metadata::execute(change),
+            Self::SetTopics { topics } => set_topics::execute(&topics),
         }
     }
 
@@ -253,7 +282,9 @@ impl Action {
             | Self::RemoveFunction { .. }
             | Self::ExecuteFunction { .. }
             | Self::ManageParameters { .. }
-            | Self::TransferTreasury { .. } => None,
+            | Self::TransferTreasury { .. }
+            | Self::ManageMetadata { .. }
+            | Self::SetTopics { .. } => None,
             Self::UpgradeCanister { upgrade } => upgrade_canister::recover(upgrade).await,
             Self::ManageLedger { change } => manage_ledger::recover(change).await,
         }

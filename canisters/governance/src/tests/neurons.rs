@@ -243,14 +243,9 @@ fn should_name_what_it_does_not_support() {
         error_of(command(user(1), key, merge)),
         ErrorType::Unavailable
     );
-    let metadata = proposal(Action::ManageSnsMetadata(ManageSnsMetadata {
-        url: None,
-        logo: None,
-        name: None,
-        description: None,
-    }));
+    let unspecified = proposal(Action::Unspecified {});
     assert_eq!(
-        error_of(command(user(1), key, metadata)),
+        error_of(command(user(1), key, unspecified)),
         ErrorType::Unavailable
     );
 }

@@ -9,6 +9,8 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use stoa_governance_api::code::action_id;
+
 use super::following::follow;
 use super::ledger_model::LedgerModel;
 use super::moving::disburse;
@@ -81,6 +83,12 @@ fn fill() -> DefaultMemoryImpl {
     stable
 }
 
+/// Native functions are the code's, not the memory's; these came after that release.
+const NATIVE_SINCE: [u64; 2] = [
+    action_id::MANAGE_SNS_METADATA,
+    action_id::SET_TOPICS_FOR_CUSTOM_PROPOSALS,
+];
+
 /// All that can be seen from outside.
 fn seen() -> String {
     use crate::{query_neurons, query_proposals, query_system, query_treasury};
@@ -102,6 +110,10 @@ fn seen() -> String {
         before: None,
         limit: 100,
     });
+    let mut functions = query_system::list_nervous_system_functions();
+    functions
+        .functions
+        .retain(|function| !NATIVE_SINCE.contains(&function.id));
     let movements = with_state(|state| {
         let list: Vec<_> = state.movements.iter().map(|entry| entry.value()).collect();
         format!("{list:#?}")
@@ -109,7 +121,7 @@ fn seen() -> String {
     format!(
         "{neurons:#?}\n{proposals:#?}\n{payments:#?}\n{movements}\n{:#?}\n{:#?}\n{:#?}\n{:?}\n",
         query_system::get_nervous_system_parameters(),
-        query_system::list_nervous_system_functions(),
+        functions,
         query_treasury::get_treasury(),
         crate::dao_canisters::list_dao_canisters(),
     )

@@ -251,6 +251,26 @@ pub enum Propose {
         #[command(flatten)]
         neuron: Neuron,
     },
+    /// Other topics for generic functions, and so who follows whom on them and how many votes they need
+    Topics {
+        /// Each as function=topic, such as 1003=treasury; the topics are those of `--topic` of add-function
+        #[arg(required = true)]
+        changes: Vec<String>,
+        #[command(flatten)]
+        texts: ProposalTexts,
+        #[command(flatten)]
+        neuron: Neuron,
+    },
+    /// Another name, description, url or logo of the DAO
+    Metadata {
+        /// Each as name=value, such as name=Commons; a logo is the path of a PNG file
+        #[arg(required = true)]
+        changes: Vec<String>,
+        #[command(flatten)]
+        texts: ProposalTexts,
+        #[command(flatten)]
+        neuron: Neuron,
+    },
     /// The end of a generic function
     RemoveFunction {
         id: u64,

@@ -1,18 +1,22 @@
 //! `stoa propose`: every kind of proposal.
 
 use candid::Principal;
+use clap::ValueEnum;
 use serde_json::json;
 use stoa_client::amount::parse_tokens;
-use stoa_client::governance::{Governance, Texts, Treasury, parameter_changes, upgrade_argument};
+use stoa_client::governance::{
+    Governance, Texts, Treasury, metadata_changes, parameter_changes, upgrade_argument,
+};
 use stoa_client::wasm::Wasm;
 use stoa_client::{ClientError, Result};
 use stoa_governance_api::{
     Action, FunctionType, GenericNervousSystemFunction, NervousSystemFunction,
+    SetTopicsForCustomProposals, Topic,
 };
 
 use super::admission;
 use super::neuron::{neuron_id, parse_account, topic};
-use crate::arguments::{Neuron, ProposalTexts, Propose, TreasuryToken};
+use crate::arguments::{Neuron, ProposalTexts, Propose, TopicName, TreasuryToken};
 use crate::context::Context;
 use crate::output::Output;
 
@@ -125,6 +129,31 @@ async fn native(governance: &Governance, command: Propose) -> Result<u64> {
             let action = Action::AddGenericNervousSystemFunction(function);
             governance.propose_action(of(&neuron)?, texts, action).await
         }
+        Propose::Topics {
+            changes,
+            texts,
+            neuron,
+        } => {
+            let topics = SetTopicsForCustomProposals {
+                custom_function_id_to_topic: changes
+                    .iter()
+                    .map(|change| function_topic(change))
+                    .collect::<Result<_>>()?,
+            };
+            let texts = with_title(texts, || format!("Set topics {}", changes.join(", ")));
+            let action = Action::SetTopicsForCustomProposals(topics);
+            governance.propose_action(of(&neuron)?, texts, action).await
+        }
+        Propose::Metadata {
+            changes,
+            texts,
+            neuron,
+        } => {
+            let metadata = metadata_changes(&changes)?;
+            let texts = with_title(texts, || format!("Set {}", changes.join(", ")));
+            let action = Action::ManageSnsMetadata(metadata);
+            governance.propose_action(of(&neuron)?, texts, action).await
+        }
         Propose::RemoveFunction { id, texts, neuron } => {
             let texts = with_title(texts, || format!("Remove function {id}"));
             let action = Action::RemoveGenericNervousSystemFunction(id);
@@ -144,6 +173,24 @@ pub(super) fn with_title(texts: ProposalTexts, default: impl FnOnce() -> String)
     }
 }
 
+fn function_topic(text: &str) -> Result<(u64, Topic)> {
+    let invalid = || {
+        let names: Vec<String> = TopicName::value_variants()
+            .iter()
+            .filter_map(|name| Some(name.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        ClientError::InvalidArgument(format!(
+            "\"{text}\" gives no function a topic: write function=topic, such as 1003=treasury; \
+             there are {}",
+            names.join(", ")
+        ))
+    };
+    let (id, name) = text.split_once('=').ok_or_else(invalid)?;
+    let id = id.parse().map_err(|_| invalid())?;
+    let name = TopicName::from_str(name, true).map_err(|_| invalid())?;
+    Ok((id, topic(name)))
+}
+
 fn canister_method(text: &str) -> Result<(Principal, String)> {
     let invalid = || {
         ClientError::InvalidArgument(format!(
@@ -161,6 +208,16 @@ fn canister_method(text: &str) -> Result<(Principal, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn should_read_a_topic_of_a_function_and_name_those_that_there_are() {
+        let read = function_topic("1003=treasury").unwrap();
+        assert_eq!(read, (1_003, Topic::TreasuryAssetManagement));
+        for wrong in ["1003", "x=treasury", "1003=money"] {
+            let error = function_topic(wrong).unwrap_err().to_string();
+            assert!(error.contains("settings, framework"), "{error}");
+        }
+    }
 
     #[test]
     fn should_read_a_method_of_a_canister() {

@@ -7,8 +7,9 @@ use icrc_ledger_types::icrc1::account::Account;
 use stoa_governance_api::code::TransferFrom;
 use stoa_governance_api::{
     Action, ChunkedCanisterWasm, ExecuteGenericNervousSystemFunction, FunctionType,
-    ListNervousSystemFunctionsResponse, Motion, NervousSystemFunction, NervousSystemParameters,
-    Proposal, Subaccount, TransferSnsTreasuryFunds, UpgradeSnsControlledCanister,
+    ListNervousSystemFunctionsResponse, ManageSnsMetadata, Motion, NervousSystemFunction,
+    NervousSystemParameters, Proposal, Subaccount, TransferSnsTreasuryFunds,
+    UpgradeSnsControlledCanister,
 };
 
 use super::Governance;
@@ -245,6 +246,44 @@ pub fn parameter_changes(changes: &[String]) -> Result<NervousSystemParameters> 
     candid::decode_one(&bytes).map_err(|error| wrong(error.to_string()))
 }
 
+/// Texts of the DAO from `name=value`; a logo is the path of a PNG file.
+pub fn metadata_changes(changes: &[String]) -> Result<ManageSnsMetadata> {
+    let mut metadata = ManageSnsMetadata {
+        url: None,
+        logo: None,
+        name: None,
+        description: None,
+    };
+    let invalid = |reason: String| Err(ClientError::InvalidArgument(reason));
+    for change in changes {
+        let Some((field, value)) = change.split_once('=') else {
+            return invalid(format!(
+                "\"{change}\" changes nothing: write name=value, such as name=Commons"
+            ));
+        };
+        match field {
+            "name" => metadata.name = Some(value.to_owned()),
+            "description" => metadata.description = Some(value.to_owned()),
+            "url" => metadata.url = Some(value.to_owned()),
+            "logo" => {
+                let bytes = std::fs::read(value)
+                    .map_err(|error| ClientError::InvalidArgument(format!("{value}: {error}")))?;
+                if !bytes.starts_with(b"\x89PNG") {
+                    return invalid(format!("{value} is no PNG"));
+                }
+                let text = data_encoding::BASE64.encode(&bytes);
+                metadata.logo = Some(format!("data:image/png;base64,{text}"));
+            }
+            unknown => {
+                return invalid(format!(
+                    "there is no {unknown}; there are name, description, url and logo"
+                ));
+            }
+        }
+    }
+    Ok(metadata)
+}
+
 /// Each parameter that has a value, as `parameter_changes` reads it.
 pub fn parameter_texts(parameters: &NervousSystemParameters) -> Vec<(String, String)> {
     let bytes = candid::encode_one(parameters).expect("BUG: parameters encode");
@@ -340,6 +379,29 @@ mod tests {
             ("reject_cost_e8s=-1", "reject_cost_e8s=-1"),
         ] {
             let error = parameter_changes(&[wrong.to_owned()]).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn should_read_texts_of_the_dao_and_a_logo_from_its_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"\x89PNG...").unwrap();
+        let logo = format!("logo={}", file.path().display());
+        let changes = ["name=Commons = all".to_owned(), logo.clone()];
+        let metadata = metadata_changes(&changes).unwrap();
+        assert_eq!(metadata.name.as_deref(), Some("Commons = all"));
+        let expected = "data:image/png;base64,iVBORy4uLg==";
+        assert_eq!(metadata.logo.as_deref(), Some(expected));
+        assert_eq!((metadata.url, metadata.description), (None, None));
+        std::fs::write(file.path(), b"GIF89a").unwrap();
+        for (wrong, part) in [
+            ("name", "name=value"),
+            ("title=Commons", "no title;"),
+            ("logo=/no/such/file", "/no/such/file"),
+            (logo.as_str(), "no PNG"),
+        ] {
+            let error = metadata_changes(&[wrong.to_owned()]).unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
         }
     }
