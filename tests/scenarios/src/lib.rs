@@ -13,6 +13,7 @@ mod outage;
 mod page;
 mod proxy;
 mod slow;
+mod stalled;
 mod world;
 
 pub use command_line::CommandLine;
@@ -24,7 +25,8 @@ pub use outage::Line;
 pub use page::page;
 pub use proxy::{Forwarded, Proxy};
 pub use slow::Slow;
+pub use stalled::Stalled;
 pub use world::{
     AUTHORS_PRICE_E8S, Actor, ONE_TOKEN, PATIENCE, Published, WHALE, World, connect,
-    fresh_identity, inputs_of, outputs_of, wasm_folder,
+    fresh_identity, inputs_of, other_build_of, outputs_of, wasm_folder,
 };

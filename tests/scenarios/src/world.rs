@@ -13,7 +13,7 @@ use stoa_client::ledger::Ledger;
 use stoa_client::model_directory::ModelDirectory;
 use stoa_client::push::push;
 use stoa_client::registry::Registry;
-use stoa_client::wasm::WasmFolder;
+use stoa_client::wasm::{Wasm, WasmFolder};
 use stoa_client::{Accepted, Connection, Deployment};
 use stoa_governance_api::code::{ProposalDecisionStatus, Vote};
 use stoa_inference_api::{InferRequest, InferResponse, Payment, Quote, Token};
@@ -369,6 +369,21 @@ pub fn wasm_folder() -> WasmFolder {
         _ => WasmFolder::new(
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/canisters"),
         ),
+    }
+}
+
+/// The same code under another hash: without gzip around it.
+pub fn other_build_of(name: &str) -> Wasm {
+    let packed = wasm_folder().read(name).expect("built");
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(
+        &mut flate2::read::GzDecoder::new(packed.bytes.as_slice()),
+        &mut bytes,
+    )
+    .expect("a canister in gzip");
+    Wasm {
+        hash: Sha256::of(&bytes),
+        bytes,
     }
 }
 

@@ -27,6 +27,7 @@ mod registry;
 mod registry_guards;
 mod reproducible;
 mod serving;
+mod stalled;
 mod top_up;
 mod treasury;
 mod upgrade;

@@ -13,7 +13,9 @@ use stoa_client::push::push;
 use stoa_client::shard::Shard;
 use stoa_client::wasm::Wasm;
 use stoa_governance_api::{Action, ManageLedgerParameters, RolloutInfo, RolloutState};
-use stoa_scenarios::{ONE_TOKEN, PATIENCE, WHALE, World, model_with_extra_file, run, wasm_folder};
+use stoa_scenarios::{
+    ONE_TOKEN, PATIENCE, WHALE, World, model_with_extra_file, other_build_of, run, wasm_folder,
+};
 use stoa_types::Sha256;
 
 /// The same code under another hash: compressed anew.
@@ -22,21 +24,6 @@ fn recompressed(name: &str) -> Wasm {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut encoder, &plain.bytes).expect("written to memory");
     let bytes = encoder.finish().expect("written to memory");
-    Wasm {
-        hash: Sha256::of(&bytes),
-        bytes,
-    }
-}
-
-/// The same code under another hash: without gzip around it.
-fn other_build_of(name: &str) -> Wasm {
-    let packed = wasm_folder().read(name).unwrap();
-    let mut bytes = Vec::new();
-    std::io::Read::read_to_end(
-        &mut flate2::read::GzDecoder::new(packed.bytes.as_slice()),
-        &mut bytes,
-    )
-    .expect("a canister in gzip");
     Wasm {
         hash: Sha256::of(&bytes),
         bytes,
