@@ -236,6 +236,45 @@ fn should_bring_up_a_memory_of_layout_2_and_prove_all_that_it_proved() {
     assert_eq!((seen(), runtime.certified_data()), before);
 }
 
+/// What clients read has the same bytes for ever: labels, leaves and their encoding, of a state that never changes. (A later layout may
+/// hang the same labels into a tree of another shape; then these lines are written anew, and the paths above still hold.)
+#[test]
+fn should_witness_the_same_state_by_the_same_bytes_as_ever() {
+    let memory = memory_of(LAYOUT_2);
+    let runtime = TestRuntime::new();
+    upgrade(&memory, &runtime);
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let mut text = format!("root {}\n", hex(&runtime.certified_data()));
+    let version = with(|state| resolve(state, "stoa/digits@1.0.0")).unwrap();
+    for (what, witness) in [
+        (
+            "a version",
+            with(|state| certification::version_witness(state, &version)),
+        ),
+        (
+            "no version",
+            with(|state| certification::version_witness(state, &Sha256([7; 32]))),
+        ),
+        (
+            "a name",
+            with(|state| certification::alias_witness(state, "stoa/digits@small")),
+        ),
+        (
+            "no name",
+            with(|state| certification::alias_witness(state, "stoa/digits@none")),
+        ),
+        ("tip", with(certification::tip_witness)),
+    ] {
+        text.push_str(&format!("{what} {}\n", hex(&witness)));
+    }
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/tests/layouts/witnesses.txt"
+    );
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(text == expected, "it says:\n{text}");
+}
+
 /// The first release opens layout 1 only: a downgrade traps, which undoes it, and nothing is written.
 #[test]
 fn should_keep_earlier_code_from_opening_a_later_layout() {
