@@ -202,7 +202,7 @@ impl Bench {
         self.row(
             "GET /models",
             average(&asked),
-            &format!("of that file: a redirect; {CHUNKS_MAX} responses are looked through"),
+            &format!("of that file: a redirect, one of {CHUNKS_MAX} responses"),
         );
     }
 

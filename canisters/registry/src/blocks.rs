@@ -266,9 +266,12 @@ pub fn icrc3_get_archives(_: &GetArchivesArgs) -> GetArchivesResult {
     vec![]
 }
 
-pub fn icrc3_get_tip_certificate(runtime: &impl Runtime) -> Option<ICRC3DataCertificate> {
+pub fn icrc3_get_tip_certificate(
+    state: &State,
+    runtime: &impl Runtime,
+) -> Option<ICRC3DataCertificate> {
     let certificate = ByteBuf::from(runtime.certificate()?);
-    let hash_tree = ByteBuf::from(certification::tip_witness());
+    let hash_tree = ByteBuf::from(certification::tip_witness(state));
     Some(ICRC3DataCertificate {
         certificate,
         hash_tree,

@@ -43,7 +43,7 @@ pub fn get_status_certified(
         version,
         status: state.version(&version).map(|record| record.status.into()),
         certificate: certificate(runtime),
-        witness: certification::version_witness(&version),
+        witness: certification::version_witness(state, &version),
     }
 }
 
@@ -68,7 +68,7 @@ pub fn resolve_certified(
     Ok(CertifiedResolution {
         version,
         certificate: certificate(runtime),
-        witness: certification::alias_witness(&name),
+        witness: certification::alias_witness(state, &name),
         name,
     })
 }

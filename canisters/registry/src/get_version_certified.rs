@@ -20,6 +20,6 @@ pub fn get_version_certified(
         manifest: state.manifest(&version),
         status: record.status.into(),
         certificate: certificate(runtime),
-        witness: certification::version_witness(&version),
+        witness: certification::version_witness(state, &version),
     })
 }

@@ -12,6 +12,7 @@ mod begin_upload;
 mod blocks;
 mod budget;
 mod certification;
+mod certified_maps;
 mod claim_publisher;
 mod cycles;
 mod deposits;
@@ -428,7 +429,7 @@ fn icrc3_get_archives(args: GetArchivesArgs) -> GetArchivesResult {
 
 #[query]
 fn icrc3_get_tip_certificate() -> Option<ICRC3DataCertificate> {
-    blocks::icrc3_get_tip_certificate(&Ic)
+    state::with(|state| blocks::icrc3_get_tip_certificate(state, &Ic))
 }
 
 #[query]

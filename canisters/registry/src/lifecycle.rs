@@ -1,18 +1,17 @@
-//! Install and upgrade. Everything is in stable memory but the certified tree, which an upgrade makes
-//! anew; it traps, which undoes the upgrade, where it finds a layout that it does not know.
+//! Install and upgrade. Everything is in stable memory; an upgrade certifies its root again and arms the timers. It traps, which
+//! undoes the upgrade, where it finds a layout that it does not know.
 
 use std::collections::BTreeSet;
 
 use candid::Principal;
 use stoa_registry_api::InitArgs;
-use stoa_types::Sha256;
 
 use crate::limits::SHARDS_MAX;
 use crate::memory::RawMemory;
 use crate::runtime::{self, Ic, Runtime};
 use crate::state::records::Parameters;
 use crate::state::{self, Installation, State};
-use crate::{certification, fleet, models, parameters};
+use crate::{certification, fleet, parameters};
 
 pub fn init(args: &InitArgs, installer: Principal) {
     let parameters =
@@ -35,7 +34,7 @@ pub fn init(args: &InitArgs, installer: Principal) {
         Ic.now_nanos(),
         &installation,
     ));
-    rebuild_certification(&Ic);
+    state::with(|state| certification::certify(state, &Ic));
     runtime::arm_timers();
 }
 
@@ -72,20 +71,6 @@ pub fn post_upgrade() {
         Ok(state) => state::set(state),
         Err(error) => runtime::trap(&format!("cannot upgrade: {error:?}")),
     }
-    rebuild_certification(&Ic);
+    state::with(|state| certification::certify(state, &Ic));
     runtime::arm_timers();
-}
-
-pub fn rebuild_certification(runtime: &impl Runtime) {
-    state::with(|state| {
-        let statuses = state
-            .versions
-            .iter()
-            .map(|entry| (Sha256(*entry.key()), entry.value().status.into()));
-        let aliases = state
-            .models
-            .iter()
-            .flat_map(|entry| models::names(entry.key(), &entry.value()));
-        certification::rebuild(runtime, statuses, aliases, state.audit_tip());
-    });
 }

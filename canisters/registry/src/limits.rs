@@ -11,8 +11,7 @@ pub const CO_PUBLISHERS_MAX: u64 = 16;
 pub const OPEN_VERSIONS_PER_CALLER_CEILING: u64 = 256;
 /// A shard walks the drafts that wait for one chunk, so this bounds that too.
 pub const OPEN_VERSIONS_CEILING: u64 = 10_000;
-/// The certified tree is rebuilt after an upgrade: 1,000,000 leaves at about 50,000 instructions
-/// each are 50 of the 300 billion that an upgrade may use.
+/// A bound on stable memory, 10 KiB of it a version; nothing that a message does grows with them but by a logarithm.
 pub const VERSIONS_MAX: u64 = 1_000_000;
 /// What a name stands for is chosen anew from all versions of the model whenever one changes: 1,000 records at about
 /// 100,000 instructions each are 100 million.

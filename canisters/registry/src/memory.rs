@@ -29,7 +29,9 @@
 //!  25 NOTICES       map: canister · digest -> status that it has to hear of
 //!  26 RELEASES      set: shard number · digest that it may let go of
 //!  27 WATCHED       map: digest of a proposed version -> proposal that somebody noted
-//!  28-39            the registry's, not used yet
+//!  28 CERTIFIED_ROOTS cell: roots of the certified maps
+//!  29 CERTIFIED_NODES vector: nodes of the certified maps
+//!  30-39            the registry's, not used yet
 //!  40 FLEET_SETTINGS cell: the fleet's policy, the module of new shards
 //!  41 FLEET_MEMBERS map: shard number -> role, what it last said
 //!  42 FLEET_JOBS    map: id -> job
@@ -78,6 +80,8 @@ pub const CHILDREN: MemoryId = MemoryId::new(24);
 pub const NOTICES: MemoryId = MemoryId::new(25);
 pub const RELEASES: MemoryId = MemoryId::new(26);
 pub const WATCHED: MemoryId = MemoryId::new(27);
+pub const CERTIFIED_ROOTS: MemoryId = MemoryId::new(28);
+pub const CERTIFIED_NODES: MemoryId = MemoryId::new(29);
 
 pub const INFERENCE: MemoryId = MemoryId::new(60);
 pub const ROUTES: MemoryId = MemoryId::new(61);

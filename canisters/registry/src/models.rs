@@ -56,7 +56,7 @@ pub fn refresh(state: &mut State, runtime: &impl Runtime, model: &str) {
             .max(),
     };
     search::move_face(state, before.face, after.face);
-    certify(runtime, model, &before, &after);
+    certify(state, runtime, model, &before, &after);
     state.models.insert(model.to_owned(), after);
 }
 
@@ -114,16 +114,22 @@ pub fn names(model: &str, record: &ModelRecord) -> Vec<(String, Sha256)> {
     default.into_iter().chain(with_alias).collect()
 }
 
-pub fn certify(runtime: &impl Runtime, model: &str, before: &ModelRecord, after: &ModelRecord) {
+pub fn certify(
+    state: &mut State,
+    runtime: &impl Runtime,
+    model: &str,
+    before: &ModelRecord,
+    after: &ModelRecord,
+) {
     let (before, after) = (names(model, before), names(model, after));
     for (name, _) in &before {
         if !after.iter().any(|(kept, _)| kept == name) {
-            certification::set_alias(runtime, name.clone(), None);
+            certification::set_alias(state, runtime, name, None);
         }
     }
     for (name, version) in after {
         if !before.contains(&(name.clone(), version)) {
-            certification::set_alias(runtime, name, Some(version));
+            certification::set_alias(state, runtime, &name, Some(version));
         }
     }
 }

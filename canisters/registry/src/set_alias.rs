@@ -57,7 +57,7 @@ pub fn set_alias(
         after.aliases.sort_by(|a, b| a.alias.cmp(&b.alias));
     }
     if before != after {
-        models::certify(runtime, &model, &before, &after);
+        models::certify(state, runtime, &model, &before, &after);
         state.models.insert(model.clone(), after);
         let action = Action::SetAlias {
             model,

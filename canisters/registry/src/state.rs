@@ -20,6 +20,7 @@ use stoa_types::Sha256;
 use stoa_types::manifest::Manifest;
 
 use crate::authority::Mandate;
+use crate::certified_maps::CertifiedMaps;
 use crate::fleet::{self, Fleet};
 use crate::memory::{self, RawMemory, Stable};
 use crate::parameters;
@@ -39,7 +40,8 @@ pub use versions::{Decision, relation_of};
 ///
 /// - 1: versions, manifests, placements, audit log.
 /// - 2: 13 to 27 of `memory.rs`, and later fields of the records.
-pub const LAYOUT_VERSION: u32 = 2;
+/// - 3: the certified maps, which were in the heap.
+pub const LAYOUT_VERSION: u32 = 3;
 
 thread_local! {
     /// A view of stable memory; opened by `init` and again by `post_upgrade`.
@@ -97,6 +99,7 @@ pub struct State {
     pub notices: StableBTreeMap<(Principal, Digest), NoticeRecord, Stable>,
     pub releases: StableBTreeSet<(u16, Digest), Stable>,
     pub watched: StableBTreeMap<Digest, u64, Stable>,
+    pub certified: CertifiedMaps,
     pub fleet: Fleet,
     pub routes: Routes,
 }
@@ -166,9 +169,9 @@ impl State {
         };
         match found {
             LAYOUT_VERSION => Ok(Self::load(raw)),
-            1 => {
+            1 | 2 => {
                 let mut state = Self::load(raw);
-                state.migrate_from_1(now_nanos);
+                state.migrate_from(found, now_nanos);
                 StableCell::new(manager.get(memory::LAYOUT), LAYOUT_VERSION);
                 Ok(state)
             }
@@ -212,6 +215,7 @@ impl State {
             notices: StableBTreeMap::init(manager.get(memory::NOTICES)),
             releases: StableBTreeSet::init(manager.get(memory::RELEASES)),
             watched: StableBTreeMap::init(manager.get(memory::WATCHED)),
+            certified: CertifiedMaps::open(&manager),
             fleet: Fleet::open(&manager),
             routes: Routes::open(&manager),
         }
@@ -282,8 +286,7 @@ impl State {
     /// Appends to the audit log and certifies its new tip.
     pub fn record(&mut self, runtime: &impl Runtime, by: impl Into<Mandate>, action: Action) {
         self.append(runtime.now_nanos(), by.into(), action);
-        let (index, hash) = self.audit_tip().expect("BUG: the log is empty");
-        certification::set_tip(runtime, index, hash);
+        certification::certify(self, runtime);
     }
 
     /// It cannot fail but for lack of stable memory, and then nothing else may happen either.

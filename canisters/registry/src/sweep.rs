@@ -8,15 +8,24 @@ use stoa_types::Sha256;
 use crate::guard;
 use crate::runtime::{Runtime, Task};
 use crate::state::records::{Cause, Status};
-use crate::state::{Decision, State, with_mut};
+use crate::state::{Decision, State, with, with_mut};
 
 /// Removing a version with the largest manifest takes about 2 billion instructions.
 const PER_RUN: usize = 5;
+
+/// The sweep that comes by itself.
+const PERIOD_NANOS: u64 = 3_600 * 1_000_000_000;
 
 pub fn run(runtime: &impl Runtime) {
     let is_more = with_mut(|state| sweep(state, runtime));
     if is_more {
         runtime.schedule(Duration::ZERO, Task::Sweep);
+    } else if let Some((deadline_nanos, _)) = with(|state| state.deadlines.first()) {
+        // The timer that was set for a deadline before the next period is lost in an upgrade, which runs this.
+        let delay_nanos = deadline_nanos.saturating_sub(runtime.now_nanos());
+        if delay_nanos < PERIOD_NANOS {
+            runtime.schedule(Duration::from_nanos(delay_nanos + 1), Task::Sweep);
+        }
     }
 }
 

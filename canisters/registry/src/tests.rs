@@ -38,7 +38,7 @@ use crate::submit::submit;
 use crate::testing::{
     GOVERNANCE, Running, TestRuntime, file, install, manifest_of, principal, shard,
 };
-use crate::{audit_log, certification, lifecycle, state};
+use crate::{audit_log, certification, state};
 
 const OWNER: u8 = 1;
 const MODEL: &[u8] = b"weights of a very small network";
@@ -82,6 +82,7 @@ impl State {
         assert_eq!(of_accounts, open);
         assert_eq!(self.audit.len(), self.audit_hashes.len());
         self.check_models();
+        self.check_certified();
         self.check_deposits(&held);
     }
 

@@ -36,6 +36,7 @@
 //!  22 FOLDERS            map: hash of a folder's dag-pb node -> how far the paths below it are certified
 //!  23 FOLDER_PATHS       map: hash of that node · path -> digest of what is at the path
 //!  24 FOLDER_TREES       map: place in the tree of 18 -> digest of all that is below a folder's CID
+//!  25 RESPONSES          map: version · path -> hashes of the responses of a file that has many
 //! ```
 
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
@@ -68,8 +69,9 @@ pub const STRAYS: MemoryId = MemoryId::new(21);
 pub const FOLDERS: MemoryId = MemoryId::new(22);
 pub const FOLDER_PATHS: MemoryId = MemoryId::new(23);
 pub const FOLDER_TREES: MemoryId = MemoryId::new(24);
+pub const RESPONSES: MemoryId = MemoryId::new(25);
 
-const BOOKS_COUNT: u8 = 25;
+const BOOKS_COUNT: u8 = 26;
 
 pub const PAGE_BYTES: u64 = 65_536;
 
@@ -82,10 +84,10 @@ const BUCKETS_MAX: u64 = 32_768;
 /// 500 GiB of stable memory, less 20 for the books.
 pub const CAPACITY_BYTES_MAX: u64 = 480 << 30;
 
-/// Inner buckets that one call may take: one for each book, and twenty where the largest legal arguments land
-/// (4,096 expected chunks at 500 bytes, or a file of 16,384 chunks with its nodes at 1.6 MiB, then 4,096 paths of a folder at 600:
-/// 5 MiB, and as much again for B-tree nodes that are half empty).
-const SPARE_BOOK_BUCKETS: u64 = BOOKS_COUNT as u64 + 20;
+/// Inner buckets that one call may take: one for each book, and 22 where the largest legal arguments land
+/// (4,096 expected chunks at 500 bytes, or a file of 16,384 chunks with its nodes and its responses at 2.2 MiB, then 4,096 paths of a
+/// folder at 600: 5.5 MiB, and as much again for B-tree nodes that are half empty).
+const SPARE_BOOK_BUCKETS: u64 = BOOKS_COUNT as u64 + 22;
 
 pub type RawMemory = DefaultMemoryImpl;
 pub type Book<M> = VirtualMemory<VirtualMemory<M>>;

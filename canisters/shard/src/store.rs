@@ -40,15 +40,18 @@ use extents::Extents;
 pub use files::links_of;
 pub use records::ServedFile;
 use records::{
-    Awaited, ChunkRecord, FileKey, FolderRecord, HashPair, Place, Scrub, ServedNode, ServedVersion,
-    Settings,
+    Awaited, ChunkRecord, FileKey, FolderRecord, HashPair, Place, Scrub, ServedNode,
+    ServedResponses, ServedVersion, Settings,
 };
 pub use scrub::Slice;
 pub use strays::Sweep;
 
 /// Version of the arrangement in `memory.rs`. An upgrade that finds another one traps rather than guess. (1 and 2 were never installed
 /// outside of a development network: 1 had one manager and no certified trees, 2 no folders and other responses.)
-pub const LAYOUT_VERSION: u32 = 3;
+///
+/// - 3: 0 to 24 of `memory.rs`.
+/// - 4: RESPONSES. Files from before have none there; they are derived whenever somebody asks, as they were.
+pub const LAYOUT_VERSION: u32 = 4;
 
 thread_local! {
     /// A view of stable memory; opened by `init` and again by `post_upgrade`.
@@ -104,6 +107,7 @@ pub struct Store<M: Memory> {
     references: StableBTreeMap<String, [u8; 32], Book<M>>,
     folders: StableBTreeMap<[u8; 32], FolderRecord, Book<M>>,
     folder_paths: StableBTreeMap<FileKey, [u8; 32], Book<M>>,
+    responses: StableBTreeMap<FileKey, ServedResponses, Book<M>>,
     pub allowance: Allowance<M>,
     pub certified: Certified<M>,
 }
@@ -158,11 +162,17 @@ impl<M: Memory + Clone> Store<M> {
         } else {
             *StableCell::init(layout, 0_u32).get()
         };
-        if found != LAYOUT_VERSION {
-            return Err(OpenError::UnknownLayout {
-                found,
-                known: LAYOUT_VERSION,
-            });
+        match found {
+            LAYOUT_VERSION => {}
+            3 => {
+                StableCell::new(memories.book(memory::LAYOUT), LAYOUT_VERSION);
+            }
+            _ => {
+                return Err(OpenError::UnknownLayout {
+                    found,
+                    known: LAYOUT_VERSION,
+                });
+            }
         }
         let nobody = Settings {
             registry: Principal::management_canister(),
@@ -189,6 +199,7 @@ impl<M: Memory + Clone> Store<M> {
             references: StableBTreeMap::init(book(memory::REFERENCES)),
             folders: StableBTreeMap::init(book(memory::FOLDERS)),
             folder_paths: StableBTreeMap::init(book(memory::FOLDER_PATHS)),
+            responses: StableBTreeMap::init(book(memory::RESPONSES)),
             allowance: Allowance::open(book(memory::ALLOWANCE)),
             certified: Certified::open(&memories),
             memories,

@@ -166,7 +166,7 @@ impl State {
         if let Some(id) = record.deposit {
             deposits::give_back(self, runtime, id);
         }
-        certification::set_status(runtime, version, None);
+        certification::set_status(self, runtime, version, None);
         self.record(runtime, actor, Action::RemovedVersion { version, cause });
     }
 
@@ -236,7 +236,7 @@ impl State {
         decision: &Decision,
         proposal_id: Option<u64>,
     ) {
-        certification::set_status(runtime, version, Some(to.into()));
+        certification::set_status(self, runtime, version, Some(to.into()));
         let action = Action::ChangedStatus {
             version,
             from,

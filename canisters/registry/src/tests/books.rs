@@ -51,7 +51,7 @@ fn should_chain_every_block_to_the_one_before_and_certify_the_last() {
         );
         parent = Some(block.clone().hash());
     }
-    let tip = icrc3_get_tip_certificate(&runtime).unwrap();
+    let tip = with(|state| icrc3_get_tip_certificate(state, &runtime)).unwrap();
     let tree: HashTree = serde_cbor::from_slice(&tip.hash_tree).unwrap();
     assert_eq!(tree.digest(), runtime.certified_data());
     let last = parent.unwrap();

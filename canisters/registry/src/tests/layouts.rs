@@ -46,7 +46,7 @@ fn find(text: &str) -> Vec<String> {
 
 fn upgrade(memory: &RawMemory, runtime: &TestRuntime) {
     state::set(State::open(memory.clone(), 9).unwrap());
-    lifecycle::rebuild_certification(runtime);
+    with(|state| certification::certify(state, runtime));
 }
 
 /// Everything that a reader sees, but for the certificate.
@@ -166,15 +166,124 @@ fn run_task_unchecked(runtime: &TestRuntime) {
     Running::start(crate::tasks::run(runtime, Task::Index)).finish();
 }
 
+/// Written by the code that had the certified tree in the heap: of stoa/digits 1.1.0 admitted, 1.0.0 deprecated in its favour and
+/// called `small`, 0.9.0 revoked, 1.2.0 proposed, 2.0.0-rc.1 sealed, 2.0.0 a draft; of stoa/digits-small 1.0.0 admitted, called `tiny`.
+const LAYOUT_2: &str = include_str!("layouts/layout_2.txt");
+
+/// Statements 28 and 32: what was certified out of the heap is certified out of stable memory, by the same paths.
+#[test]
+fn should_bring_up_a_memory_of_layout_2_and_prove_all_that_it_proved() {
+    use ic_certification::{HashTree, LookupResult};
+
+    let memory = memory_of(LAYOUT_2);
+    let runtime = TestRuntime::new();
+    upgrade(&memory, &runtime);
+    with(State::check_invariants);
+    let resolved = |name: &str| with(|state| resolve(state, name)).unwrap();
+    for (semver, status) in [
+        ("0.9.0", "revoked"),
+        ("1.0.0", "deprecated"),
+        ("1.1.0", "admitted"),
+        ("1.2.0", "proposed"),
+        ("2.0.0-rc.1", "sealed"),
+        ("2.0.0", "draft"),
+    ] {
+        let version = resolved(&format!("stoa/digits@{semver}"));
+        let witness = with(|state| certification::version_witness(state, &version));
+        let tree: HashTree = serde_cbor::from_slice(&witness).unwrap();
+        assert_eq!(tree.digest(), runtime.certified_data());
+        let path = [b"version".as_slice(), &version.0, b"status"];
+        assert_eq!(
+            tree.lookup_path(path),
+            LookupResult::Found(status.as_bytes())
+        );
+    }
+    for (name, version) in [
+        ("stoa/digits", "stoa/digits@1.1.0"),
+        ("stoa/digits@latest", "stoa/digits@1.1.0"),
+        ("stoa/digits@small", "stoa/digits@1.0.0"),
+        ("stoa/digits-small@stable", "stoa/digits-small@1.0.0"),
+        ("stoa/digits-small@tiny", "stoa/digits-small@1.0.0"),
+    ] {
+        let witness = with(|state| certification::alias_witness(state, name));
+        let tree: HashTree = serde_cbor::from_slice(&witness).unwrap();
+        assert_eq!(tree.digest(), runtime.certified_data());
+        let path = [b"alias".as_slice(), name.as_bytes()];
+        let expected = resolved(version).0;
+        assert_eq!(tree.lookup_path(path), LookupResult::Found(&expected));
+    }
+    let log = AuditLogArgs {
+        start: with(|state| state.audit.len()) - 1,
+        limit: None,
+    };
+    let last = with(|state| audit_log::audit_log(state, &log))
+        .entries
+        .remove(0);
+    let migrated = AuditAction::Migrated {
+        from_layout: 2,
+        to_layout: 3,
+    };
+    assert_eq!(last.action, migrated);
+
+    // Life goes on, and later upgrades change nothing.
+    let proposed = resolved("stoa/digits@1.2.0");
+    admit(&runtime, GOVERNANCE, proposed).unwrap();
+    assert_eq!(resolved("stoa/digits"), proposed);
+    with(State::check_invariants);
+    let before = (seen(), runtime.certified_data());
+    upgrade(&memory, &runtime);
+    with(State::check_invariants);
+    assert_eq!((seen(), runtime.certified_data()), before);
+}
+
+/// What clients read has the same bytes for ever: labels, leaves and their encoding, of a state that never changes. (A later layout may
+/// hang the same labels into a tree of another shape; then these lines are written anew, and the paths above still hold.)
+#[test]
+fn should_witness_the_same_state_by_the_same_bytes_as_ever() {
+    let memory = memory_of(LAYOUT_2);
+    let runtime = TestRuntime::new();
+    upgrade(&memory, &runtime);
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let mut text = format!("root {}\n", hex(&runtime.certified_data()));
+    let version = with(|state| resolve(state, "stoa/digits@1.0.0")).unwrap();
+    for (what, witness) in [
+        (
+            "a version",
+            with(|state| certification::version_witness(state, &version)),
+        ),
+        (
+            "no version",
+            with(|state| certification::version_witness(state, &Sha256([7; 32]))),
+        ),
+        (
+            "a name",
+            with(|state| certification::alias_witness(state, "stoa/digits@small")),
+        ),
+        (
+            "no name",
+            with(|state| certification::alias_witness(state, "stoa/digits@none")),
+        ),
+        ("tip", with(certification::tip_witness)),
+    ] {
+        text.push_str(&format!("{what} {}\n", hex(&witness)));
+    }
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/tests/layouts/witnesses.txt"
+    );
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(text == expected, "it says:\n{text}");
+}
+
 /// The first release opens layout 1 only: a downgrade traps, which undoes it, and nothing is written.
 #[test]
 fn should_keep_earlier_code_from_opening_a_later_layout() {
     let memory = install();
     let layout = StableCell::init(memory::manager(memory.clone()).get(memory::LAYOUT), 0_u32);
-    assert_eq!(*layout.get(), 2);
-    StableCell::new(memory::manager(memory.clone()).get(memory::LAYOUT), 3_u32);
+    assert_eq!(*layout.get(), 3);
+    StableCell::new(memory::manager(memory.clone()).get(memory::LAYOUT), 4_u32);
     assert_eq!(
         State::open(memory, 2).err(),
-        Some(OpenError::UnknownLayout { found: 3, known: 2 })
+        Some(OpenError::UnknownLayout { found: 4, known: 3 })
     );
 }

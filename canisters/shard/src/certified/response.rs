@@ -102,45 +102,75 @@ pub fn node_digest(exact: &Hash) -> Hash {
     labeled_hash(EXACT, exact)
 }
 
-/// All responses that a path may give.
+/// All responses that a path may give, with the digests of runs of them, so that one can be shown without hashing all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Terminal {
     /// In order, as labels stand in a tree.
     hashes: Vec<Hash>,
+    /// Of the parts into which the row falls by halves until none is longer than a run.
+    runs: Vec<Hash>,
 }
+
+/// To show a response hashes its run and forks all runs: 64 and 511 hashes for the largest file's 16,387 responses.
+const RUN: usize = 64;
 
 impl Terminal {
     pub fn of_hashes(mut hashes: Vec<Hash>) -> Self {
         hashes.sort_unstable();
         hashes.dedup();
-        Self { hashes }
+        let mut runs = Vec::new();
+        each_run(&hashes, &mut |run| {
+            let nodes: Vec<Hash> = run
+                .iter()
+                .map(|hash| labeled_hash(hash, &leaf_hash(b"")))
+                .collect();
+            runs.push(forest::row_digest(&nodes).expect("BUG: a path without a response"));
+        });
+        Self { hashes, runs }
+    }
+
+    /// As `parts` gave it.
+    pub fn of_parts(hashes: Vec<Hash>, runs: Vec<Hash>) -> Self {
+        Self { hashes, runs }
+    }
+
+    /// Hashes of the responses, and digests of their runs.
+    pub fn parts(&self) -> (&[Hash], &[Hash]) {
+        (&self.hashes, &self.runs)
+    }
+
+    /// Whether to derive it again takes much.
+    pub fn is_long(&self) -> bool {
+        self.runs.len() > 1
     }
 
     /// Digest of what stands below `<$>` or `<*>`.
     pub fn digest(&self) -> Hash {
-        let nodes: Vec<Hash> = self
-            .hashes
-            .iter()
-            .map(|hash| labeled_hash(hash, &leaf_hash(b"")))
-            .collect();
-        let row = forest::row_digest(&nodes).expect("BUG: a path without a response");
+        let row = row_of_runs(&self.hashes, &mut self.runs.iter(), &mut |_, run| {
+            pruned(*run)
+        });
+        let row = row.digest();
         labeled_hash(&constant_hash(EXPRESSION), &labeled_hash(b"", &row))
     }
 
     /// What stands below `<$>` or `<*>`, with one response shown.
     pub fn tree(&self, shown: &Hash) -> HashTree {
         let empty_leaf = leaf_hash(b"");
-        let items = self
-            .hashes
-            .iter()
-            .map(|hash| Item {
-                label: hash.to_vec(),
-                content: empty_leaf,
-                shown: (hash == shown).then(|| leaf(b"".to_vec())),
-            })
-            .collect();
-        let row = forest::labeled_tree(b"", forest::tree(items));
-        label(constant_hash(EXPRESSION), row)
+        let row = row_of_runs(&self.hashes, &mut self.runs.iter(), &mut |hashes, run| {
+            if hashes.binary_search(shown).is_err() {
+                return pruned(*run);
+            }
+            let items = hashes
+                .iter()
+                .map(|hash| Item {
+                    label: hash.to_vec(),
+                    content: empty_leaf,
+                    shown: (hash == shown).then(|| leaf(b"".to_vec())),
+                })
+                .collect();
+            forest::row(items)
+        });
+        label(constant_hash(EXPRESSION), label(b"", row))
     }
 
     /// The same below its exact path, as a name has it.
@@ -150,5 +180,61 @@ impl Terminal {
 
     pub fn hidden_node(&self) -> HashTree {
         label(EXACT, pruned(self.digest()))
+    }
+}
+
+fn each_run(hashes: &[Hash], visit: &mut impl FnMut(&[Hash])) {
+    if hashes.len() <= RUN {
+        return visit(hashes);
+    }
+    // As `forest` halves a row.
+    let (left, right) = hashes.split_at(hashes.len() / 2);
+    each_run(left, visit);
+    each_run(right, visit);
+}
+
+/// The row as a tree of what each run, with its digest, is shown as.
+fn row_of_runs<'a>(
+    hashes: &[Hash],
+    runs: &mut impl Iterator<Item = &'a Hash>,
+    show: &mut impl FnMut(&[Hash], &Hash) -> HashTree,
+) -> HashTree {
+    if hashes.len() <= RUN {
+        return show(hashes, runs.next().expect("BUG: a run without a digest"));
+    }
+    let (left, right) = hashes.split_at(hashes.len() / 2);
+    let left = row_of_runs(left, runs, show);
+    let right = row_of_runs(right, runs, show);
+    forest::fork_of(Some(left), Some(right)).expect("BUG: a row of nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use ic_certification::LookupResult;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn should_show_any_of_a_row_of_any_length_as_if_it_were_hashed_whole(length in 1_usize..700, shown in any::<prop::sample::Index>()) {
+            let hashes: Vec<Hash> = (0..length).map(|number| Sha256::of(&number.to_le_bytes()).0).collect();
+            let terminal = Terminal::of_hashes(hashes.clone());
+            prop_assert_eq!(terminal.is_long(), length > RUN);
+            let mut sorted = hashes.clone();
+            sorted.sort_unstable();
+            let nodes: Vec<Hash> = sorted.iter().map(|hash| labeled_hash(hash, &leaf_hash(b""))).collect();
+            let row = labeled_hash(b"", &forest::row_digest(&nodes).unwrap());
+            let expression = constant_hash(EXPRESSION);
+            prop_assert_eq!(terminal.digest(), labeled_hash(&expression, &row));
+
+            let (stored, runs) = terminal.parts();
+            let again = Terminal::of_parts(stored.to_vec(), runs.to_vec());
+            let shown = hashes[shown.index(length)];
+            let tree = again.tree(&shown);
+            prop_assert_eq!(tree.digest(), terminal.digest());
+            let path: [&[u8]; 3] = [&expression, b"", &shown];
+            prop_assert_eq!(tree.lookup_path(path), LookupResult::Found(b""));
+        }
     }
 }

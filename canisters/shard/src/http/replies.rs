@@ -1,11 +1,13 @@
 //! Every response that a path can give. The list of a path is a function of what is stored about it, so that it is certified
-//! when that is stored and derived again when a request comes.
+//! when that is stored and derived again when a request comes. What a response says must therefore never change while it is certified:
+//! the test of committed texts (`tests/golden.txt`) says so.
 
 use std::borrow::Cow;
 
 use candid::Principal;
 use ic_certification::Hash;
 use stoa_content::{Cid, Codec};
+use stoa_shard_api::CHUNK_SIZE_BYTES_MAX;
 use stoa_types::Sha256;
 use stoa_types::manifest::FileEntry;
 
@@ -50,6 +52,7 @@ pub enum Form {
     CarBlock,
 }
 
+#[derive(Clone, Debug)]
 pub struct Reply {
     pub purpose: Purpose,
     pub response: Response,
@@ -57,7 +60,9 @@ pub struct Reply {
 
 /// What a path gives.
 pub struct Replies {
-    pub list: Vec<Reply>,
+    /// But for the parts of a file.
+    list: Vec<Reply>,
+    parts: Option<Parts>,
     /// Bytes of the content in each form, for ranges.
     pub sizes: Vec<(Form, u64)>,
 }
@@ -153,6 +158,29 @@ fn not_acceptable() -> Reply {
     }
 }
 
+/// A file of more than one chunk: a partial response for each, made when it is asked for, since a file has up to 16,384.
+struct Parts {
+    representation: Representation,
+    chunks: Vec<Sha256>,
+}
+
+impl Parts {
+    fn get(&self, index: usize) -> Option<Reply> {
+        let hash = self.chunks.get(index)?;
+        let first_byte = index as u64 * CHUNK_SIZE_BYTES_MAX;
+        let size_bytes = FileEntry::chunk_size_bytes(self.representation.size_bytes, index as u64);
+        let body = Body::Chunk(*hash);
+        Some(self.representation.part(first_byte, size_bytes, body))
+    }
+
+    /// The last one begins behind no byte of the file.
+    fn with(&self, byte: u64) -> Option<Reply> {
+        let last = self.chunks.len().checked_sub(1)?;
+        let index = usize::try_from(byte / CHUNK_SIZE_BYTES_MAX).unwrap_or(last);
+        self.get(index.min(last))
+    }
+}
+
 /// Headers of one representation.
 struct Representation {
     form: Form,
@@ -234,7 +262,11 @@ impl Replies {
     fn new(mut list: Vec<Reply>, sizes: Vec<(Form, u64)>) -> Self {
         list.push(method_not_allowed());
         list.push(damaged());
-        Self { list, sizes }
+        Self {
+            list,
+            parts: None,
+            sizes,
+        }
     }
 
     /// `/blob/<sha256>`
@@ -271,21 +303,25 @@ impl Replies {
             headers: vec![("content-type", text(content_type(path)))],
             cache: VERSIONED,
         };
-        let mut first_byte = 0;
-        let parts = (0..)
-            .zip(chunks)
-            .map(|(index, hash)| {
-                let size = FileEntry::chunk_size_bytes(size_bytes, index);
-                let part = (first_byte, size, Body::Chunk(*hash));
-                first_byte += size;
-                part
-            })
-            .collect();
-        let mut list = Vec::new();
-        representation.parts(parts, &mut list);
-        list.push(representation.not_satisfiable());
+        let mut list = vec![
+            representation.not_modified(),
+            representation.not_satisfiable(),
+        ];
         list.extend(others.iter().map(|shard| elsewhere(*shard, version, path)));
-        Self::new(list, vec![(Form::Plain, size_bytes)])
+        let parts = match chunks {
+            [only] => {
+                list.push(representation.whole(Body::Chunk(*only)));
+                None
+            }
+            _ => Some(Parts {
+                representation,
+                chunks: chunks.to_vec(),
+            }),
+        };
+        Self {
+            parts,
+            ..Self::new(list, vec![(Form::Plain, size_bytes)])
+        }
     }
 
     /// `/ipfs/<cid>` of a chunk. It has nothing below it, so that both CARs of it are the same.
@@ -359,6 +395,7 @@ impl Replies {
         }];
         Self {
             list,
+            parts: None,
             sizes: Vec::new(),
         }
     }
@@ -380,15 +417,35 @@ impl Replies {
         self.list.iter().map(bytes).sum()
     }
 
-    fn hashes(&self) -> Vec<Hash> {
-        self.list
-            .iter()
-            .map(|reply| reply.response.hash())
-            .collect()
+    pub fn count(&self) -> usize {
+        self.list.len() + self.parts.as_ref().map_or(0, |parts| parts.chunks.len())
     }
 
-    pub fn find(&self, purpose: Purpose) -> Option<&Reply> {
-        self.list.iter().find(|reply| reply.purpose == purpose)
+    /// All of them, one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Cow<'_, Reply>> {
+        let parts = self.parts.iter().flat_map(|parts| {
+            let indices = 0..parts.chunks.len();
+            indices.filter_map(|index| parts.get(index))
+        });
+        self.list
+            .iter()
+            .map(Cow::Borrowed)
+            .chain(parts.map(Cow::Owned))
+    }
+
+    fn hashes(&self) -> Vec<Hash> {
+        self.iter().map(|reply| reply.response.hash()).collect()
+    }
+
+    pub fn find(&self, purpose: Purpose) -> Option<Cow<'_, Reply>> {
+        if let (Some(parts), Purpose::Content { first_byte, .. }) = (&self.parts, purpose) {
+            return parts
+                .with(first_byte)
+                .filter(|part| part.purpose == purpose)
+                .map(Cow::Owned);
+        }
+        let in_list = self.list.iter().find(|reply| reply.purpose == purpose);
+        in_list.map(Cow::Borrowed)
     }
 
     pub fn size_bytes(&self, form: Form) -> Option<u64> {
@@ -399,12 +456,16 @@ impl Replies {
     }
 
     /// The part that has this byte.
-    pub fn part_with(&self, form: Form, byte: u64) -> Option<&Reply> {
+    pub fn part_with(&self, form: Form, byte: u64) -> Option<Cow<'_, Reply>> {
+        if let (Some(parts), Form::Plain) = (&self.parts, form) {
+            return parts.with(byte).map(Cow::Owned);
+        }
         self.list
             .iter()
             .rfind(|reply| {
                 matches!(reply.purpose, Purpose::Content { form: of, first_byte } if of == form && first_byte <= byte)
             })
+            .map(Cow::Borrowed)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `http_request`: from a request to a response that verifies.
 
+use std::borrow::Cow;
+
 use candid::Principal;
 use data_encoding::BASE64;
 use ic_certification::HashTree;
@@ -14,7 +16,7 @@ use super::request::{Asked, Range, Request, Scope, Target};
 use super::{elsewhere, exact_range};
 use crate::certified::Place;
 use crate::certified::models::FilePlace;
-use crate::certified::response::{Body, EXPRESSION, EXPRESSION_HEADER};
+use crate::certified::response::{Body, EXPRESSION, EXPRESSION_HEADER, Terminal};
 use crate::store::{ServedFile, Store};
 
 /// What a path of its own stands for.
@@ -74,10 +76,10 @@ pub fn http_request<M: Memory + Clone>(
         Choice::Entity(_) => resource.replies.find(Purpose::Damaged),
     };
     let reply = reply.expect("BUG: a purpose without a reply");
-    let (reply, body) = match body_of(store, reply) {
+    let (reply, body) = match body_of(store, &reply) {
         Some(body) => (reply, body),
         None => {
-            let shard = other_shard(&resource, wire, first_byte(reply));
+            let shard = other_shard(&resource, wire, first_byte(&reply));
             if shard.is_some()
                 && elsewhere::other_gateway(wire, context.own).is_some()
                 && may_upgrade()
@@ -87,11 +89,20 @@ pub fn http_request<M: Memory + Clone>(
             instead(&resource.replies, shard)
         }
     };
-    let terminal = resource.replies.terminal().node(&reply.response.hash());
+    let terminal = terminal_of(store, &resource).node(&reply.response.hash());
     let tree = store.certified.witness(&resource.place, terminal);
     let mut path = segments_of(&request);
     path.push("<$>");
-    certified(reply, body, certificate, &tree, &path)
+    certified(&reply, body, certificate, &tree, &path)
+}
+
+/// Written down where it is long: to hash the responses of the largest file again would take most of what a query has.
+fn terminal_of<M: Memory + Clone>(store: &Store<M>, resource: &Resource) -> Terminal {
+    let written = match &resource.content {
+        Content::File(_) => store.responses_at(&resource.place),
+        _ => None,
+    };
+    written.unwrap_or_else(|| resource.replies.terminal())
 }
 
 pub fn find<M: Memory + Clone>(store: &Store<M>, target: &Target) -> Option<Resource> {
@@ -209,11 +220,10 @@ fn choose(request: &Request, resource: &Resource) -> Choice {
         .size_bytes(form)
         .expect("BUG: a form without a size");
     let not_modified = Purpose::NotModified { form };
-    let has_same = resource
-        .replies
-        .find(not_modified)
-        .and_then(|reply| header(reply, "etag"))
-        .is_some_and(|etag| request.none_match(etag));
+    let has_same = resource.replies.find(not_modified).is_some_and(|reply| {
+        let etag = header(&reply, "etag");
+        etag.is_some_and(|etag| request.none_match(etag))
+    });
     if has_same {
         return Choice::Reply(not_modified);
     }
@@ -236,7 +246,7 @@ fn choose(request: &Request, resource: &Resource) -> Choice {
     };
     match resource.replies.find(begins) {
         // A shorter end is an odd range; a longer one is answered in parts.
-        Some(reply) if last.is_none_or(|last| last >= first + content_bytes(reply) - 1) => {
+        Some(reply) if last.is_none_or(|last| last >= first + content_bytes(&reply) - 1) => {
             Choice::Part { form, byte: first }
         }
         _ => Choice::Between { form, byte: first },
@@ -245,7 +255,7 @@ fn choose(request: &Request, resource: &Resource) -> Choice {
 
 /// A CAR that would break off in the middle is better not begun.
 fn holds_all<M: Memory + Clone>(store: &Store<M>, replies: &Replies) -> bool {
-    let of_car = |reply: &&Reply| {
+    let of_car = |reply: &Cow<'_, Reply>| {
         matches!(
             reply.purpose,
             Purpose::Content {
@@ -255,7 +265,6 @@ fn holds_all<M: Memory + Clone>(store: &Store<M>, replies: &Replies) -> bool {
         )
     };
     replies
-        .list
         .iter()
         .filter(of_car)
         .all(|reply| match &reply.response.body {
@@ -273,17 +282,18 @@ fn body_of<M: Memory + Clone>(store: &Store<M>, reply: &Reply) -> Option<Vec<u8>
 }
 
 /// Sends to the other shard, or says that the bytes cannot be had.
-fn instead(replies: &Replies, shard: Option<Principal>) -> (&Reply, Vec<u8>) {
+fn instead(replies: &Replies, shard: Option<Principal>) -> (Cow<'_, Reply>, Vec<u8>) {
     let purpose = match shard {
         Some(shard) => Purpose::Elsewhere { shard },
         None => Purpose::Damaged,
     };
     let reply = replies.find(purpose);
     let reply = reply.expect("BUG: a path without a word for what is not here");
-    match &reply.response.body {
-        Body::Bytes(bytes) => (reply, bytes.clone()),
+    let body = match &reply.response.body {
+        Body::Bytes(bytes) => bytes.clone(),
         Body::Chunk(_) => unreachable!("BUG: a word for what is not here that is not here"),
-    }
+    };
+    (reply, body)
 }
 
 /// Where the byte is held too, for one who was not sent here from there.
@@ -324,7 +334,8 @@ fn unknown_path<M: Memory + Clone>(
     request: &Request,
 ) -> HttpResponse {
     let replies = Replies::of_unknown_path();
-    let reply = &replies.list[0];
+    let reply = replies.find(Purpose::NotFound);
+    let reply = reply.expect("BUG: an unknown path without a reply");
     let files = match &request.segments[..] {
         [models, publisher, name, semver, ..] if models == "models" => {
             let version = crate::certified::models::VersionPlace {
@@ -346,8 +357,8 @@ fn unknown_path<M: Memory + Clone>(
     let tree = store
         .certified
         .absence(&segments_of(request), files.as_ref(), terminal);
-    let body = body_of(store, reply).expect("BUG: a 404 without a body");
-    certified(reply, body, certificate, &tree, &["<*>"])
+    let body = body_of(store, &reply).expect("BUG: a 404 without a body");
+    certified(&reply, body, certificate, &tree, &["<*>"])
 }
 
 fn segments_of(request: &Request) -> Vec<&str> {

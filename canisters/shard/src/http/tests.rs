@@ -3,7 +3,9 @@
 mod elsewhere;
 mod files;
 mod folders;
+mod golden;
 mod ipfs;
+mod long_files;
 
 use candid::Principal;
 use ic_http_certification::{

@@ -12,7 +12,9 @@ use stoa_types::Sha256;
 use super::Store;
 use super::folders::Progress;
 use super::records::{FileKey, OtherShard, ServedFile, ServedNode, ServedVersion};
+use crate::certified::Place;
 use crate::certified::models::{FileTree, VersionPlace};
+use crate::certified::response::Terminal;
 use crate::http::car::Block;
 use crate::http::replies::Replies;
 
@@ -137,7 +139,13 @@ impl<M: Memory + Clone> Store<M> {
             others,
             chunks: file.chunks.clone(),
         };
-        record.digest = record.replies(place, &file.path).digest();
+        let responses = record.replies(place, &file.path).terminal();
+        record.digest = responses.digest();
+        if responses.is_long() {
+            self.responses.insert(key.clone(), responses.into());
+        } else {
+            self.responses.remove(&key);
+        }
         if known.is_none() {
             for (cid, block) in nodes_of(&record) {
                 self.add_node(&cid, block);
@@ -171,6 +179,7 @@ impl<M: Memory + Clone> Store<M> {
         let files: Vec<FileKey> = self.files_of(version).collect();
         for key in files {
             let file = self.files.remove(&key).expect("BUG: a file is gone");
+            self.responses.remove(&key);
             for (cid, _) in nodes_of(&file) {
                 self.drop_node(&cid);
             }
@@ -209,6 +218,21 @@ impl<M: Memory + Clone> Store<M> {
 
     pub fn file(&self, version: &Sha256, path: &str) -> Option<ServedFile> {
         self.files.get(&FileKey(version.0, path.to_owned()))
+    }
+
+    /// Of a file that has many.
+    pub fn responses_at(&self, place: &Place) -> Option<Terminal> {
+        let Place::File(place) = place else {
+            return None;
+        };
+        let version = self.version_at(&place.version)?;
+        let key = FileKey(version.0, place.path.clone());
+        self.responses.get(&key).map(Terminal::from)
+    }
+
+    #[cfg(test)]
+    pub fn written_responses(&self) -> u64 {
+        self.responses.len()
     }
 
     /// All files of a version that is served.

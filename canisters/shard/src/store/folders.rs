@@ -293,5 +293,5 @@ impl<M: Memory + Clone> Store<M> {
 }
 
 fn cost_of(replies: &Replies) -> u64 {
-    replies.bytes_to_hash() + REPLY_BYTES * replies.list.len() as u64
+    replies.bytes_to_hash() + REPLY_BYTES * replies.count() as u64
 }

@@ -10,7 +10,9 @@ use ic_stable_structures::Storable;
 use ic_stable_structures::storable::Bound;
 use stoa_types::Sha256;
 
-pub use served::{FileKey, FolderRecord, OtherShard, ServedFile, ServedNode, ServedVersion};
+pub use served::{
+    FileKey, FolderRecord, OtherShard, ServedFile, ServedNode, ServedResponses, ServedVersion,
+};
 
 pub const PRINCIPAL_BYTES_MAX: usize = 29;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const OTHER: Principal = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 8, 1, 1]);
+pub const OTHER: Principal = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 8, 1, 1]);
 
 /// A file of three chunks, of which this shard holds the first only; its second segment begins with the second chunk.
 fn split() -> (World, Vec<u8>) {
@@ -15,7 +15,7 @@ fn split() -> (World, Vec<u8>) {
     (world, bytes)
 }
 
-fn args(version: Sha256, file: FileEntry, shards: [&[Principal]; 2]) -> ServeArgs {
+pub fn args(version: Sha256, file: FileEntry, shards: [&[Principal]; 2]) -> ServeArgs {
     let segments = (0..)
         .zip(shards)
         .map(|(first_chunk, shards)| SegmentPlace {

@@ -9,6 +9,7 @@ use stoa_types::Sha256;
 
 use super::{Fields, Record, decode, encode, push_principal, push_text, stored};
 use crate::certified::models::VersionPlace;
+use crate::certified::response::Terminal;
 
 /// A version whose files are served.
 ///
@@ -129,6 +130,57 @@ impl Record for ServedFile {
 stored!(ServedFile, Bound::Unbounded);
 
 const NOBODY: Principal = Principal::from_slice(&[]);
+
+/// Of a file: its responses, as its place in the certified tree has them.
+///
+/// ```text
+/// | 1 | responses u32 | their hashes, 32 each | digests of runs of them, 32 each |
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServedResponses {
+    hashes: Vec<[u8; 32]>,
+    runs: Vec<[u8; 32]>,
+}
+
+impl From<Terminal> for ServedResponses {
+    fn from(terminal: Terminal) -> Self {
+        let (hashes, runs) = terminal.parts();
+        Self {
+            hashes: hashes.to_vec(),
+            runs: runs.to_vec(),
+        }
+    }
+}
+
+impl From<ServedResponses> for Terminal {
+    fn from(stored: ServedResponses) -> Self {
+        Self::of_parts(stored.hashes, stored.runs)
+    }
+}
+
+impl Record for ServedResponses {
+    const NAME: &'static str = "responses";
+    const VERSION: u8 = 1;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let count = u32::try_from(self.hashes.len()).expect("BUG: a file of 4 PiB");
+        out.extend_from_slice(&count.to_le_bytes());
+        out.extend_from_slice(self.hashes.as_flattened());
+        out.extend_from_slice(self.runs.as_flattened());
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let count = fields.u32() as usize;
+        let (all, cut_off) = fields.rest().as_chunks::<32>();
+        assert!(cut_off.is_empty(), "BUG: stored responses are cut off");
+        let (hashes, runs) = all.split_at(count);
+        Self {
+            hashes: hashes.to_vec(),
+            runs: runs.to_vec(),
+        }
+    }
+}
+stored!(ServedResponses, Bound::Unbounded);
 
 /// How far a folder's node and the paths below it are certified.
 ///
