@@ -242,31 +242,27 @@ unsafe fn tile<const N: usize, S: Sum<N>>(specs: &[FusedKerSpec<f32>]) -> isize 
                     }
                     S::add(&mut tile, pa.cast(), pb.cast(), k);
                 }
-                FusedKerSpec::ScalarAdd(a) => each(&mut tile, |x| a + x),
-                FusedKerSpec::ScalarMul(a) => each(&mut tile, |x| a * x),
-                FusedKerSpec::ScalarMin(a) => each(&mut tile, |x| if a < x { a } else { x }),
-                FusedKerSpec::ScalarMax(a) => each(&mut tile, |x| if a > x { a } else { x }),
-                FusedKerSpec::ScalarSub(a) => each(&mut tile, |x| a - x),
-                FusedKerSpec::ScalarSubF(a) => each(&mut tile, |x| x - a),
+                FusedKerSpec::ScalarAdd(a) => all(&mut tile, a, Lanes::plus),
+                FusedKerSpec::ScalarMul(a) => all(&mut tile, a, Lanes::times),
+                FusedKerSpec::ScalarMin(a) => all(&mut tile, a, Lanes::at_most),
+                FusedKerSpec::ScalarMax(a) => all(&mut tile, a, Lanes::at_least),
+                FusedKerSpec::ScalarSub(a) => all(&mut tile, a, |x, a| a.minus(x)),
+                FusedKerSpec::ScalarSubF(a) => all(&mut tile, a, Lanes::minus),
                 FusedKerSpec::LeakyRelu(a) => {
                     each(&mut tile, |x| if x > 0.0 { x } else { a * x });
                 }
-                FusedKerSpec::PerRowAdd(a) => rows(&mut tile, a, |a, x| a + x),
-                FusedKerSpec::PerRowMul(a) => rows(&mut tile, a, |a, x| a * x),
-                FusedKerSpec::PerRowMin(a) => rows(&mut tile, a, |a, x| if a < x { a } else { x }),
-                FusedKerSpec::PerRowMax(a) => rows(&mut tile, a, |a, x| if a > x { a } else { x }),
-                FusedKerSpec::PerRowSub(a) => rows(&mut tile, a, |a, x| a - x),
-                FusedKerSpec::PerRowSubF(a) => rows(&mut tile, a, |a, x| x - a),
-                FusedKerSpec::PerColAdd(a) => columns(&mut tile, a, |a, x| a + x),
-                FusedKerSpec::PerColMul(a) => columns(&mut tile, a, |a, x| a * x),
-                FusedKerSpec::PerColMin(a) => {
-                    columns(&mut tile, a, |a, x| if a < x { a } else { x });
-                }
-                FusedKerSpec::PerColMax(a) => {
-                    columns(&mut tile, a, |a, x| if a > x { a } else { x });
-                }
-                FusedKerSpec::PerColSub(a) => columns(&mut tile, a, |a, x| a - x),
-                FusedKerSpec::PerColSubF(a) => columns(&mut tile, a, |a, x| x - a),
+                FusedKerSpec::PerRowAdd(a) => rows(&mut tile, a, Lanes::plus),
+                FusedKerSpec::PerRowMul(a) => rows(&mut tile, a, Lanes::times),
+                FusedKerSpec::PerRowMin(a) => rows(&mut tile, a, Lanes::at_most),
+                FusedKerSpec::PerRowMax(a) => rows(&mut tile, a, Lanes::at_least),
+                FusedKerSpec::PerRowSub(a) => rows(&mut tile, a, |x, a| a.minus(x)),
+                FusedKerSpec::PerRowSubF(a) => rows(&mut tile, a, Lanes::minus),
+                FusedKerSpec::PerColAdd(a) => columns(&mut tile, a, Lanes::plus),
+                FusedKerSpec::PerColMul(a) => columns(&mut tile, a, Lanes::times),
+                FusedKerSpec::PerColMin(a) => columns(&mut tile, a, Lanes::at_most),
+                FusedKerSpec::PerColMax(a) => columns(&mut tile, a, Lanes::at_least),
+                FusedKerSpec::PerColSub(a) => columns(&mut tile, a, |x, a| a.minus(x)),
+                FusedKerSpec::PerColSubF(a) => columns(&mut tile, a, Lanes::minus),
                 FusedKerSpec::AddRowColProducts(down, right) => {
                     let right = right.cast::<[f32; N]>().read_unaligned();
                     for (at, row) in tile.iter_mut().enumerate() {
@@ -309,32 +305,60 @@ fn each<const N: usize>(tile: &mut Tile<N>, change: impl Fn(f32) -> f32) {
     }
 }
 
+/// The tile's floats lie one behind the other, four lanes of them at a time; `with` gives the other operand of those from
+/// an index on.
+#[inline(always)]
+fn lanes<const N: usize>(
+    tile: &mut Tile<N>,
+    with: impl Fn(usize) -> Lanes,
+    change: impl Fn(Lanes, Lanes) -> Lanes,
+) {
+    let floats = tile.as_mut_ptr().cast::<f32>();
+    for index in (0..ROWS * N).step_by(4) {
+        // SAFETY: a tile has a multiple of four floats.
+        unsafe {
+            let at = floats.add(index);
+            change(Lanes::load(at), with(index)).store(at);
+        }
+    }
+}
+
+#[inline(always)]
+fn all<const N: usize>(tile: &mut Tile<N>, a: f32, change: impl Fn(Lanes, Lanes) -> Lanes) {
+    let a = Lanes::splat(a);
+    lanes(tile, |_| a, change);
+}
+
 #[inline(always)]
 unsafe fn rows<const N: usize>(
     tile: &mut Tile<N>,
     with: *const f32,
-    change: impl Fn(f32, f32) -> f32,
+    change: impl Fn(Lanes, Lanes) -> Lanes,
 ) {
-    for (at, row) in tile.iter_mut().enumerate() {
-        let a = unsafe { with.add(at).read_unaligned() };
-        for x in row {
-            *x = change(a, *x);
+    let of = |index: usize| unsafe {
+        if N == 1 {
+            Lanes::load(with.add(index))
+        } else {
+            Lanes::load_splat(with.add(index / N))
         }
-    }
+    };
+    lanes(tile, of, change);
 }
 
 #[inline(always)]
 unsafe fn columns<const N: usize>(
     tile: &mut Tile<N>,
     with: *const f32,
-    change: impl Fn(f32, f32) -> f32,
+    change: impl Fn(Lanes, Lanes) -> Lanes,
 ) {
-    let with = unsafe { with.cast::<[f32; N]>().read_unaligned() };
-    for row in tile {
-        for (x, a) in row.iter_mut().zip(with) {
-            *x = change(a, *x);
+    let of = |index: usize| unsafe {
+        if N == 1 {
+            Lanes::load_splat(with)
+        } else {
+            Lanes::load(with.add(index % N))
         }
-    }
+    };
+    lanes(tile, of, change);
 }
 
 #[inline(always)]
@@ -369,6 +393,13 @@ unsafe fn store<const N: usize>(tile: &Tile<N>, to: &OutputStoreKer) -> bool {
         if to.item_size == 4 && to.col_byte_stride == 4 {
             for (i, row) in tile.iter().enumerate() {
                 at(to, i, 0).cast::<[f32; N]>().write_unaligned(*row);
+            }
+            return true;
+        }
+        if to.item_size == 4 && to.row_byte_stride == 4 {
+            for j in 0..N {
+                let column: [f32; ROWS] = std::array::from_fn(|i| tile[i][j]);
+                at(to, 0, j).cast::<[f32; ROWS]>().write_unaligned(column);
             }
             return true;
         }
