@@ -23,9 +23,9 @@ use std::sync::OnceLock;
 
 use tract_onnx::prelude::DatumType;
 use tract_onnx::prelude::tract_data::knobs;
-use tract_onnx::prelude::tract_linalg::MmmDispatch;
 use tract_onnx::prelude::tract_linalg::isa;
 use tract_onnx::prelude::tract_linalg::routines::{Func, best_for};
+use tract_onnx::prelude::tract_linalg::{BinOp, MmmDispatch};
 
 use crate::error::LoadError;
 use crate::kernels;
@@ -82,6 +82,21 @@ pub(crate) fn establish() -> Result<(), LoadError> {
                 (Func::ReduceSum, DatumType::F32, kernels::SUM_F32),
                 (Func::ReduceSum, DatumType::F16, kernels::SUM_F16),
                 (Func::DepthwiseW, DatumType::F32, kernels::DEPTHWISE_F32),
+                (
+                    Func::DepthwiseC,
+                    DatumType::F32,
+                    kernels::DEPTHWISE_CHANNELS_F32,
+                ),
+                (
+                    Func::BinByScalar(BinOp::Min),
+                    DatumType::F32,
+                    kernels::AT_MOST_F32,
+                ),
+                (
+                    Func::BinByScalar(BinOp::Max),
+                    DatumType::F32,
+                    kernels::AT_LEAST_F32,
+                ),
                 (Func::ReduceMax, DatumType::F32, kernels::MAX_F32),
                 (Func::ReduceMin, DatumType::F32, kernels::MIN_F32),
             ] {

@@ -4,6 +4,7 @@
 //!
 //! Registered for no architecture, like `tract`'s portable kernels, and preferred to them by `boost`.
 
+mod comparing;
 mod depthwise;
 mod lanes;
 mod matrix;
@@ -13,7 +14,10 @@ use tract_onnx::prelude::tract_linalg::reduce::{MapReduce, Reduce};
 use tract_onnx::prelude::tract_linalg::routines::{Func, Routine, RoutineFactory};
 use tract_onnx::prelude::{TractResult, f16};
 
-pub(crate) use depthwise::DEPTHWISE as DEPTHWISE_F32;
+pub(crate) use comparing::{AT_LEAST as AT_LEAST_F32, AT_MOST as AT_MOST_F32};
+pub(crate) use depthwise::{
+    DEPTHWISE as DEPTHWISE_F32, DEPTHWISE_CHANNELS as DEPTHWISE_CHANNELS_F32,
+};
 pub(crate) use matrix::{MATRIX as MATRIX_F32, VECTOR as VECTOR_F32};
 
 pub(crate) const SOFTMAX_F32: &str = "stoa_softmax_f32";

@@ -47,9 +47,16 @@ fn kernel<const M: usize, const N: usize>(
 type Tile<const N: usize> = [[f32; N]; ROWS];
 
 trait Sum<const N: usize> {
+    /// Adds to the tile, or to zero: then what is in the tile does not count.
+    ///
     /// # Safety
-    /// `a` has `ROWS` and `b` has `N` floats for each of `k` steps.
-    unsafe fn add(tile: &mut Tile<N>, a: *const f32, b: *const f32, k: usize);
+    /// `a` has `ROWS` and `b` has `N` floats for each of `k` steps; the tile is writable, and holds floats if it counts.
+    unsafe fn add<const FROM_ZERO: bool>(
+        tile: *mut Tile<N>,
+        a: *const f32,
+        b: *const f32,
+        k: usize,
+    );
 }
 
 struct MatrixSum;
@@ -60,6 +67,16 @@ struct VectorSum;
 struct Row(Lanes, Lanes, Lanes, Lanes);
 
 impl Row {
+    #[inline(always)]
+    unsafe fn begin<const FROM_ZERO: bool>(from: *const f32) -> Row {
+        if FROM_ZERO {
+            let zero = Lanes::splat(0.0);
+            Row(zero, zero, zero, zero)
+        } else {
+            unsafe { Row::load(from) }
+        }
+    }
+
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Row {
         unsafe {
@@ -124,19 +141,24 @@ fn four(sum: Lanes, a: [Lanes; 4], b: [Lanes; 4]) -> Lanes {
 
 impl Sum<COLUMNS> for MatrixSum {
     #[inline(never)]
-    unsafe fn add(tile: &mut Tile<COLUMNS>, a: *const f32, b: *const f32, k: usize) {
+    unsafe fn add<const FROM_ZERO: bool>(
+        tile: *mut Tile<COLUMNS>,
+        a: *const f32,
+        b: *const f32,
+        k: usize,
+    ) {
         unsafe {
             let (mut a, mut b) = (a, b);
-            let to = tile.as_mut_ptr().cast::<f32>();
+            let to = tile.cast::<f32>();
             // Written out, so that every row is in variables whatever a compiler takes loops for.
-            let mut r0 = Row::load(to);
-            let mut r1 = Row::load(to.add(COLUMNS));
-            let mut r2 = Row::load(to.add(2 * COLUMNS));
-            let mut r3 = Row::load(to.add(3 * COLUMNS));
-            let mut r4 = Row::load(to.add(4 * COLUMNS));
-            let mut r5 = Row::load(to.add(5 * COLUMNS));
-            let mut r6 = Row::load(to.add(6 * COLUMNS));
-            let mut r7 = Row::load(to.add(7 * COLUMNS));
+            let mut r0 = Row::begin::<FROM_ZERO>(to);
+            let mut r1 = Row::begin::<FROM_ZERO>(to.add(COLUMNS));
+            let mut r2 = Row::begin::<FROM_ZERO>(to.add(2 * COLUMNS));
+            let mut r3 = Row::begin::<FROM_ZERO>(to.add(3 * COLUMNS));
+            let mut r4 = Row::begin::<FROM_ZERO>(to.add(4 * COLUMNS));
+            let mut r5 = Row::begin::<FROM_ZERO>(to.add(5 * COLUMNS));
+            let mut r6 = Row::begin::<FROM_ZERO>(to.add(6 * COLUMNS));
+            let mut r7 = Row::begin::<FROM_ZERO>(to.add(7 * COLUMNS));
             for _ in 0..k / 4 {
                 let columns = [
                     Row::load(b),
@@ -182,11 +204,20 @@ impl Sum<COLUMNS> for MatrixSum {
 
 impl Sum<1> for VectorSum {
     #[inline(never)]
-    unsafe fn add(tile: &mut Tile<1>, a: *const f32, b: *const f32, k: usize) {
+    unsafe fn add<const FROM_ZERO: bool>(
+        tile: *mut Tile<1>,
+        a: *const f32,
+        b: *const f32,
+        k: usize,
+    ) {
         unsafe {
             let (mut a, mut b) = (a, b);
-            let to = tile.as_mut_ptr().cast::<f32>();
-            let (mut upper, mut lower) = (Lanes::load(to), Lanes::load(to.add(4)));
+            let to = tile.cast::<f32>();
+            let (mut upper, mut lower) = if FROM_ZERO {
+                (Lanes::splat(0.0), Lanes::splat(0.0))
+            } else {
+                (Lanes::load(to), Lanes::load(to.add(4)))
+            };
             for _ in 0..k / 4 {
                 let factors = [
                     Lanes::load_splat(b),
@@ -226,47 +257,64 @@ impl Sum<1> for VectorSum {
 /// # Safety
 /// The list ends with `Done`, and its pointers are good for a tile of this size.
 unsafe fn tile<const N: usize, S: Sum<N>>(specs: &[FusedKerSpec<f32>]) -> isize {
-    let mut tile: Tile<N> = [[0.0; N]; ROWS];
+    // Filling or copying a tile in one instruction is charged by the byte, so it is not cleared where a sum comes next.
+    let mut place = std::mem::MaybeUninit::<Tile<N>>::uninit();
     let mut spec = specs.as_ptr();
     unsafe {
+        match specs {
+            [
+                FusedKerSpec::Clear,
+                FusedKerSpec::AddMatMul {
+                    k,
+                    pa,
+                    pb,
+                    packing: 0,
+                },
+                ..,
+            ] => {
+                S::add::<true>(place.as_mut_ptr(), pa.cast(), pb.cast(), *k);
+                spec = spec.add(2);
+            }
+            _ => {
+                place.write([[0.0; N]; ROWS]);
+            }
+        }
+        // SAFETY: written, by one or the other.
+        let tile = place.assume_init_mut();
         loop {
             match *spec {
                 FusedKerSpec::Done => return 0,
-                FusedKerSpec::Clear => tile = [[0.0; N]; ROWS],
+                FusedKerSpec::Clear => *tile = [[0.0; N]; ROWS],
                 FusedKerSpec::LoadTile(_, by_rows) => {
-                    tile = by_rows.cast::<Tile<N>>().read_unaligned();
+                    *tile = by_rows.cast::<Tile<N>>().read_unaligned();
                 }
                 FusedKerSpec::AddMatMul { k, pa, pb, packing } => {
                     if packing != 0 {
                         return 1;
                     }
-                    S::add(&mut tile, pa.cast(), pb.cast(), k);
+                    S::add::<false>(tile, pa.cast(), pb.cast(), k);
                 }
-                FusedKerSpec::ScalarAdd(a) => each(&mut tile, |x| a + x),
-                FusedKerSpec::ScalarMul(a) => each(&mut tile, |x| a * x),
-                FusedKerSpec::ScalarMin(a) => each(&mut tile, |x| if a < x { a } else { x }),
-                FusedKerSpec::ScalarMax(a) => each(&mut tile, |x| if a > x { a } else { x }),
-                FusedKerSpec::ScalarSub(a) => each(&mut tile, |x| a - x),
-                FusedKerSpec::ScalarSubF(a) => each(&mut tile, |x| x - a),
+                FusedKerSpec::ScalarAdd(a) => all(tile, a, Lanes::plus),
+                FusedKerSpec::ScalarMul(a) => all(tile, a, Lanes::times),
+                FusedKerSpec::ScalarMin(a) => all(tile, a, Lanes::at_most),
+                FusedKerSpec::ScalarMax(a) => all(tile, a, Lanes::at_least),
+                FusedKerSpec::ScalarSub(a) => all(tile, a, |x, a| a.minus(x)),
+                FusedKerSpec::ScalarSubF(a) => all(tile, a, Lanes::minus),
                 FusedKerSpec::LeakyRelu(a) => {
-                    each(&mut tile, |x| if x > 0.0 { x } else { a * x });
+                    each(tile, |x| if x > 0.0 { x } else { a * x });
                 }
-                FusedKerSpec::PerRowAdd(a) => rows(&mut tile, a, |a, x| a + x),
-                FusedKerSpec::PerRowMul(a) => rows(&mut tile, a, |a, x| a * x),
-                FusedKerSpec::PerRowMin(a) => rows(&mut tile, a, |a, x| if a < x { a } else { x }),
-                FusedKerSpec::PerRowMax(a) => rows(&mut tile, a, |a, x| if a > x { a } else { x }),
-                FusedKerSpec::PerRowSub(a) => rows(&mut tile, a, |a, x| a - x),
-                FusedKerSpec::PerRowSubF(a) => rows(&mut tile, a, |a, x| x - a),
-                FusedKerSpec::PerColAdd(a) => columns(&mut tile, a, |a, x| a + x),
-                FusedKerSpec::PerColMul(a) => columns(&mut tile, a, |a, x| a * x),
-                FusedKerSpec::PerColMin(a) => {
-                    columns(&mut tile, a, |a, x| if a < x { a } else { x });
-                }
-                FusedKerSpec::PerColMax(a) => {
-                    columns(&mut tile, a, |a, x| if a > x { a } else { x });
-                }
-                FusedKerSpec::PerColSub(a) => columns(&mut tile, a, |a, x| a - x),
-                FusedKerSpec::PerColSubF(a) => columns(&mut tile, a, |a, x| x - a),
+                FusedKerSpec::PerRowAdd(a) => rows(tile, a, Lanes::plus),
+                FusedKerSpec::PerRowMul(a) => rows(tile, a, Lanes::times),
+                FusedKerSpec::PerRowMin(a) => rows(tile, a, Lanes::at_most),
+                FusedKerSpec::PerRowMax(a) => rows(tile, a, Lanes::at_least),
+                FusedKerSpec::PerRowSub(a) => rows(tile, a, |x, a| a.minus(x)),
+                FusedKerSpec::PerRowSubF(a) => rows(tile, a, Lanes::minus),
+                FusedKerSpec::PerColAdd(a) => columns(tile, a, Lanes::plus),
+                FusedKerSpec::PerColMul(a) => columns(tile, a, Lanes::times),
+                FusedKerSpec::PerColMin(a) => columns(tile, a, Lanes::at_most),
+                FusedKerSpec::PerColMax(a) => columns(tile, a, Lanes::at_least),
+                FusedKerSpec::PerColSub(a) => columns(tile, a, |x, a| a.minus(x)),
+                FusedKerSpec::PerColSubF(a) => columns(tile, a, Lanes::minus),
                 FusedKerSpec::AddRowColProducts(down, right) => {
                     let right = right.cast::<[f32; N]>().read_unaligned();
                     for (at, row) in tile.iter_mut().enumerate() {
@@ -278,19 +326,19 @@ unsafe fn tile<const N: usize, S: Sum<N>>(specs: &[FusedKerSpec<f32>]) -> isize 
                 }
                 FusedKerSpec::QScale(shift, policy, multiplier) => {
                     let scaler = Scaler::from_fuse_params(shift, policy, multiplier);
-                    each(&mut tile, |x| x.q_scale(scaler));
+                    each(tile, |x| x.q_scale(scaler));
                 }
                 FusedKerSpec::RoundingShiftRight(shift, policy) => {
-                    each(&mut tile, |x| x.q_shr(shift, policy));
+                    each(tile, |x| x.q_shr(shift, policy));
                 }
-                FusedKerSpec::ShiftLeft(shift) => each(&mut tile, |x| x.q_shl(shift)),
+                FusedKerSpec::ShiftLeft(shift) => each(tile, |x| x.q_shl(shift)),
                 FusedKerSpec::AddUnicast(other) => {
-                    if !add(&mut tile, &other) {
+                    if !add(tile, &other) {
                         return 1;
                     }
                 }
                 FusedKerSpec::Store(to) => {
-                    if !store(&tile, &to) {
+                    if !store(tile, &to) {
                         return 1;
                     }
                 }
@@ -309,32 +357,60 @@ fn each<const N: usize>(tile: &mut Tile<N>, change: impl Fn(f32) -> f32) {
     }
 }
 
+/// The tile's floats lie one behind the other, four lanes of them at a time; `with` gives the other operand of those from
+/// an index on.
+#[inline(always)]
+fn lanes<const N: usize>(
+    tile: &mut Tile<N>,
+    with: impl Fn(usize) -> Lanes,
+    change: impl Fn(Lanes, Lanes) -> Lanes,
+) {
+    let floats = tile.as_mut_ptr().cast::<f32>();
+    for index in (0..ROWS * N).step_by(4) {
+        // SAFETY: a tile has a multiple of four floats.
+        unsafe {
+            let at = floats.add(index);
+            change(Lanes::load(at), with(index)).store(at);
+        }
+    }
+}
+
+#[inline(always)]
+fn all<const N: usize>(tile: &mut Tile<N>, a: f32, change: impl Fn(Lanes, Lanes) -> Lanes) {
+    let a = Lanes::splat(a);
+    lanes(tile, |_| a, change);
+}
+
 #[inline(always)]
 unsafe fn rows<const N: usize>(
     tile: &mut Tile<N>,
     with: *const f32,
-    change: impl Fn(f32, f32) -> f32,
+    change: impl Fn(Lanes, Lanes) -> Lanes,
 ) {
-    for (at, row) in tile.iter_mut().enumerate() {
-        let a = unsafe { with.add(at).read_unaligned() };
-        for x in row {
-            *x = change(a, *x);
+    let of = |index: usize| unsafe {
+        if N == 1 {
+            Lanes::load(with.add(index))
+        } else {
+            Lanes::load_splat(with.add(index / N))
         }
-    }
+    };
+    lanes(tile, of, change);
 }
 
 #[inline(always)]
 unsafe fn columns<const N: usize>(
     tile: &mut Tile<N>,
     with: *const f32,
-    change: impl Fn(f32, f32) -> f32,
+    change: impl Fn(Lanes, Lanes) -> Lanes,
 ) {
-    let with = unsafe { with.cast::<[f32; N]>().read_unaligned() };
-    for row in tile {
-        for (x, a) in row.iter_mut().zip(with) {
-            *x = change(a, *x);
+    let of = |index: usize| unsafe {
+        if N == 1 {
+            Lanes::load_splat(with)
+        } else {
+            Lanes::load(with.add(index % N))
         }
-    }
+    };
+    lanes(tile, of, change);
 }
 
 #[inline(always)]
@@ -368,7 +444,19 @@ unsafe fn store<const N: usize>(tile: &Tile<N>, to: &OutputStoreKer) -> bool {
     unsafe {
         if to.item_size == 4 && to.col_byte_stride == 4 {
             for (i, row) in tile.iter().enumerate() {
-                at(to, i, 0).cast::<[f32; N]>().write_unaligned(*row);
+                let to = at(to, i, 0).cast::<f32>();
+                if N == COLUMNS {
+                    Row::load(row.as_ptr()).store(to);
+                } else {
+                    to.cast::<[f32; N]>().write_unaligned(*row);
+                }
+            }
+            return true;
+        }
+        if to.item_size == 4 && to.row_byte_stride == 4 {
+            for j in 0..N {
+                let column: [f32; ROWS] = std::array::from_fn(|i| tile[i][j]);
+                at(to, 0, j).cast::<[f32; ROWS]>().write_unaligned(column);
             }
             return true;
         }
