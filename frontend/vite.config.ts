@@ -3,13 +3,13 @@ import { sveltekit } from '@sveltejs/kit/vite';
 import { defineConfig } from 'vitest/config';
 
 /** Interfaces that no package has; the SNS part of governance and the ledgers' come from @icp-sdk/canisters. */
-const CANISTERS = ['governance', 'registry', 'shard', 'inference'];
+const INTERFACES = [...['governance', 'registry', 'shard', 'inference'].map((name) => `canisters/${name}/${name}.did`), 'crates/page-pipeline/page_pipeline.did'];
 
 export default defineConfig({
   plugins: [
-    ...CANISTERS.map((name) =>
+    ...INTERFACES.map((path) =>
       icpBindgen({
-        didFile: `../canisters/${name}/${name}.did`,
+        didFile: `../${path}`,
         outDir: './src/bindings',
         output: { actor: { disabled: true } },
       }),

@@ -1,10 +1,13 @@
 // Each page's main path, and each page to axe, on a phone and in the dark.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { accessibilityProblems, freshName, fund, launch, page, screenshot, signIn } from './world.mjs';
+import { publish } from './models.mjs';
+import { accessibilityProblems, freshName, fund, launch, page, screenshot, signIn, stoa } from './world.mjs';
 
 let browser;
 const somebody = freshName();
@@ -76,6 +79,63 @@ test('should say what was verified and by which key, and save a file whose every
   const original = await readFile(new URL('../../examples/models/digits/digits.onnx', import.meta.url));
   assert.ok((await readFile(await saved.path())).equals(original));
   await tab.locator('[data-tid="trail"] li').first().waitFor();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should draw paid calls and what they earned, with the numbers as a table', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/models/stoa/digits`);
+  const paid = tab.locator('section', { has: tab.getByRole('heading', { name: 'Paid calls' }) });
+  // The walk paid for one.
+  await paid.getByText(/^1 call for 0\.\d+ ICP/).waitFor();
+  await paid.locator('canvas').nth(1).waitFor();
+  const [calls, earned] = await paid.locator('figure').all();
+  await calls.getByText('As a table').click();
+  assert.match(await calls.locator('tbody').innerText(), /\t1$/);
+  await earned.getByText('As a table').click();
+  assert.match(await earned.locator('tbody').innerText(), /\t0\.\d+$/);
+  assert.match(await earned.locator('thead').innerText(), /ICP/);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should tell what happened to a version, by whom and by which vote', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/models/stoa/digits`);
+  const trail = tab.locator('[data-tid="trail"]');
+  await trail.locator('li').first().waitFor();
+  const lines = await trail.locator('li').allInnerTexts();
+  assert.match(lines.find((line) => /to: admitted/.test(line)) ?? '', /proposal id: 1\b/);
+  for (const what of [/claimed publisher/, /to: sealed/, /to: proposed/, /set price/]) assert.ok(lines.some((line) => what.test(line)), String(what));
+  for (const line of lines) assert.match(line, /by [a-z0-9-]+$/);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should walk a family from child to parent and back', async () => {
+  const name = `child-${freshName()}`;
+  const handle = freshName();
+  const path = await mkdtemp(join(tmpdir(), 'stoa-child-'));
+  const [, parent] = /"version": "([0-9a-f]{64})"/.exec(await stoa('--json', 'model', 'show', 'stoa/digits'));
+  await cp(new URL('../../examples/models/digits/', import.meta.url), path, { recursive: true });
+  const toml = await readFile(join(path, 'model.toml'), 'utf8');
+  await writeFile(
+    join(path, 'model.toml'),
+    toml.replace('name = "digits"', `name = "${name}"`).replace('[lineage]', `[lineage]\nparents = [{ version = "${parent}", relation = "finetune" }]`),
+  );
+  await publish(path, handle, name, { load: false });
+  await rm(path, { recursive: true });
+
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/models/${handle}/${name}`);
+  const family = tab.getByRole('group', { name: /^Lineage/ });
+  await family.getByText('finetune').waitFor();
+  await family.getByRole('link', { name: 'stoa/digits@1.0.0' }).click();
+  await tab.getByRole('heading', { name: 'stoa/digits', level: 1 }).waitFor();
+  await family.getByRole('link', { name: `${handle}/${name}@1.0.0` }).focus();
+  await tab.keyboard.press('Enter');
+  await tab.getByRole('heading', { name: `${handle}/${name}`, level: 1 }).waitFor();
   assert.deepEqual(errors, []);
   await context.close();
 });

@@ -29,9 +29,19 @@ export const pageOf = (canister) => `http://${canister}.localhost:${endpoint.por
 export const page = pageOf(deployment.frontend);
 
 /** The command line, as the identity that deployed. */
-export async function stoa(...args) {
-  const { stdout } = await run(join(ROOT, 'target/debug/stoa'), args, { cwd: ROOT, maxBuffer: 1 << 24 });
+export const stoa = (...args) => command(args);
+
+async function command(args, environment = {}) {
+  const { stdout } = await run(join(ROOT, 'target/debug/stoa'), args, { cwd: ROOT, maxBuffer: 1 << 24, env: { ...process.env, ...environment } });
   return stdout;
+}
+
+/** Another Stoa on the same network, which is written to `file`. */
+export function stoaOf(file) {
+  return {
+    stoa: (...args) => command(args, { STOA_DEPLOYMENT: file }),
+    deployment: () => JSON.parse(readFileSync(file, 'utf8')),
+  };
 }
 
 /** A development identity: its key follows from its name, as in the page and the command line. */
@@ -54,9 +64,11 @@ const LAUNCH = {
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
 };
 
-/** A browser for a test file. Its pages fail the test by what they log as an error. */
-export async function launch() {
-  const browser = await chromium.launch(LAUNCH);
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+/** A browser for a test file, with Chromium's moving test picture as `camera` where that is set. Its pages fail the test by what they log as an error. */
+export async function launch({ camera = false } = {}) {
+  const browser = await chromium.launch({ ...LAUNCH, args: camera ? [...LAUNCH.args, ...CAMERA] : LAUNCH.args });
   return {
     close: () => browser.close(),
     /** A new person: own storage, nobody signed in. `expectedErrors` are what the console may say. */

@@ -30,27 +30,27 @@ mod memory;
 mod model;
 mod onnx_file;
 mod optimiser;
-mod pipeline;
 mod product;
 mod proposal;
 mod run;
 mod signature;
 mod source;
 mod tensors;
-mod text;
 mod unwinding;
 mod work;
 
 pub use determinism::not_reproducible;
-pub use error::{InputError, LoadError, RunError};
+pub use error::LoadError;
 pub use loading::{Limits, Loading, Stage};
 pub use memory::MemoryBound;
-pub use model::{CheckedInputs, Model};
-pub use pipeline::{Context, Pipeline, PipelineError, Prepared};
+pub use model::Model;
 pub use proposal::{OpenDimension, propose_signature};
 pub use run::Run;
 pub use source::Source;
-pub use text::TokenizerError;
+/// What comes before and after a run.
+pub use stoa_pipeline::{
+    CheckedInputs, Context, InputError, Pipeline, PipelineError, Prepared, RunError, TokenizerError,
+};
 
 /// What receipts name: results are reproducible with this version and no other.
 pub const ENGINE: &str = concat!("stoa-engine ", env!("CARGO_PKG_VERSION"), " (tract 0.23.9)");

@@ -1,13 +1,14 @@
 //! One run, node by node, large products tile by tile. Between two steps everything is in this value, so a host may stop
 //! at a budget and go on later; the nodes and their order are the same however a run is cut, and so are the bits.
 
+use stoa_pipeline::{CheckedInputs, RunError};
 use tract_onnx::prelude::{IntoTValue, TValue, TVec, TypedFact, TypedOp, tvec};
 use tract_onnx::tract_core::ops::matmul::optimized::OptMatMul;
 use tract_onnx::tract_core::plan::SimpleState;
 
 use crate::Slicing;
-use crate::error::{RunError, reason};
-use crate::model::{CheckedInputs, Model};
+use crate::error::reason;
+use crate::model::Model;
 use crate::product::Product;
 use crate::tensors;
 use crate::unwinding;

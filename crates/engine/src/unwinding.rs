@@ -16,7 +16,7 @@ pub(crate) fn guard<T, E>(
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("a panic without a text");
-            Err(failed(crate::error::cut(reason.to_owned())))
+            Err(failed(stoa_pipeline::cut(reason.to_owned())))
         }
     }
 }

@@ -33,10 +33,14 @@ function describeValue(value: unknown): string {
 /** An error of an agent, of a library or of ours. */
 export function explain(error: unknown): string {
   const message = error instanceof Error ? error.message : describeVariant(error);
-  if (/Failed to fetch|NetworkError|fetch failed/i.test(message)) {
+  // The last three: code of a page that is not here yet (Safari, Vite, Firefox).
+  if (/Failed to fetch|NetworkError|fetch failed|Importing a module script failed|Unable to preload|error loading dynamically imported module/i.test(message)) {
     return 'The network does not answer. Check the connection and try again.';
   }
-  if (/IC0207|out of cycles/i.test(message)) {
+  if (/HTTP request failed[\s\S]*(?:invalid signature|invalid delegation|failed to authenticate)/i.test(message)) {
+    return 'The network refused the signature of this request, and did nothing. Sign out, sign in again, and repeat it.';
+  }
+  if (/IC0207|out of cycles|is frozen|it's frozen/i.test(message)) {
     return 'The canister is out of cycles and answers no calls until somebody tops it up. The network page shows which.';
   }
   if (/signature.*(verif|invalid)|Certificate verification|Invalid certificate/i.test(message)) {

@@ -13,6 +13,10 @@ export function argumentTypes(canister: KnownCanister, method: string): IDL.Type
   return service._fields.find(([name]) => name === method)?.[1].argTypes;
 }
 
+export function methods(canister: KnownCanister): string[] {
+  return FACTORIES[canister]({ IDL })._fields.map(([name]) => name);
+}
+
 /** One argument of a method that is known to be there. */
 export function argumentType(canister: KnownCanister, method: string): IDL.Type {
   const [type] = argumentTypes(canister, method) ?? [];

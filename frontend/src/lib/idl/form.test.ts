@@ -15,10 +15,11 @@ const TYPE = IDL.Record({
   list: IDL.Vec(IDL.Nat64),
   choice: IDL.Variant({ A: IDL.Null, B: IDL.Record({ x: IDL.Float64 }) }),
   flag: IDL.Bool,
+  pair: IDL.Tuple(IDL.Nat64, IDL.Text),
 });
 const VALUE = {
   name: 'n', small: 255, big: 2n ** 63n, any: 10n ** 30n, signed: -5, who: Principal.fromText('ryjl3-tyaaa-aaaaa-aaaba-cai'),
-  bytes: Uint8Array.of(1, 2), maybe: ['m'], list: [1n, 2n], choice: { B: { x: 0.5 } }, flag: true,
+  bytes: Uint8Array.of(1, 2), maybe: ['m'], list: [1n, 2n], choice: { B: { x: 0.5 } }, flag: true, pair: [7n, 'seven'],
 };
 
 describe('a form from a Candid type', () => {

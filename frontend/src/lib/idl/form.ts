@@ -101,14 +101,15 @@ export function valueOf(type: IDL.Type, draft: Draft, where = 'value'): unknown 
       return draft.present ? [valueOf(innerOf(resolved), draft.inner, where)] : [];
     case 'vec':
       return draft.items.map((item, index) => valueOf(innerOf(resolved), item, `${where} ${index + 1}`));
-    case 'record':
-      return Object.fromEntries(
-        fieldsOf(resolved).map(([name, inner]) => {
-          const field = draft.fields[name];
-          if (field === undefined) throw new FormError(`BUG: no draft of ${name}`);
-          return [name, valueOf(inner, field, `${where === 'value' ? '' : `${where}, `}${name.replaceAll('_', ' ')}`)];
-        }),
-      );
+    case 'record': {
+      const values = fieldsOf(resolved).map(([name, inner]): [string, unknown] => {
+        const field = draft.fields[name];
+        if (field === undefined) throw new FormError(`BUG: no draft of ${name}`);
+        return [name, valueOf(inner, field, `${where === 'value' ? '' : `${where}, `}${name.replaceAll('_', ' ')}`)];
+      });
+      // The library has records without names as lists.
+      return resolved instanceof IDL.TupleClass ? values.map(([, value]) => value) : Object.fromEntries(values);
+    }
     case 'variant': {
       const found = fieldsOf(resolved).find(([name]) => name === draft.tag);
       if (found === undefined) throw new FormError(`BUG: no choice ${draft.tag}`);
@@ -156,11 +157,11 @@ export function draftOf(type: IDL.Type, value: unknown): Draft {
     }
     case 'vec':
       return { kind: 'vec', items: Array.from(value as unknown[], (item) => draftOf(innerOf(resolved), item)) };
-    case 'record':
-      return {
-        kind: 'record',
-        fields: Object.fromEntries(fieldsOf(resolved).map(([name, inner]) => [name, draftOf(inner, (value as Record<string, unknown>)[name])])),
-      };
+    case 'record': {
+      const of = (name: string, index: number): unknown =>
+        resolved instanceof IDL.TupleClass ? (value as unknown[])[index] : (value as Record<string, unknown>)[name];
+      return { kind: 'record', fields: Object.fromEntries(fieldsOf(resolved).map(([name, inner], index) => [name, draftOf(inner, of(name, index))])) };
+    }
     case 'variant': {
       const [tag = '', payload] = Object.entries(value as object)[0] ?? [];
       const found = fieldsOf(resolved).find(([name]) => name === tag);

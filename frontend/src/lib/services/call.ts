@@ -6,6 +6,7 @@
  */
 import type { Principal } from '@icp-sdk/core/principal';
 import { RefusedError, accepted, inference, registry, type InferenceTypes } from '$lib/api/stoa';
+import { explain } from '$lib/explain';
 import { ready, session } from '$lib/session.svelte';
 import { approve } from './approve';
 import { contradictions, fetchAndVerify } from './receipt';
@@ -13,19 +14,24 @@ import { contradictions, fetchAndVerify } from './receipt';
 const POLL_MILLISECONDS = 1_000;
 const JOB_PATIENCE_MILLISECONDS = 10 * 60 * 1_000;
 
-/** `undefined`: this canister has not heard of it. */
-export type Place = { canister: Principal; state: InferenceTypes.LoadState | undefined };
+/** `undefined`: this canister has not heard of it, or did not answer, which `failure` says. */
+export type Place = { canister: Principal; state: InferenceTypes.LoadState | undefined; failure?: string };
 
-/** Every canister that may run it, ready ones first. */
+/** Every canister that may run it, ready ones first. One that fails leaves the others. */
 export async function places(version: Uint8Array): Promise<Place[]> {
   const canisters = await registry().route(version);
   const found = await Promise.all(
-    canisters.map(async (canister) => {
-      const status = await inference(canister).load_status(version);
-      return { canister, state: 'Ok' in status ? status.Ok.state : undefined };
+    canisters.map(async (canister): Promise<Place> => {
+      try {
+        const status = await inference(canister).load_status(version);
+        return { canister, state: 'Ok' in status ? status.Ok.state : undefined };
+      } catch (error) {
+        return { canister, state: undefined, failure: explain(error) };
+      }
     }),
   );
-  const rank = ({ state }: Place): number => (state === undefined ? 3 : 'Ready' in state ? 0 : 'Evicted' in state ? 1 : 2);
+  const rank = ({ state, failure }: Place): number =>
+    failure !== undefined ? 4 : state === undefined ? 3 : 'Ready' in state ? 0 : 'Evicted' in state ? 1 : 2;
   return found.sort((left, right) => rank(left) - rank(right));
 }
 

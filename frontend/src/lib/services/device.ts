@@ -1,11 +1,13 @@
 /**
  * A model on this device: fetched from the shards, every chunk hashed, run by onnxruntime, which shares no code with the engine on
  * chain. So an equal answer says more than that one program agrees with itself; the last bits may differ, because the two add in
- * another order. The runtime (12 MB) comes from the same canister as the page, and only when it is asked for.
+ * another order. What a call gives is prepared as the chain prepares it (`preparation.ts`). The runtime (12 MB) comes from the same
+ * canister as the page, and only when it is asked for.
  */
 import type { InferenceTypes, RegistryTypes } from '$lib/api/stoa';
-import { datatypeName, extents, values, type Tensor } from './tensors';
+import { datatypeName, extents, tensor, values, type Tensor } from './tensors';
 import { downloadModelFile } from './model';
+import { filesOf, openPipeline } from './preparation';
 
 type Runtime = typeof import('onnxruntime-web/wasm');
 type Elements = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | BigUint64Array;
@@ -43,7 +45,7 @@ async function runtime(): Promise<Runtime> {
 }
 
 export interface DeviceModel {
-  readonly run: (inputs: readonly Tensor[]) => Promise<Tensor[]>;
+  readonly run: (input: InferenceTypes.Input) => Promise<InferenceTypes.Answer>;
   readonly sizeBytes: number;
 }
 
@@ -54,11 +56,18 @@ export async function loadOnDevice(
 ): Promise<DeviceModel> {
   progress('Runtime', 0, 1);
   const ort = await runtime();
+  const files = new Map<string, Uint8Array>();
+  for (const path of filesOf(manifest.pipeline)) {
+    const file = await downloadModelFile(version, path, (done, total) => progress(path, done, total));
+    files.set(path, new Uint8Array(await file.arrayBuffer()));
+  }
+  const preparation = await openPipeline(manifest, files);
   const blob = await downloadModelFile(version, manifest.pipeline.model, (done, total) => progress('Model', done, total));
   const session = await ort.InferenceSession.create(new Uint8Array(await blob.arrayBuffer()), { executionProviders: ['wasm'] });
   return {
     sizeBytes: blob.size,
-    run: async (inputs) => {
+    run: async (input) => {
+      const inputs = preparation.prepare(input);
       const feeds = Object.fromEntries(
         inputs.map((each) => {
           const [type, array] = TYPES[datatypeName(each.datatype)] ?? [];
@@ -67,18 +76,19 @@ export async function loadOnDevice(
           return [each.name, new ort.Tensor(type as 'float32', data as Float32Array, extents(each.shape as ArrayLike<bigint>))];
         }),
       );
-      const outputs = await session.run(feeds);
-      return manifest.signature.outputs.map((spec): Tensor => {
-        const found = outputs[spec.name];
-        if (found === undefined) throw new Error(`The model gives no output ${spec.name}.`);
-        const raw = found.data as Elements;
+      const found = await session.run(feeds);
+      const outputs = manifest.signature.outputs.map((spec): Tensor => {
+        const output = found[spec.name];
+        if (output === undefined) throw new Error(`The model gives no output ${spec.name}.`);
+        const raw = output.data as Elements;
         return {
           name: spec.name,
           datatype: spec.datatype as InferenceTypes.DataType,
-          shape: BigUint64Array.from(found.dims, BigInt),
+          shape: BigUint64Array.from(output.dims, BigInt),
           data: new Uint8Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength)),
         };
       });
+      return preparation.answer(outputs);
     },
   };
 }
@@ -92,7 +102,24 @@ export interface Comparison {
   readonly sameShape: boolean;
 }
 
-export function compare(left: readonly Tensor[], right: readonly Tensor[]): Comparison {
+export function compare(left: InferenceTypes.Answer, right: InferenceTypes.Answer): Comparison {
+  const [ours, theirs] = [tensorsOf(left), tensorsOf(right)];
+  const compared = compareTensors(ours, theirs);
+  return { ...compared, sameShape: compared.sameShape && Object.keys(left)[0] === Object.keys(right)[0] };
+}
+
+/** The numbers of an answer: vectors one by one; classes with their scores in the order of their numbers, since equal scores may change places. */
+function tensorsOf(answer: InferenceTypes.Answer): Tensor[] {
+  if ('Tensors' in answer) return answer.Tensors;
+  const spec = (name: string): { name: string; datatype: InferenceTypes.DataType } => ({ name, datatype: { FP32: null } });
+  if ('Embeddings' in answer) return answer.Embeddings.map((vector, index) => tensor(spec(`vector ${index}`), [vector.length], Array.from(vector)));
+  return answer.Classes.map((classes, index) => {
+    const ordered = [...classes].sort((a, b) => (a.index < b.index ? -1 : 1));
+    return tensor(spec(`item ${index}: ${ordered.map((each) => each.index).join(', ')}`), [ordered.length], ordered.map(({ score }) => score));
+  });
+}
+
+function compareTensors(left: readonly Tensor[], right: readonly Tensor[]): Comparison {
   let numbers = 0;
   let equal = true;
   let largest = 0;

@@ -20,13 +20,16 @@ export interface Usage {
   readonly icpE8s: bigint;
   /** Other versions' receipts are in these logs too. */
   readonly lookedAt: number;
+  /** Canisters whose logs could not be read. */
+  readonly unanswered: number;
 }
 
 export async function usage(version: Uint8Array): Promise<Usage> {
   const canisters = await registry().list_inference();
-  const logs = await Promise.all(canisters.map(newest));
-  const all = logs.flat();
-  return summarise(all.filter((receipt) => equalBytes(Uint8Array.from(receipt.version), version)), all.length);
+  const logs = await Promise.allSettled(canisters.map(newest));
+  const all = logs.flatMap((log) => (log.status === 'fulfilled' ? log.value : []));
+  const unanswered = logs.filter(({ status }) => status === 'rejected').length;
+  return summarise(all.filter((receipt) => equalBytes(Uint8Array.from(receipt.version), version)), all.length, unanswered);
 }
 
 async function newest(canister: Principal): Promise<InferenceTypes.Receipt[]> {
@@ -43,7 +46,7 @@ async function newest(canister: Principal): Promise<InferenceTypes.Receipt[]> {
   return pages.flat();
 }
 
-export function summarise(receipts: readonly InferenceTypes.Receipt[], lookedAt: number): Usage {
+export function summarise(receipts: readonly InferenceTypes.Receipt[], lookedAt: number, unanswered = 0): Usage {
   const days = new Map<bigint, { calls: number; icpE8s: bigint }>();
   let total = 0n;
   for (const receipt of receipts) {
@@ -54,5 +57,5 @@ export function summarise(receipts: readonly InferenceTypes.Receipt[], lookedAt:
     total += price;
   }
   const ordered = [...days].sort(([a], [b]) => (a < b ? -1 : 1)).map(([day, value]) => ({ seconds: Number(day) * 86_400, ...value }));
-  return { days: ordered, calls: receipts.length, icpE8s: total, lookedAt };
+  return { days: ordered, calls: receipts.length, icpE8s: total, lookedAt, unanswered };
 }

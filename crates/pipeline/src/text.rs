@@ -6,7 +6,7 @@ use stoa_types::tensor::{DataType, Tensor};
 
 use super::{Context, PipelineError, check_items, invalid, items_max};
 use crate::error::InputError;
-use crate::text::{Encoding, Tokenizer};
+use crate::tokenizer::{Encoding, Tokenizer};
 
 #[derive(Debug)]
 pub(super) struct TextToTokens {

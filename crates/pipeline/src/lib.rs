@@ -1,8 +1,14 @@
 //! What a caller gives becomes the network's inputs, and its outputs the answer, as the manifest says
 //! ([`stoa_types::pipeline`]). Everything here is integer arithmetic or floating-point operations in a fixed order, so
 //! answers are reproducible like outputs are.
+//!
+//! Apart from the engine, which runs the network in between, so that a web page may prepare inputs by this very code and run the
+//! network by another program.
 
 mod answer;
+mod checked;
+mod error;
+mod exponential;
 mod image;
 mod picture;
 mod resample;
@@ -10,6 +16,12 @@ mod tabular;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokenizer;
+
+pub use checked::CheckedInputs;
+pub use error::{InputError, RunError, cut};
+pub use exponential::exponential;
+pub use tokenizer::TokenizerError;
 
 use std::sync::Arc;
 
@@ -17,9 +29,6 @@ use stoa_types::manifest::{self, Dimension, Signature};
 use stoa_types::pipeline::{Answer, AnswerKind, Input, PipelineKind};
 use stoa_types::tensor::Tensor;
 
-use crate::error::{InputError, RunError};
-use crate::model::CheckedInputs;
-use crate::text::TokenizerError;
 use image::ImageInput;
 use tabular::TableInput;
 use text::TextToTokens;

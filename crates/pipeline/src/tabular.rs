@@ -229,7 +229,7 @@ fn write(datatype: DataType, value: Value, data: &mut Vec<u8>) -> Result<(), Str
         DataType::FP32 => data.extend((number as f32).to_le_bytes()),
         DataType::FP64 => data.extend(number.to_le_bytes()),
         DataType::FP16 => {
-            let half = tract_onnx::prelude::f16::from_f32(number as f32);
+            let half = half::f16::from_f32(number as f32);
             data.extend(half.to_bits().to_le_bytes());
         }
         DataType::INT8 => integer!(i8),

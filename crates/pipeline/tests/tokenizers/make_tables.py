@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/text/unicode_tables.rs: which characters the package `tokenizers` takes for letters, numbers, punctuation,
+"""Writes src/tokenizer/unicode_tables.rs: which characters the package `tokenizers` takes for letters, numbers, punctuation,
 control characters and so on. Asked of the package itself, character by character, since what it takes them for depends on
 the versions of the Unicode tables that it was built with (it has three), not on the newest standard."""
 
@@ -8,7 +8,7 @@ import pathlib
 import tokenizers
 from tokenizers import Regex, normalizers, pre_tokenizers
 
-TARGET = pathlib.Path(__file__).resolve().parents[2] / "src" / "text" / "unicode_tables.rs"
+TARGET = pathlib.Path(__file__).resolve().parents[2] / "src" / "tokenizer" / "unicode_tables.rs"
 CHARACTERS = [chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
 
 

@@ -5,7 +5,7 @@ use stoa_types::tensor::{DataType, Tensor};
 
 use super::Context;
 use crate::error::RunError;
-use crate::kernels::exponential;
+use crate::exponential::exponential;
 
 /// An FP32 output, row-major.
 struct Values {
