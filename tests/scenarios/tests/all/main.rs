@@ -17,6 +17,7 @@ mod icp_cli;
 mod icrc_suite;
 mod inference_guards;
 mod interrupted;
+mod kept_going;
 mod long_runs;
 mod models;
 mod neurons;
