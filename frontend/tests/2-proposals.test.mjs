@@ -97,6 +97,15 @@ const NATIVE = {
     fill: (tab) => tab.getByRole('textbox', { name: /^What would be done/ }).fill('1000'),
     told: /1[ _,]?000/,
   },
+  ManageSnsMetadata: { fill: (tab) => option(tab, 'description', 'A library that a test describes.'), told: /a test describes/ },
+  SetTopicsForCustomProposals: {
+    fill: async (tab) => {
+      await tab.getByRole('button', { name: 'Add to custom function id to topic' }).click();
+      await tab.getByRole('textbox', { name: /^of/ }).fill('1000');
+      await tab.getByLabel(/^is/).last().selectOption('DaoCommunitySettings');
+    },
+    told: /1000, .*: .*, before /,
+  },
   ManageLedgerParameters: { fill: (tab) => option(tab, 'transfer fee', '20000'), told: /20[ _,]?000|0\.0002/ },
 };
 

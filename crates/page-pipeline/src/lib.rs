@@ -45,7 +45,7 @@ thread_local! {
 }
 
 #[candid_method(update)]
-fn open(opening: Opening) -> Result<(), String> {
+pub fn open(opening: Opening) -> Result<(), String> {
     let files: Vec<(&str, &[u8])> = opening
         .files
         .iter()
@@ -62,7 +62,7 @@ fn open(opening: Opening) -> Result<(), String> {
 
 /// The network's inputs, in the signature's order.
 #[candid_method(update)]
-fn prepare(input: Input) -> Result<Vec<Tensor>, String> {
+pub fn prepare(input: Input) -> Result<Vec<Tensor>, String> {
     OPENED.with_borrow_mut(|opened| {
         let pipeline = opened.pipeline.as_ref().ok_or("no pipeline is open")?;
         let prepared = pipeline.prepare(input).map_err(|error| error.to_string())?;
@@ -73,7 +73,7 @@ fn prepare(input: Input) -> Result<Vec<Tensor>, String> {
 
 /// Of a run on what was prepared last.
 #[candid_method(update)]
-fn answer(outputs: Vec<Tensor>) -> Result<Answer, String> {
+pub fn answer(outputs: Vec<Tensor>) -> Result<Answer, String> {
     OPENED.with_borrow(|opened| {
         let (Some(pipeline), Some(context)) = (&opened.pipeline, &opened.context) else {
             return Err("nothing was prepared".to_owned());
@@ -132,7 +132,7 @@ mod exports {
 }
 
 /// An argument that cannot be read is an error like any other.
-#[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+#[cfg(any(test, target_family = "wasm"))]
 fn respond<A, R>(request: &[u8], method: impl FnOnce(A) -> Result<R, String>) -> Vec<u8>
 where
     A: for<'a> Deserialize<'a> + CandidType,

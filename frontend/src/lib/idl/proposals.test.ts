@@ -67,7 +67,7 @@ describe('a form of a proposal', () => {
 
   it('should know as many kinds and functions as there are', () => {
     expect(kinds).toContain('TransferSnsTreasuryFunds');
-    expect(kinds.length).toBe(10);
+    expect(kinds.length).toBe(11);
     expect(functions.length).toBeGreaterThan(20);
   });
 });
