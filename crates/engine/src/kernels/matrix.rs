@@ -454,6 +454,8 @@ unsafe fn store<const N: usize>(tile: &Tile<N>, to: &OutputStoreKer) -> bool {
             return true;
         }
         if to.item_size == 4 && to.row_byte_stride == 4 {
+            // A column crosses rows: nothing to iterate over.
+            #[allow(clippy::needless_range_loop)]
             for j in 0..N {
                 let column: [f32; ROWS] = std::array::from_fn(|i| tile[i][j]);
                 at(to, 0, j).cast::<[f32; ROWS]>().write_unaligned(column);
