@@ -21,8 +21,10 @@ const STEPS_MAX: usize = 16;
 struct Downwards<'a, K: Storable + Ord + Clone, V: Storable> {
     map: &'a StableBTreeMap<K, V, Memory>,
     /// From the last key that was looked for on.
-    rest: Option<(K, Peekable<Rev<Iter<'a, K, V, Memory>>>)>,
+    rest: Option<(K, Descending<'a, K, V>)>,
 }
+
+type Descending<'a, K, V> = Peekable<Rev<Iter<'a, K, V, Memory>>>;
 
 impl<'a, K: Storable + Ord + Clone, V: Storable> Downwards<'a, K, V> {
     fn new(map: &'a StableBTreeMap<K, V, Memory>) -> Self {

@@ -23,7 +23,7 @@ struct StoredClosure(u64, u64);
 
 impl From<Closure> for StoredClosure {
     fn from(closure: Closure) -> Self {
-        Self(closure.function.into(), closure.environment.into())
+        Self(closure.function.into(), closure.environment)
     }
 }
 
