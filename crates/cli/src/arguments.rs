@@ -306,9 +306,9 @@ mod tests {
             };
             for piece in pieces {
                 let words = shlex::split(piece).unwrap_or_default();
-                match words.first().map(String::as_str) {
-                    Some("stoa" | "target/debug/stoa") => commands.push(words),
-                    _ => {}
+                let program = words.first().map(String::as_str);
+                if matches!(program, Some("stoa" | "target/debug/stoa")) {
+                    commands.push(words);
                 }
             }
         }

@@ -31,6 +31,8 @@ fn world() -> (World, Vec<FileEntry>) {
     (world, entries)
 }
 
+type Headers<'a> = Vec<(&'a str, &'a str)>;
+
 #[test]
 fn should_say_what_was_certified_to_the_letter() {
     let (world, entries) = world();
@@ -41,7 +43,7 @@ fn should_say_what_was_certified_to_the_letter() {
     let file = format!("/ipfs/{}", weights.cid);
     let etag = format!("\"{}\"", entries[1].sha256);
     let plain: [(&str, &str); 0] = [];
-    let asked: Vec<(&str, String, Vec<(&str, &str)>)> = vec![
+    let asked: Vec<(&str, String, Headers)> = vec![
         ("GET", "/none".into(), plain.to_vec()),
         ("GET", blob.clone(), plain.to_vec()),
         ("GET", blob.clone(), vec![("If-None-Match", &etag)]),
