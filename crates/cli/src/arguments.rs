@@ -14,7 +14,7 @@ pub mod model;
 use crate::context::DEFAULT_PORT;
 
 pub use governance::*;
-pub use inference::{Credit, Infer, Job, Load, OnInference, Purse};
+pub use inference::{Credit, Infer, Inline, Job, Load, OnInference, Purse};
 
 /// A public library of AI models that nobody owns.
 #[derive(Parser)]
@@ -219,7 +219,7 @@ pub struct Version {
 
 #[derive(Subcommand)]
 pub enum Receipt {
-    /// Prove that a receipt is in the certified log
+    /// Prove that a receipt is in the certified log, and show it
     Verify {
         /// Number of the receipt, or latest
         id: String,

@@ -11,8 +11,9 @@ use icrc_ledger_types::icrc1::transfer::{Memo, TransferArg, TransferError};
 use icrc_ledger_types::icrc2::allowance::{Allowance, AllowanceArgs};
 use icrc_ledger_types::icrc2::approve::{ApproveArgs, ApproveError};
 
+use crate::amount::format_token_amount;
 use crate::connection::Connection;
-use crate::error::{Accepted, Result};
+use crate::error::{Accepted, ClientError, Result};
 
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -67,7 +68,7 @@ impl Ledger {
             fee: None,
             created_at_time: Some(now_nanos()),
             memo,
-            amount,
+            amount: amount.clone(),
         };
         let (answer,): (std::result::Result<Nat, TransferError>,) = self
             .connection
@@ -75,6 +76,9 @@ impl Ledger {
             .await?;
         match answer {
             Err(TransferError::Duplicate { duplicate_of }) => Ok(duplicate_of),
+            Err(TransferError::InsufficientFunds { balance }) => {
+                Err(self.shortage(&balance, amount).await)
+            }
             answer => answer.accepted(),
         }
     }
@@ -97,8 +101,26 @@ impl Ledger {
             .await?;
         match answer {
             Err(ApproveError::Duplicate { duplicate_of }) => Ok(duplicate_of),
+            Err(ApproveError::InsufficientFunds { balance }) => {
+                Err(self.shortage(&balance, Nat::from(0_u8)).await)
+            }
             answer => answer.accepted(),
         }
+    }
+
+    /// What the ledger's refusal leaves out: whose account it is, in which token, and what would have been enough.
+    async fn shortage(&self, balance: &Nat, amount: Nat) -> ClientError {
+        let known = async { Ok((self.symbol().await?, self.fee().await?)) };
+        let (symbol, fee) = match known.await {
+            Ok(known) => known,
+            Err(error) => return error,
+        };
+        ClientError::Refused(format!(
+            "{owner} has {balance} {symbol}, and {needed} {symbol} is needed with the ledger's fee: whoever has some can `stoa transfer` it to you",
+            owner = self.connection.principal(),
+            balance = format_token_amount(balance),
+            needed = format_token_amount(&(amount + fee)),
+        ))
     }
 
     pub async fn allowance(&self, account: Account, spender: Account) -> Result<Nat> {

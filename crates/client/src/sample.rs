@@ -45,7 +45,11 @@ pub fn parse_input(json: &str) -> Result<Input> {
         rows: Option<Vec<Vec<JsonCell>>>,
     }
     let invalid = |error: String| ClientError::InvalidArgument(format!("the input: {error}"));
-    let items: Items = serde_json::from_str(json).map_err(|error| invalid(error.to_string()))?;
+    let items: Items = serde_json::from_str(json).map_err(|error| {
+        invalid(format!(
+            "{error}. It is JSON of one of the forms {{\"inputs\": [{{\"name\", \"datatype\", \"shape\", \"data\"}}]}}, {{\"texts\": [..]}}, {{\"images\": [\"<base64>\"]}}, {{\"rows\": [[..]]}}; `stoa model show` tells what the model takes"
+        ))
+    })?;
     if let Some(texts) = items.texts {
         return Ok(Input::Texts(
             texts.into_iter().map(JsonText::into).collect(),

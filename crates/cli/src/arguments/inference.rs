@@ -1,10 +1,14 @@
 //! Commands about calling models and paying for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candid::Principal;
 use clap::{Args, Subcommand, ValueEnum};
+use serde_bytes::ByteBuf;
+use stoa_client::sample::parse_input;
+use stoa_client::{ClientError, Result};
 use stoa_inference_api::{Payment, Token};
+use stoa_types::pipeline::{Input, TextInput};
 
 use super::Version;
 
@@ -56,12 +60,55 @@ pub struct Load {
     pub pay: Option<Purse>,
 }
 
+/// An input said on the command line itself.
+#[derive(Args)]
+pub struct Inline {
+    /// A text as the input, rather than a file; repeat it for several
+    #[arg(long, conflicts_with = "input")]
+    pub text: Vec<String>,
+    /// A PNG or JPEG file as the input; repeat it for several
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "text"])]
+    pub image: Vec<PathBuf>,
+}
+
+impl Inline {
+    /// The input of a call: `json` is a file of it, or `-` for standard input.
+    pub fn or(self, json: Option<&Path>) -> Result<Input> {
+        let file = |path: &Path| {
+            let path = path.to_owned();
+            |source| ClientError::File { path, source }
+        };
+        if let Some(path) = json {
+            let text = if path == Path::new("-") {
+                std::io::read_to_string(std::io::stdin())
+            } else {
+                std::fs::read_to_string(path)
+            };
+            return parse_input(&text.map_err(file(path))?);
+        }
+        if !self.text.is_empty() {
+            let texts = self.text.into_iter();
+            return Ok(Input::Texts(
+                texts.map(|text| TextInput { text, pair: None }).collect(),
+            ));
+        }
+        let images = self.image.iter().map(|path| {
+            let bytes = std::fs::read(path).map_err(file(path))?;
+            Ok(ByteBuf::from(bytes))
+        });
+        Ok(Input::Images(images.collect::<Result<_>>()?))
+    }
+}
+
 #[derive(Args)]
 pub struct Infer {
     #[command(flatten)]
     pub on: OnInference,
-    /// JSON: {"inputs": [..]} of the Open Inference Protocol, {"texts": ["..."]}, or {"images": ["<base64>"]}
-    pub input: PathBuf,
+    /// A file of JSON, - for standard input: {"inputs": [..]} of the Open Inference Protocol, {"texts": ["..."]}, {"images": ["<base64>"]} or {"rows": [[..]]}
+    #[arg(required_unless_present_any = ["text", "image"])]
+    pub input: Option<PathBuf>,
+    #[command(flatten)]
+    pub inline: Inline,
     /// Refuse to pay more than this, in ICP
     #[arg(long)]
     pub max_price: Option<String>,
@@ -156,4 +203,66 @@ pub enum Credit {
         #[arg(long)]
         inference: Option<Principal>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        infer: Infer,
+    }
+
+    fn input(arguments: &[&str]) -> Result<Input, String> {
+        let line = ["stoa", "a/b"].iter().chain(arguments);
+        let infer = Line::try_parse_from(line).map_err(|error| error.to_string())?;
+        let Infer { input, inline, .. } = infer.infer;
+        inline
+            .or(input.as_deref())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn should_take_texts_and_pictures_from_the_command_line_and_everything_from_a_file() {
+        let text = |text: &str| TextInput {
+            text: text.to_owned(),
+            pair: None,
+        };
+        let texts = Input::Texts(vec![text("one"), text("two")]);
+        assert_eq!(
+            input(&["--text", "one", "--text", "two"]),
+            Ok(texts.clone())
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let json = file("input.json", r#"{"texts": ["one", "two"]}"#);
+        assert_eq!(input(&[&json]), Ok(texts));
+        let images = Input::Images(vec![ByteBuf::from(*b"png")]);
+        assert_eq!(input(&["--image", &file("scan.png", "png")]), Ok(images));
+    }
+
+    #[test]
+    fn should_say_which_input_is_missing_there_twice_or_not_readable() {
+        for (arguments, words) in [
+            (&[] as &[&str], "required"),
+            (&["x.json", "--text", "one"], "cannot be used with"),
+            (
+                &["--text", "one", "--image", "x.png"],
+                "cannot be used with",
+            ),
+            (&["/nowhere/x.json"], "/nowhere/x.json"),
+            (&["--image", "/nowhere/x.png"], "/nowhere/x.png"),
+        ] {
+            let error = input(arguments).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
 }

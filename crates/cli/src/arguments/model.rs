@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use stoa_registry_api::VersionStatus;
 
-use super::{OnInference, Version};
+use super::{Inline, OnInference, Version};
 
 #[derive(Subcommand)]
 pub enum Model {
@@ -96,18 +96,21 @@ pub struct Pull {
 }
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("call").args(["input", "text", "image"]).multiple(true).requires("receipt")))]
 pub struct Verify {
     #[command(flatten)]
     pub on: OnInference,
     /// Check the files in this folder, rather than fetch them
     #[arg(long)]
     pub folder: Option<PathBuf>,
-    /// Do the call of this receipt again; needs --input
-    #[arg(long, requires = "input")]
+    /// Do the call of this receipt again: on --input, --text or --image
+    #[arg(long, requires = "call")]
     pub receipt: Option<String>,
     /// The input of that call: tensors, texts, images or rows, as `stoa infer` took it
-    #[arg(long, requires = "receipt")]
+    #[arg(long)]
     pub input: Option<PathBuf>,
+    #[command(flatten)]
+    pub inline: Inline,
 }
 
 #[derive(Args)]

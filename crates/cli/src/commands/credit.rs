@@ -7,7 +7,7 @@ use serde_json::json;
 use stoa_client::amount::{format_tokens, parse_tokens};
 use stoa_client::{Accepted, ClientError, Result};
 use stoa_inference_api::{
-    AddKeyArgs, ClaimArgs, DepositArgs, OutgoingTransfer, TransferState, WithdrawArgs,
+    AddKeyArgs, ClaimArgs, DepositArgs, OutgoingTransfer, Token, TransferState, WithdrawArgs,
 };
 use stoa_types::Sha256;
 
@@ -28,7 +28,12 @@ pub async fn run(context: &Context, command: Credit) -> Result<Output> {
             let inference = stoa.inference(of.inference)?;
             let credit = inference.deposit(arguments).await?.accepted()?;
             Ok(Output::new(
-                format!("your credit is {}", format_tokens(credit)),
+                match of.token() {
+                    Token::Icp => format!("your credit is {} ICP", format_tokens(credit)),
+                    Token::Governance => {
+                        format!("your credit is {} governance tokens", format_tokens(credit))
+                    }
+                },
                 json!({"credit_e8s": credit}),
             ))
         }

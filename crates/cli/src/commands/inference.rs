@@ -7,7 +7,7 @@ use serde_json::json;
 use stoa_client::amount::{format_cycles, format_tokens, parse_tokens};
 use stoa_client::inference::Inference;
 use stoa_client::polling::Backoff;
-use stoa_client::sample::{answer_to_json, parse_input};
+use stoa_client::sample::answer_to_json;
 use stoa_client::{Accepted, ClientError, Result};
 use stoa_inference_api::{
     InferRequest, InferResponse, JobState, LoadState, PreviewRequest, Price, TopUp as Bought,
@@ -81,17 +81,14 @@ pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
         .registry()
         .resolve(&arguments.on.version.version)
         .await?;
-    let text = std::fs::read_to_string(&arguments.input).map_err(|source| ClientError::File {
-        path: arguments.input.clone(),
-        source,
-    })?;
+    let input = arguments.inline.or(arguments.input.as_deref())?;
     let max_price = arguments
         .max_price
         .map(|text| parse_tokens(&text).map(Nat::from))
         .transpose()?;
     let request = InferRequest {
         model: version.into(),
-        input: parse_input(&text)?,
+        input,
         payment: arguments.pay.payment(),
         max_price,
     };
@@ -119,14 +116,19 @@ pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
     said(&answer)
 }
 
-fn said(answer: &InferResponse) -> Result<Output> {
-    let receipt = &answer.receipt;
-    let outputs = answer_to_json(&answer.answer)?;
-    let price = match &receipt.price {
+/// With its unit.
+pub(super) fn paid(price: &Price) -> String {
+    match price {
         Price::IcpE8s(e8s) => format!("{} ICP", format_tokens(*e8s)),
         Price::TokenE8s(e8s) => format!("{} governance tokens", format_tokens(*e8s)),
         Price::Cycles(cycles) => format!("{} cycles", format_cycles(cycles)),
-    };
+    }
+}
+
+fn said(answer: &InferResponse) -> Result<Output> {
+    let receipt = &answer.receipt;
+    let outputs = answer_to_json(&answer.answer)?;
+    let price = paid(&receipt.price);
     Ok(Output::lines(
         vec![
             outputs.to_string(),

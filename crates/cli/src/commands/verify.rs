@@ -1,10 +1,14 @@
 //! `stoa receipt verify`: nothing here believes a server.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+use indicatif::HumanDuration;
 use serde_json::json;
 use stoa_client::inference::Inference;
 use stoa_client::{ClientError, Result};
 
 use crate::arguments::Receipt;
+use crate::commands::inference::paid;
 use crate::context::Context;
 use crate::output::Output;
 
@@ -14,13 +18,42 @@ pub async fn receipt(context: &Context, command: Receipt) -> Result<Output> {
     let inference = stoa.inference(inference)?;
     let id = receipt_id(&inference, &id).await?;
     let receipt = inference.proven_receipt(id).await?;
-    Ok(Output::new(
-        format!(
-            "receipt {id} of {} is in the log that the network certifies ({})",
-            inference.canister(),
-            receipt.hash
-        ),
-        json!({"id": id, "hash": receipt.hash.to_string(), "version": receipt.version.to_string()}),
+    let written = Duration::from_nanos(receipt.timestamp_nanos);
+    let age = (UNIX_EPOCH + written).elapsed().unwrap_or_default();
+    let price = paid(&receipt.price);
+    let block = receipt.payment_block;
+    Ok(Output::lines(
+        vec![
+            format!(
+                "receipt {id} of {} is in the log that the network certifies ({})",
+                inference.canister(),
+                receipt.hash
+            ),
+            format!("  version       {}", receipt.version),
+            format!("  caller        {}", receipt.caller),
+            format!(
+                "  paid          {price}{}",
+                block.map_or(String::new(), |block| format!(", block {block}"))
+            ),
+            format!("  written       {} ago", HumanDuration(age)),
+            format!("  instructions  {}", receipt.instructions),
+            format!("  engine        {}", receipt.engine),
+            format!("  input         {}", receipt.input_hash),
+            format!("  output        {}", receipt.output_hash),
+        ],
+        json!({
+            "id": id,
+            "hash": receipt.hash.to_string(),
+            "version": receipt.version.to_string(),
+            "caller": receipt.caller.to_text(),
+            "paid": price,
+            "payment_block": block,
+            "timestamp_nanos": receipt.timestamp_nanos,
+            "instructions": receipt.instructions,
+            "engine": receipt.engine,
+            "input_hash": receipt.input_hash.to_string(),
+            "output_hash": receipt.output_hash.to_string(),
+        }),
     ))
 }
 

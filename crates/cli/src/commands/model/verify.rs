@@ -1,11 +1,10 @@
 //! `stoa model verify`: nothing here believes a server.
 
 use serde_json::json;
+use stoa_client::Result;
 use stoa_client::pull::Source;
 use stoa_client::registry::status_name;
-use stoa_client::sample::parse_input;
 use stoa_client::verify::{LocalModel, VerifiedBytes, run_files_in, verify_bytes, verify_folder};
-use stoa_client::{ClientError, Result};
 use stoa_registry_api::VersionStatus;
 
 use crate::arguments::model::Verify;
@@ -42,15 +41,12 @@ pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
             bytes(size)
         ),
     ];
-    if let (Some(id), Some(input)) = (&arguments.receipt, &arguments.input) {
+    if let Some(id) = &arguments.receipt {
         let inference = stoa.inference(arguments.on.inference)?;
         let id = receipt_id(&inference, id).await?;
         let receipt = inference.proven_receipt(id).await?;
-        let text = std::fs::read_to_string(input).map_err(|source| ClientError::File {
-            path: input.clone(),
-            source,
-        })?;
-        LocalModel::load(&proven.manifest, run_files)?.verify_run(&receipt, parse_input(&text)?)?;
+        let input = arguments.inline.or(arguments.input.as_deref())?;
+        LocalModel::load(&proven.manifest, run_files)?.verify_run(&receipt, input)?;
         lines.push(format!(
             "receipt {id} is in the certified log, and the same call on this machine gives the same output, bit for bit"
         ));
