@@ -18,6 +18,7 @@
 compile_error!("tensors travel little-endian and are copied as they are");
 
 mod analysis;
+mod broadcast;
 mod determinism;
 mod error;
 mod exceptions;
@@ -32,6 +33,7 @@ mod onnx_file;
 mod optimiser;
 mod product;
 mod proposal;
+mod repeats;
 mod run;
 mod signature;
 mod source;

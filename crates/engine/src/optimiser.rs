@@ -1,6 +1,6 @@
 //! `tract`'s optimiser, in slices. It rewrites the graph patch by patch until no pass finds anything; `tract` runs that to
-//! the end, here it can stop between two patches. The passes, their order and the patches are `tract`'s own, so the
-//! optimised graph is the same however it is cut.
+//! the end, here it can stop between two patches. The passes, their order and the patches are `tract`'s own, but for a rewrite that
+//! comes before them (`repeats.rs`), so the optimised graph is the same however it is cut.
 
 use std::collections::HashSet;
 
@@ -9,6 +9,7 @@ use tract_onnx::tract_core::optim::{Optimizer, TypedPass};
 
 use crate::error::LoadError;
 use crate::loading::optimisation;
+use crate::repeats;
 
 #[derive(Debug)]
 pub(crate) struct Optimising {
@@ -87,7 +88,10 @@ impl Optimising {
         pass.reset().map_err(optimisation)?;
         let mut patched = false;
         loop {
-            let next: TractResult<_> = pass.next(&mut session, model);
+            let next: TractResult<_> = match repeats::patch(model) {
+                Ok(None) => pass.next(&mut session, model),
+                found => found,
+            };
             let Some(mut patch) = next.map_err(optimisation)? else {
                 break;
             };

@@ -7,6 +7,7 @@ use tract_onnx::tract_core::ops::matmul::optimized::OptMatMul;
 use tract_onnx::tract_core::plan::SimpleState;
 
 use crate::Slicing;
+use crate::broadcast;
 use crate::error::reason;
 use crate::model::Model;
 use crate::product::Product;
@@ -146,9 +147,14 @@ impl Run {
             let done = self.product.insert(product).step(op, may_continue);
             return self.finish_product(id, done);
         }
-        self.state
-            .compute_one_with_inputs(id, inputs)
-            .map_err(|error| self.error(id, &error))?;
+        if broadcast::applies(&**op, &inputs) {
+            let sum = broadcast::sum(inputs).map_err(|error| self.error(id, &error))?;
+            self.state.turn_state.values[id] = Some(tvec!(sum));
+        } else {
+            self.state
+                .compute_one_with_inputs(id, inputs)
+                .map_err(|error| self.error(id, &error))?;
+        }
         self.drop_unused(id);
         Ok(true)
     }

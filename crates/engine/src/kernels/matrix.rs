@@ -375,7 +375,8 @@ fn lanes<const N: usize>(
     }
 }
 
-#[inline(always)]
+/// Not inlined: a number that comes as an argument is compared in one instruction (`pmin`), one that is loaded for it in three.
+#[inline(never)]
 fn all<const N: usize>(tile: &mut Tile<N>, a: f32, change: impl Fn(Lanes, Lanes) -> Lanes) {
     let a = Lanes::splat(a);
     lanes(tile, |_| a, change);
@@ -440,6 +441,24 @@ unsafe fn add<const N: usize>(tile: &mut Tile<N>, other: &OutputStoreKer) -> boo
     true
 }
 
+/// Four columns of a tile to where rows lie side by side. Not inlined: behind a pointer of their own the floats are at offsets
+/// that a load has in itself, where a loop around this would work out each address.
+///
+/// # Safety
+/// `from` is a place in the first row of a [`MatrixSum`]'s tile; [`ROWS`] floats are writable at `to` and at each stride after it.
+#[inline(never)]
+unsafe fn four_columns(from: *const f32, to: *mut u8, byte_stride: isize) {
+    unsafe {
+        for column in 0..4 {
+            let from = from.add(column);
+            let to = to.offset(byte_stride * column as isize).cast::<f32>();
+            for row in 0..ROWS {
+                to.add(row).write_unaligned(from.add(row * COLUMNS).read());
+            }
+        }
+    }
+}
+
 unsafe fn store<const N: usize>(tile: &Tile<N>, to: &OutputStoreKer) -> bool {
     unsafe {
         if to.item_size == 4 && to.col_byte_stride == 4 {
@@ -454,11 +473,16 @@ unsafe fn store<const N: usize>(tile: &Tile<N>, to: &OutputStoreKer) -> bool {
             return true;
         }
         if to.item_size == 4 && to.row_byte_stride == 4 {
-            // A column crosses rows: nothing to iterate over.
-            #[allow(clippy::needless_range_loop)]
-            for j in 0..N {
-                let column: [f32; ROWS] = std::array::from_fn(|i| tile[i][j]);
-                at(to, 0, j).cast::<[f32; ROWS]>().write_unaligned(column);
+            let from = tile.as_ptr().cast::<f32>();
+            if N == COLUMNS {
+                for j in (0..COLUMNS).step_by(4) {
+                    four_columns(from.add(j), at(to, 0, j), to.col_byte_stride);
+                }
+            } else {
+                for j in 0..N {
+                    let column: [f32; ROWS] = std::array::from_fn(|i| tile[i][j]);
+                    at(to, 0, j).cast::<[f32; ROWS]>().write_unaligned(column);
+                }
             }
             return true;
         }
