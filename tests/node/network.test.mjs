@@ -1,11 +1,12 @@
 // The network itself with stock @icp-sdk/core: who is let in and who is not, what is certified, what canisters can do.
 
 import assert from 'node:assert/strict';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import { before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { CanisterStatus, Cbor, Certificate } from '@icp-sdk/core/agent';
+import { CanisterStatus, Cbor, Certificate, SignIdentity } from '@icp-sdk/core/agent';
 import { IDL } from '@icp-sdk/core/candid';
 import {
   DelegationChain,
@@ -16,7 +17,7 @@ import {
 import { Secp256k1KeyIdentity } from '@icp-sdk/core/identity/secp256k1';
 import { Principal } from '@icp-sdk/core/principal';
 
-import { endpoint } from './deployment.mjs';
+import { endpoint, fundedIdentity } from './deployment.mjs';
 import {
   CanisterId,
   Settings,
@@ -107,6 +108,89 @@ test('should refuse a bad signature and a wrong sender, in calls, queries and re
     const lying = await agentOf(liar);
     await assert.rejects(update(lying, canister, 'bump'), /400|signature|sender/i);
     await assert.rejects(query(lying, canister, 'get'), /400|signature|sender/i);
+  }
+});
+
+const sha256 = (...parts) => createHash('sha256').update(Buffer.concat(parts.map((part) => Buffer.from(part)))).digest();
+
+/** A key in DER as the network wraps those that it alone knows: 1 for WebAuthn, 2 for canisters. */
+function wrapped(kind, key) {
+  const element = (tag, content) => {
+    const length = content.length < 128 ? [content.length] : [0x81, content.length];
+    return Buffer.concat([Buffer.from([tag, ...length]), content]);
+  };
+  const algorithm = Buffer.from('300c060a2b0601040183b84301', 'hex');
+  const bits = element(3, Buffer.concat([Buffer.from([0]), key]));
+  return element(0x30, Buffer.concat([algorithm, Buffer.from([kind]), bits]));
+}
+
+/** An identity that signs as its function does. */
+class Signing extends SignIdentity {
+  constructor(key, signing) {
+    super();
+    this.key = key;
+    this.signing = signing;
+  }
+
+  getPublicKey() {
+    return { toDer: () => this.key };
+  }
+
+  async sign(message) {
+    return this.signing(Buffer.from(message));
+  }
+}
+
+/** A signature as a browser gives one for this challenge. */
+function webAuthn() {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { x, y } = publicKey.export({ format: 'jwk' });
+  const coordinates = [x, y].map((coordinate) => Buffer.from(coordinate, 'base64url'));
+  const cose = Buffer.concat([
+    Buffer.from('a5010203262001215820', 'hex'),
+    coordinates[0],
+    Buffer.from('225820', 'hex'),
+    coordinates[1],
+  ]);
+  const signing = (message) => {
+    const challenge = message.toString('base64url');
+    const clientData = JSON.stringify({ type: 'webauthn.get', challenge, origin: 'https://example.org' });
+    const authenticatorData = Buffer.alloc(37, 7);
+    const signature = sign('sha256', Buffer.concat([authenticatorData, sha256(clientData)]), privateKey);
+    return Cbor.encode({
+      authenticator_data: new Uint8Array(authenticatorData),
+      client_data_json: clientData,
+      signature: new Uint8Array(signature),
+    });
+  };
+  return [wrapped(1, cose), signing];
+}
+
+/** A signature that is what a canister certified. */
+async function canisterSignature() {
+  const signer = await probe(agent);
+  const id = Buffer.from(signer.toUint8Array());
+  const seed = Buffer.from('seed');
+  const labeled = (label, tree) => sha256('\x13ic-hashtree-labeled', label, tree);
+  const signing = async (message) => {
+    const leaf = sha256('\x10ic-hashtree-leaf');
+    const root = labeled('sig', labeled(sha256(seed), labeled(sha256(message), leaf)));
+    await update(agent, signer, 'certify', root);
+    const certificate = new Uint8Array(await query(agent, signer, 'certificate'));
+    const tree = [2, encoder.encode('sig'), [2, new Uint8Array(sha256(seed)), [2, new Uint8Array(sha256(message)), [3, new Uint8Array()]]]];
+    return Cbor.encode({ certificate, tree });
+  };
+  return [wrapped(2, Buffer.concat([Buffer.from([id.length]), id, seed])), signing];
+}
+
+test('should take WebAuthn and canister signatures, and none of other words', async () => {
+  for (const [key, signing] of [webAuthn(), await canisterSignature()]) {
+    const signer = new Signing(key, signing);
+    const honest = await agentOf(signer);
+    assert.deepEqual(await update(honest, canister, 'caller'), Buffer.from(signer.getPrincipal().toUint8Array()));
+    await query(honest, canister, 'get');
+    const forger = await agentOf(new Signing(key, () => signing(Buffer.from('other words'))));
+    await assert.rejects(update(forger, canister, 'bump'), /400|signature/i);
   }
 });
 
@@ -308,6 +392,30 @@ test('should run a timer that is due', async () => {
   assert.equal(number(await query(agent, own, 'get')), 100n);
 });
 
+test('should run heartbeats, and the hook of low memory once memory is low', async () => {
+  const beating = await probe(agent);
+  await update(agent, beating, 'beat');
+  while (number(await query(agent, beating, 'get')) < 20_000n) await sleep(20);
+  const filling = await create(agent);
+  const limits = { wasm_memory_limit: [10n << 20n], wasm_memory_threshold: [9n << 20n] };
+  await manage(agent, filling, 'update_settings', UpdateLimits, { canister_id: filling, settings: limits });
+  await install(agent, filling);
+  assert.equal(number(await query(agent, filling, 'get')), 0n);
+  assert.equal(number(await update(agent, filling, 'grow', bytesOf(40))), 2n);
+  while (number(await query(agent, filling, 'get')) === 0n) await sleep(20);
+  assert.equal(number(await query(agent, filling, 'get')), 50n);
+  const tight = { wasm_memory_limit: [2n << 20n], wasm_memory_threshold: [] };
+  await manage(agent, filling, 'update_settings', UpdateLimits, { canister_id: filling, settings: tight });
+  await rejectedWith('IC0539', update(agent, filling, 'bump'));
+});
+
+test('should burn cycles, and let nobody mint them', async () => {
+  const amount = Buffer.alloc(16);
+  amount.writeUInt32LE(1000);
+  assert.deepEqual(await update(agent, canister, 'burn'), amount);
+  await rejectedWith('IC0504', update(agent, canister, 'mint'));
+});
+
 test('should give the management canister to canisters, and to users what is theirs', async () => {
   const random = answerOf(await update(agent, canister, 'call', callOf(MANAGEMENT, 'raw_rand', encoder.encode('DIDL\0\0'))));
   assert.equal(random.code, 0);
@@ -316,6 +424,17 @@ test('should give the management canister to canisters, and to users what is the
     agent.update(MANAGEMENT, { methodName, arg: encoder.encode('DIDL\0\0'), effectiveCanisterId: canister });
   await rejectedWith('IC0406', refused('raw_rand'));
   await rejectedWith('IC0536', refused('no_such_method'));
+  const methodName = 'list_canisters';
+  const arg = encoder.encode('DIDL\0\0');
+  const listed = await agent.query(MANAGEMENT, { methodName, arg, effectiveCanisterId: canister });
+  assert.deepEqual([listed.status, listed.error_code], ['rejected', 'IC0406']);
+});
+
+test('should refuse arguments that are no Candid, or of another type', async () => {
+  for (const arg of [encoder.encode('nonsense'), encoder.encode('DIDL\0\0'), encoder.encode('DIDL\x01\x6c')]) {
+    const refused = agent.update(MANAGEMENT, { methodName: 'canister_status', arg, effectiveCanisterId: canister });
+    await rejectedWith('IC0408', refused);
+  }
 });
 
 // What developers do
@@ -335,6 +454,13 @@ test('should install, upgrade and reinstall, and refuse what is no module', asyn
   await install(agent, own, 'upgrade');
   assert.equal((await query(agent, own, 'kept')).toString(), 'remember');
   assert.equal(number(await query(agent, own, 'get')), 0n);
+  // An upgrade that fails changes nothing.
+  await install(agent, own, 'upgrade', probeWasm, [1, 2]);
+  await update(agent, own, 'bump');
+  await update(agent, own, 'fail_upgrade');
+  await rejectedWith('IC0503', install(agent, own, 'upgrade'));
+  assert.equal(number(await query(agent, own, 'get')), 1n);
+  assert.equal(number(await query(agent, own, 'upgraded')), 2n);
   await install(agent, own, 'reinstall');
   await rejectedWith('IC0502', query(agent, own, 'kept'));
   for (const wasm of [Buffer.from('nonsense'), probeWasm.subarray(0, 200), Buffer.alloc(0)]) {
@@ -342,6 +468,37 @@ test('should install, upgrade and reinstall, and refuse what is no module', asyn
   }
   const stranger = await agentOf(Ed25519KeyIdentity.generate());
   await rejectedWith('IC0512', install(stranger, own, 'upgrade'));
+});
+
+/** A module of sections: their ids and contents, in which text stands for its bytes. */
+const moduleOf = (...sections) => {
+  const encoded = sections.map(([id, ...parts]) => {
+    const content = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from([part]))));
+    return Buffer.concat([Buffer.from([id, content.length]), content]);
+  });
+  return Buffer.concat([Buffer.from('0061736d01000000', 'hex'), ...encoded]);
+};
+
+test('should refuse modules that a network would not run', async () => {
+  const own = await create(agent);
+  const oneType = [1, 1, 0x60, 0, 0];
+  const imports = (module, name) => [2, 1, module.length, module, name.length, name, 0, 0];
+  const oneFunction = (name) => [
+    oneType,
+    [3, 1, 0],
+    [7, 1, name.length, name, 0, 0],
+    [10, 1, 2, 0, 0x0b],
+  ];
+  const refused = [
+    moduleOf(oneType, imports('env', 'f')),
+    moduleOf(oneType, imports('ic0', 'no_such_function')),
+    moduleOf(oneType, imports('ic0', 'time')),
+    moduleOf(...oneFunction('canister_no_such_entry')),
+    moduleOf([5, 2, 0, 1, 0, 1]),
+  ];
+  for (const wasm of refused) await rejectedWith('IC0505', install(agent, own, 'install', wasm));
+  await install(agent, own, 'install', moduleOf(...oneFunction('canister_query a')));
+  await rejectedWith('IC0506', query(agent, own, 'a'));
 });
 
 const ChunkHash = IDL.Record({ hash: IDL.Vec(IDL.Nat8) });
@@ -393,6 +550,10 @@ test('should return to a snapshot, and forget one', async () => {
   await rejectedWith('IC0305', manage(agent, own, 'load_canister_snapshot', OfSnapshot, of(taken)));
 });
 
+const UpdateLimits = IDL.Record({
+  canister_id: IDL.Principal,
+  settings: IDL.Record({ wasm_memory_limit: IDL.Opt(IDL.Nat), wasm_memory_threshold: IDL.Opt(IDL.Nat) }),
+});
 const UpdateSettings = IDL.Record({ canister_id: IDL.Principal, settings: Settings });
 const Records = IDL.Record({ canister_log_records: IDL.Vec(IDL.Record({ content: IDL.Vec(IDL.Nat8) })) });
 
@@ -445,21 +606,27 @@ test('should stop, freeze, start and delete a canister', async () => {
   await rejectedWith('IC0301', query(agent, own, 'get'));
 });
 
+const Headers = IDL.Vec(IDL.Record({ name: IDL.Text, value: IDL.Text }));
+const HttpAnswer = IDL.Record({ status: IDL.Nat, headers: Headers, body: IDL.Vec(IDL.Nat8) });
+const TransformArgument = IDL.Record({ response: HttpAnswer, context: IDL.Vec(IDL.Nat8) });
 const HttpArgument = IDL.Record({
   url: IDL.Text,
   max_response_bytes: IDL.Opt(IDL.Nat64),
   method: IDL.Variant({ get: IDL.Null }),
-  headers: IDL.Vec(IDL.Record({ name: IDL.Text, value: IDL.Text })),
+  headers: Headers,
   body: IDL.Opt(IDL.Vec(IDL.Nat8)),
+  transform: IDL.Opt(
+    IDL.Record({ function: IDL.Func([TransformArgument], [HttpAnswer], ['query']), context: IDL.Vec(IDL.Nat8) }),
+  ),
 });
-const HttpAnswer = IDL.Record({ status: IDL.Nat, body: IDL.Vec(IDL.Nat8) });
 
 test('should make an HTTP request for a canister, and refuse one that is too large or has no address', async () => {
   const server = createServer((_, response) => response.end('from outside'));
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
   try {
-    const ask = async (url, maxResponseBytes = []) => {
-      const value = { url, max_response_bytes: maxResponseBytes, method: { get: null }, headers: [], body: [] };
+    const ask = async (url, maxResponseBytes = [], by = []) => {
+      const transform = by.map((method) => ({ function: [canister, method], context: [] }));
+      const value = { url, max_response_bytes: maxResponseBytes, method: { get: null }, headers: [], body: [], transform };
       const argument = IDL.encode([HttpArgument], [value]);
       const call = callOf(MANAGEMENT, 'http_request', argument, 100_000_000_000n);
       return answerOf(await update(agent, canister, 'call', call));
@@ -469,10 +636,52 @@ test('should make an HTTP request for a canister, and refuse one that is too lar
     assert.equal(code, 0, rest.toString());
     const { status, body } = IDL.decode([HttpAnswer], Uint8Array.from(rest))[0];
     assert.deepEqual([status, Buffer.from(body).toString()], [200n, 'from outside']);
+    const transformed = IDL.decode([HttpAnswer], Uint8Array.from((await ask(url, [], ['transform'])).rest))[0];
+    assert.deepEqual([transformed.status, Buffer.from(transformed.body).toString()], [203n, 'transformed']);
+    assert.equal((await ask(url, [], ['trap_in_query'])).code, 5);
     assert.equal((await ask(url, [5n])).code, 1);
     assert.equal((await ask('no address')).code, 4);
     assert.equal((await ask('http://example.com/')).code, 4);
   } finally {
     server.close();
   }
+});
+
+// What icp-cli and browsers do
+
+const Subnets = IDL.Vec(IDL.Principal);
+const Creation = IDL.Record({
+  amount: IDL.Nat,
+  creation_args: IDL.Opt(
+    IDL.Record({ subnet_selection: IDL.Opt(IDL.Variant({ Subnet: IDL.Record({ subnet: IDL.Principal }) })) }),
+  ),
+});
+const Created = IDL.Variant({
+  Ok: IDL.Record({ block_id: IDL.Nat, canister_id: IDL.Principal }),
+  Err: IDL.Variant({ InsufficientFunds: IDL.Record({ balance: IDL.Nat }) }),
+});
+
+test('should tell icp-cli its subnet, and create canisters from the cycles ledger for who has cycles', async () => {
+  const minting = Principal.fromText('rkp4c-7iaaa-aaaaa-aaaca-cai');
+  const subnets = await query(agent, minting, 'get_default_subnets', encoder.encode('DIDL\0\0'));
+  const [subnet] = IDL.decode([Subnets], new Uint8Array(subnets))[0];
+  const ledger = Principal.fromText('um5iw-rqaaa-aaaaq-qaaba-cai');
+  const created = async (who) => {
+    const value = { amount: 2_000_000_000_000n, creation_args: [{ subnet_selection: [{ Subnet: { subnet } }] }] };
+    const reply = await update(await agentOf(who), ledger, 'create_canister', IDL.encode([Creation], [value]));
+    return IDL.decode([Created], new Uint8Array(reply))[0];
+  };
+  assert.deepEqual(await created(Ed25519KeyIdentity.generate()), { Err: { InsufficientFunds: { balance: 0n } } });
+  const owner = fundedIdentity();
+  const { canister_id: made } = (await created(owner)).Ok;
+  const status = await CanisterStatus.request({ canisterId: made, agent, paths: ['controllers'] });
+  assert.deepEqual(status.get('controllers').map(String), [`${owner.getPrincipal()}`]);
+});
+
+test('should say what it is and what it leaves out, and serve pages that are certified alone', async () => {
+  const banner = await (await fetch(endpoint)).text();
+  for (const left of ['consensus', 'threshold keys', 'Bitcoin', 'rate limits']) assert.ok(banner.includes(left), left);
+  // The probe has no pages.
+  const page = await fetch(`${endpoint}/?canisterId=${canister}`);
+  assert.ok(page.status >= 500, `${page.status}`);
 });

@@ -1,5 +1,6 @@
 ;; A canister that shows what a network does. `probe.wasm` is this text assembled: a test in crates/localnet holds one to the other.
-;; At 0 scratch, at 16 "boom", at 64 a counter, from 1024 on arguments.
+;; At 0 scratch, at 16 "boom", at 64 a counter, at 72 whether heartbeats count, at 80 the length of the argument of the last
+;; upgrade, at 88 whether the next one fails, at 128 the answer that `transform` gives, from 1024 on arguments.
 (module
   (import "ic0" "msg_arg_data_size" (func $arg_size (result i32)))
   (import "ic0" "msg_arg_data_copy" (func $arg_copy (param i32 i32 i32)))
@@ -12,6 +13,8 @@
   (import "ic0" "msg_reject_msg_size" (func $reject_size (result i32)))
   (import "ic0" "msg_reject_msg_copy" (func $reject_copy (param i32 i32 i32)))
   (import "ic0" "msg_cycles_accept" (func $accept (param i64) (result i64)))
+  (import "ic0" "cycles_burn128" (func $burn (param i64 i64 i32)))
+  (import "ic0" "mint_cycles128" (func $mint (param i64 i64 i32)))
   (import "ic0" "msg_method_name_size" (func $name_size (result i32)))
   (import "ic0" "accept_message" (func $accept_message))
   (import "ic0" "call_new" (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
@@ -37,6 +40,8 @@
   (table 8 funcref)
   (elem (i32.const 1) $on_reply $on_reject $on_trap $cleanup)
   (data (i32.const 16) "boom")
+  ;; (record { status = 203; headers = vec {}; body = "transformed" }), as a transform answers.
+  (data (i32.const 128) "DIDL\04\6c\03\b2\ce\ef\2f\7d\a2\f5\ed\88\04\01\c6\a4\a1\98\06\02\6d\7b\6d\03\6c\02\f1\fe\e1\8d\03\71\cb\e4\fd\c7\04\71\01\00\cb\01\0btransformed\00")
 
   (func $counter (result i64) (i64.load (i32.const 64)))
   (func $add (param i64) (i64.store (i32.const 64) (i64.add (call $counter) (local.get 0))))
@@ -49,11 +54,18 @@
   (func (export "canister_inspect_message")
     ;; Only "closed_to_users" and names as long are not let in.
     (if (i32.ne (call $name_size) (i32.const 15)) (then (call $accept_message))))
+  (func (export "canister_pre_upgrade") (if (i32.load8_u (i32.const 88)) (then (call $boom))))
+  (func (export "canister_post_upgrade") (i64.store (i32.const 80) (i64.extend_i32_u (call $arg_size))))
   (func (export "canister_global_timer") (call $add (i64.const 100)))
+  (func (export "canister_heartbeat") (if (i32.load8_u (i32.const 72)) (then (call $add (i64.const 10000)))))
+  (func (export "canister_on_low_wasm_memory") (call $add (i64.const 50)))
 
   (func (export "canister_query get") (call $answer (call $counter)))
   (func (export "canister_query bump_and_get") (call $add (i64.const 1)) (call $answer (call $counter)))
   (func (export "canister_update bump") (call $add (i64.const 1)) (call $answer (call $counter)))
+  (func (export "canister_query upgraded") (call $answer (i64.load (i32.const 80))))
+  (func (export "canister_update fail_upgrade") (i32.store8 (i32.const 88) (i32.const 1)) (call $answer (i64.const 0)))
+  (func (export "canister_update beat") (i32.store8 (i32.const 72) (i32.const 1)) (call $answer (i64.const 0)))
   (func (export "canister_update closed_to_users") (call $answer (i64.const 0)))
   (func (export "canister_update trap")
     (call $add (i64.const 1)) (drop (call $stable_grow (i64.const 1))) (call $boom))
@@ -67,6 +79,9 @@
   (func (export "canister_update bytes")
     (call $take_argument) (drop (memory.grow (i32.const 64)))
     (call $append (i32.const 0) (i32.load (i32.const 1024))) (call $reply))
+  ;; As many pages of heap as the argument says.
+  (func (export "canister_update grow")
+    (call $take_argument) (call $answer (i64.extend_i32_s (memory.grow (i32.load (i32.const 1024))))))
   (func (export "canister_query spin") (loop $l (br $l)))
 
   (func (export "canister_update keep")
@@ -92,7 +107,13 @@
     (call $variable_copy (i32.const 1024) (call $arg_size) (i32.const 2048) (i32.const 0)
       (call $variable_size (i32.const 1024) (call $arg_size)))
     (call $append (i32.const 2048) (call $variable_size (i32.const 1024) (call $arg_size))) (call $reply))
+  (func (export "canister_query transform") (call $append (i32.const 128) (i32.const 59)) (call $reply))
   (func (export "canister_update accept") (call $answer (call $accept (i64.const 300))))
+  ;; The sixteen bytes of an amount of 1000 cycles.
+  (func (export "canister_update burn")
+    (call $burn (i64.const 0) (i64.const 1000) (i32.const 0)) (call $append (i32.const 0) (i32.const 16)) (call $reply))
+  (func (export "canister_update mint")
+    (call $mint (i64.const 0) (i64.const 1000) (i32.const 0)) (call $append (i32.const 0) (i32.const 16)) (call $reply))
 
   ;; The argument: a length and an id, a length and a method, eight bytes of cycles, the argument of the call to make. The answer:
   ;; the reject code (0 for a reply), then the reply or the reject message.

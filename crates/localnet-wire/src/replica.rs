@@ -18,6 +18,8 @@ pub struct RequestId(pub [u8; 32]);
 #[derive(Clone, Debug)]
 pub struct Ingress {
     pub request_id: RequestId,
+    /// Of the envelope as it arrived, which is what receiving it costs by.
+    pub message_bytes: usize,
     pub sender: Principal,
     /// `aaaaa-aa` for the management canister.
     pub canister_id: Principal,

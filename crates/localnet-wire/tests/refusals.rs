@@ -301,6 +301,25 @@ async fn should_refuse_a_message_whose_envelope_passes_two_mebibytes() {
 }
 
 #[tokio::test]
+async fn should_tell_the_machine_how_large_a_message_is_with_its_envelope() {
+    let network = Network::start().await;
+    let mut content = call_content(sender_of(&ed25519(1)));
+    if let EnvelopeContent::Call { method_name, .. } = &mut content {
+        *method_name = "size".to_owned();
+    }
+    let body = signed(&content, &ed25519(1)).encode_bytes();
+    let size = body.len();
+    let id = stoa_localnet_wire::RequestId(*content.to_request_id());
+    let answer = network.post(&canister_path("v2", "call"), body).await;
+    assert_eq!(answer.status, 202);
+    let state = network.state.read().expect("the lock");
+    assert_eq!(
+        state.requests[&id].status,
+        stoa_localnet_wire::RequestStatus::Replied(size.to_string().into())
+    );
+}
+
+#[tokio::test]
 async fn should_refuse_a_delegation_that_has_expired_or_targets_others() {
     let network = Network::start().await;
     type Change = fn(&mut Delegation);

@@ -6,6 +6,7 @@ use candid::Principal;
 use ciborium::Value;
 use data_encoding::BASE64URL_NOPAD;
 use ic_agent::agent::{Envelope, EnvelopeContent};
+use ic_agent::{AgentError, Identity, Signature};
 use ic_certification::{HashTree, labeled, leaf};
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer;
@@ -322,4 +323,79 @@ async fn should_accept_sender_info_that_the_senders_own_canister_signed() {
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains("sender info"), "{answer:?}");
     }
+}
+
+/// The identity of a stock agent that signs in a way of the tests' own.
+struct Signing<F> {
+    key: Vec<u8>,
+    sign: F,
+}
+
+impl<F: Fn(&[u8]) -> Vec<u8> + Send + Sync> Identity for Signing<F> {
+    fn sender(&self) -> Result<Principal, String> {
+        Ok(Principal::self_authenticating(&self.key))
+    }
+
+    fn public_key(&self) -> Option<Vec<u8>> {
+        Some(self.key.clone())
+    }
+
+    fn sign(&self, content: &EnvelopeContent) -> Result<Signature, String> {
+        Ok(Signature {
+            public_key: self.public_key(),
+            signature: Some((self.sign)(&content.to_request_id().signable())),
+            delegations: None,
+        })
+    }
+}
+
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
+/// Calls, and is refused once it signs other words.
+async fn serves(network: &'static Network, key: Vec<u8>, sign: Sign) {
+    let sign = &*Box::leak(Box::new(sign));
+    let honest = network
+        .agent(Signing {
+            key: key.clone(),
+            sign,
+        })
+        .await;
+    let forger = network
+        .agent(Signing {
+            key,
+            sign: |_: &[u8]| sign(b"other words"),
+        })
+        .await;
+    let call = honest.update(&CANISTER, "echo").with_arg(*b"argument");
+    assert_eq!(call.await.expect("a reply"), b"argument");
+    let query = honest.query(&CANISTER, "echo").with_arg(*b"argument");
+    assert_eq!(query.call().await.expect("a reply"), b"argument");
+    match forger.update(&CANISTER, "echo").await {
+        Err(AgentError::HttpError(error)) => assert_eq!(error.status, 400),
+        other => panic!("a refusal, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn should_serve_a_stock_agent_that_signs_with_webauthn_or_as_a_canister_and_no_forger() {
+    let network: &Network = Box::leak(Box::new(Network::start().await));
+    let authenticator = Authenticator::new();
+    let key = authenticator.public_key();
+    let sign = move |message: &[u8]| authenticator.sign(message);
+    serves(network, key, Box::new(sign)).await;
+    let authenticator = RsaAuthenticator::new();
+    let key = authenticator.public_key();
+    let sign = move |message: &[u8]| authenticator.sign(message);
+    serves(network, key, Box::new(sign)).await;
+    let canister = SigningCanister {
+        network,
+        seed: b"seed",
+    };
+    let key = canister.public_key();
+    let sign = move |message: &[u8]| {
+        let tree = canister.tree(message);
+        let certificate = canister.certify(&tree, &network.keys);
+        canister.signature(&tree, certificate)
+    };
+    serves(network, key, Box::new(sign)).await;
 }

@@ -9,10 +9,9 @@ use stoa_localnet_wire::{CanisterEntry, RequestId, SenderInfo};
 
 use crate::error::Reject;
 use crate::execution::CanisterMemory;
-use crate::fees;
-use crate::limits::LOG_BYTES_MAX;
+use crate::limits::{LOG_BYTES_MAX, WASM_PAGE_BYTES};
 use crate::snapshot::Snapshot;
-use crate::system_api::{CanisterFacts, Closure};
+use crate::system_api::{CanisterFacts, Closure, Storage};
 use crate::wasm::PreparedModule;
 
 /// Changes that `canister_info` remembers.
@@ -51,6 +50,17 @@ pub struct Canister {
 pub struct Code {
     pub module: Arc<PreparedModule>,
     pub memory: CanisterMemory,
+}
+
+impl Code {
+    /// All bytes that it is charged for.
+    pub fn bytes(&self) -> u64 {
+        self.bytes_with_stable_pages(self.memory.stable.pages)
+    }
+
+    pub fn bytes_with_stable_pages(&self, pages: u64) -> u64 {
+        self.memory.heap.bytes() + pages * WASM_PAGE_BYTES + self.module.sent.len() as u64
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -112,7 +122,8 @@ pub enum ManagementCaller {
         sender: Principal,
         callback: u64,
         cycles: u128,
-        version: u64,
+        /// Its own, if its call says it.
+        version: Option<u64>,
     },
 }
 
@@ -241,6 +252,16 @@ impl Canister {
         matches!(self.status, Status::Running)
     }
 
+    /// Whether that code leaves less heap than the threshold in the settings.
+    pub fn is_low_on_heap(&self, code: &Code) -> bool {
+        let most = code.module.heap_bytes_max();
+        let limit = match self.settings.wasm_memory_limit {
+            0 => most,
+            limit => limit.min(most),
+        };
+        limit.saturating_sub(code.memory.heap.bytes()) < self.settings.wasm_memory_threshold
+    }
+
     pub fn allocate_id(&mut self) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
@@ -249,9 +270,7 @@ impl Canister {
 
     /// All bytes that it is charged for.
     pub fn memory_bytes(&self) -> u64 {
-        let code = self.code.as_ref().map_or(0, |code| {
-            code.memory.bytes() + code.module.sent.len() as u64
-        });
+        let code = self.code.as_ref().map_or(0, Code::bytes);
         let chunks = self.chunks.len() as u64 * crate::limits::CHUNK_BYTES_MAX as u64;
         let snapshots: u64 = self
             .snapshots
@@ -263,12 +282,24 @@ impl Canister {
 
     /// What it burns in that many seconds by existing.
     pub fn idle_cost(&self, seconds: u64) -> u128 {
-        let memory = self.memory_bytes().max(self.settings.memory_allocation);
-        fees::idle(memory, self.settings.compute_allocation, seconds)
+        self.storage().idle_cost(0, seconds)
     }
 
     pub fn freezing_balance(&self) -> u128 {
-        self.idle_cost(self.settings.freezing_threshold_seconds)
+        self.storage().freezing_balance(0)
+    }
+
+    pub fn freezing_balance_after_growth(&self, bytes: u64) -> u128 {
+        self.storage().freezing_balance(bytes)
+    }
+
+    pub fn storage(&self) -> Storage {
+        Storage {
+            memory_bytes: self.memory_bytes(),
+            memory_allocation: self.settings.memory_allocation,
+            compute_allocation: self.settings.compute_allocation,
+            freezing_threshold_seconds: self.settings.freezing_threshold_seconds,
+        }
     }
 
     pub fn facts(&self, subnet: Principal, root_key: &Arc<Vec<u8>>) -> CanisterFacts {
@@ -284,8 +315,7 @@ impl Canister {
             },
             version: self.version,
             environment_variables: Arc::clone(&self.settings.environment_variables),
-            freezing_balance: self.freezing_balance(),
-            freezing_threshold_seconds: self.settings.freezing_threshold_seconds,
+            storage: self.storage(),
             wasm_memory_limit: self.settings.wasm_memory_limit,
             global_timer: self.global_timer,
             calls_in_flight: Arc::clone(&self.calls_in_flight),
@@ -338,7 +368,7 @@ impl Canister {
                 sender, version, ..
             } => ChangeOrigin::FromCanister(ic_management_canister_types::FromCanisterRecord {
                 canister_id: *sender,
-                canister_version: Some(*version),
+                canister_version: *version,
             }),
         };
         let change = Change {

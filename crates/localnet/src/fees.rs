@@ -29,7 +29,7 @@ pub fn execution(instructions: u64) -> u128 {
     EXECUTION_BASE + u128::from(instructions) * PER_INSTRUCTION
 }
 
-/// For receiving an ingress message of that many bytes.
+/// For receiving an ingress message of that many bytes, its envelope included.
 pub fn ingress(bytes: usize) -> u128 {
     INGRESS_BASE + INGRESS_BYTE * bytes as u128
 }
@@ -69,6 +69,28 @@ pub fn http_request(request_bytes: u64, response_bytes_max: Option<u64>) -> u128
         + HTTP_REQUEST_BYTE * u128::from(request_bytes)
         + HTTP_RESPONSE_BYTE * response)
         * nodes
+}
+
+/// What an HTTPS outcall uses, in the terms that its newer price is made of.
+pub struct HttpUsage {
+    pub request_bytes: u64,
+    pub roundtrip_milliseconds: u64,
+    pub response_bytes: u64,
+    pub transformed_bytes: u64,
+    pub transform_instructions: u64,
+}
+
+/// As `http_request_fee_v2` of the replica's `cycles_account_manager`.
+pub fn http_request_v2(usage: &HttpUsage) -> u128 {
+    let nodes = u128::from(SUBNET_NODES);
+    let base = 1_000_000 + 140_000 * nodes + 800 * nodes * nodes;
+    let each = base
+        + 50 * u128::from(usage.request_bytes)
+        + 50 * u128::from(usage.response_bytes)
+        + 300 * u128::from(usage.roundtrip_milliseconds)
+        + u128::from(usage.transform_instructions) / 13
+        + (10 * nodes + 650) * u128::from(usage.transformed_bytes);
+    each * nodes
 }
 
 /// Threshold signatures and key derivation, by the key's name.

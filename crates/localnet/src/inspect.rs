@@ -28,8 +28,7 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
             .canisters
             .get(&id)
             .ok_or_else(|| Failure::canister_not_found(id))?;
-        let needed = canister.freezing_balance()
-            + fees::ingress(ingress.arg.len() + ingress.method_name.len());
+        let needed = canister.freezing_balance() + fees::ingress(ingress.message_bytes);
         if canister.cycles < needed {
             return Err(crate::scheduler::out_of_cycles(
                 id,

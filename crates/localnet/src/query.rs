@@ -265,8 +265,11 @@ impl CallGraph<'_> {
             self.network
                 .context(canister, point, message, limits, code.memory.stable.open());
         drop(state);
-        let network = Arc::clone(self.network);
-        context.certifier = Some(Box::new(move || network.data_certificate(id)));
+        // What other queries call gets none, nor do their callbacks.
+        if call.depth == 0 {
+            let network = Arc::clone(self.network);
+            context.certifier = Some(Box::new(move || network.data_certificate(id)));
+        }
         Ok((code, context, format!("{kind} {}", call.method)))
     }
 

@@ -79,3 +79,29 @@ fn should_serve_the_record_of_executions() {
     assert_eq!(body("/_/executions?after=12"), empty);
     assert_eq!(body("/_/executions?after=never").0, "400");
 }
+
+#[test]
+fn should_say_that_it_is_for_development_and_what_it_leaves_out() {
+    let mut network = std::process::Command::new(env!("CARGO_BIN_EXE_stoa-localnet"))
+        .args(["--listen", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the network starts");
+    // The banner comes before the line that says where it listens.
+    let mut ready = [0; 5];
+    let output = network.stdout.as_mut().expect("its output");
+    output.read_exact(&mut ready).expect("a line");
+    network.kill().expect("the network is killed");
+    let banner = network.wait_with_output().expect("the network ends").stderr;
+    let banner = String::from_utf8(banner).expect("text");
+    for said in [
+        "development network: one node",
+        "leaves out: consensus",
+        "threshold keys",
+        "Bitcoin",
+        "rate limits",
+    ] {
+        assert!(banner.contains(said), "{said:?} is not in {banner:?}");
+    }
+}

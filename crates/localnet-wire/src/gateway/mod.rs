@@ -32,6 +32,10 @@ const BODY_BYTES_MAX: usize = 2 << 20;
 /// Of the newest version of certified responses.
 const CERTIFICATE_VERSION: u16 = 2;
 
+/// What an anonymous call has around its method's name and its argument: the names of the fields
+/// and all that is of one length.
+const ENVELOPE_BYTES: usize = 133;
+
 /// How long an upgraded request may run.
 const UPDATE_NANOS: u64 = 4 * 60 * 1_000_000_000;
 
@@ -261,13 +265,16 @@ async fn ask_in_update<R: Replica>(
     let mut id = [0; 32];
     getrandom::fill(&mut id).map_err(|error| GatewayError::NotWhole(error.to_string()))?;
     let request_id = RequestId(id);
+    let method_name = "http_request_update".to_owned();
+    let arg = interface::encode(&request.for_update())?;
     let ingress = Ingress {
         request_id,
+        message_bytes: ENVELOPE_BYTES + method_name.len() + arg.len(),
         sender: Principal::anonymous(),
         canister_id: canister,
         effective_canister_id: canister,
-        method_name: "http_request_update".to_owned(),
-        arg: interface::encode(&request.for_update())?,
+        method_name,
+        arg,
         ingress_expiry_nanos: now_nanos() + UPDATE_NANOS,
         sender_info: None,
     };

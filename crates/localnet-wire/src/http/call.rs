@@ -94,6 +94,7 @@ async fn ingress<R: Replica>(
             .require_call(envelope.content.canister_id)?;
         Ok(Ingress {
             request_id: envelope.request_id,
+            message_bytes: body.len(),
             sender: envelope.sender,
             canister_id: envelope.content.canister_id,
             effective_canister_id,

@@ -22,7 +22,7 @@ use stoa_localnet_wire::{
 pub const CANISTER: Principal = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 7, 1, 1]);
 
 /// Answers by method name: `echo` and `slow` (after half a second) reply with the
-/// argument, `reject` rejects, `never` stays in processing, `refuse` is refused.
+/// argument, `size` with the size of the message, `reject` rejects, `never` stays in processing, `refuse` is refused.
 pub struct Table {
     pub state: Arc<RwLock<StateTree>>,
 }
@@ -58,6 +58,9 @@ impl Replica for Table {
                         set(RequestStatus::Replied(ingress.arg));
                     });
                 }
+                "size" => set(RequestStatus::Replied(
+                    ingress.message_bytes.to_string().into(),
+                )),
                 _ => set(RequestStatus::Replied(ingress.arg)),
             }
             Submission::Accepted

@@ -17,6 +17,7 @@ use crate::fees;
 use crate::network::{is_allocated_here, is_canister_id};
 use crate::scheduler::{Answer, Executor};
 use crate::system_api::Response;
+use stoa_types::rih::{self, Value};
 
 /// How long a call to `stop_canister` waits.
 const STOP_NANOS: u64 = 300_000_000_000;
@@ -100,7 +101,11 @@ impl Executor {
         let controllers = settings.controllers.clone();
         let mut canister = Canister::new(id, settings, cycles, now);
         check_affordable(&canister, &Settings::new(Vec::new()))?;
-        let environment_variables_hash = None;
+        let environment_variables_hash = given.environment_variables.is_some().then(|| {
+            let variables = canister.settings.environment_variables.iter();
+            let entries = variables.map(|(name, value)| (name.as_str(), Value::Text(value)));
+            rih::hash(&Value::Map(entries.collect())).0.to_vec()
+        });
         canister.record(
             now,
             caller,

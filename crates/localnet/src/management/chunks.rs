@@ -5,9 +5,11 @@ use std::sync::Arc;
 use ic_management_canister_types::{ChunkHash, UploadChunkArgs};
 use sha2::{Digest, Sha256};
 
-use super::{CanisterArgument, ManagementResult, contract_violation, decode_one, reply};
+use super::{
+    CanisterArgument, ManagementResult, check_growth, contract_violation, decode_one, reply,
+};
 use crate::canister::{Canister, ManagementCaller};
-use crate::error::{ErrorCode, Failure};
+use crate::error::Failure;
 use crate::limits::{CHUNK_BYTES_MAX, MODULE_BYTES_MAX, STORED_CHUNKS_MAX};
 use crate::scheduler::Executor;
 
@@ -39,20 +41,9 @@ impl Executor {
                 "Wasm chunk store has already reached maximum capacity of {STORED_CHUNKS_MAX} chunks"
             )));
         }
-        let chunk = Arc::new(given.chunk);
-        if canister.chunks.insert(hash, chunk).is_none() {
-            let needed = canister.freezing_balance();
-            if canister.cycles < needed {
-                canister.chunks.remove(&hash);
-                return Err(Failure::new(
-                    ErrorCode::InsufficientCyclesInMemoryGrow,
-                    format!(
-                        "Canister cannot grow memory by {CHUNK_BYTES_MAX} bytes due to insufficient cycles. \
-                         At least {} additional cycles are required.",
-                        needed - canister.cycles
-                    ),
-                ));
-            }
+        if !canister.chunks.contains_key(&hash) {
+            check_growth(canister, CHUNK_BYTES_MAX as u64)?;
+            canister.chunks.insert(hash, Arc::new(given.chunk));
         }
         reply(
             caller,

@@ -13,7 +13,8 @@ use ic_management_canister_types::{
 use serde::Deserialize;
 
 use super::{
-    ManagementResult, chunks, contract_violation, decode_one, history, machine, must_control, reply,
+    ManagementResult, check_growth, chunks, contract_violation, decode_one, history, machine,
+    must_control, reply,
 };
 use crate::canister::{Code, ManagementCaller};
 use crate::error::{ErrorCode, ExecutionError, Failure};
@@ -23,9 +24,9 @@ use crate::limits::INSTALL_INSTRUCTIONS_MAX;
 use crate::memory::StableMemory;
 use crate::network::{Limits, Network};
 use crate::record::{Cost, kind};
-use crate::scheduler::Executor;
+use crate::scheduler::{Executor, check_heap};
 use crate::system_api::{EntryPoint, Message, MessageContext};
-use crate::wasm::{Heap, MethodKind, PreparedModule, internal};
+use crate::wasm::{Heap, MethodKind, ModuleError, PreparedModule, internal};
 
 /// Compiling, in instructions: for a module, and for each instruction in it.
 const COMPILE_BASE: u64 = 20_000_000;
@@ -108,6 +109,13 @@ fn check_persistence(
         )),
         _ => Ok(()),
     }
+}
+
+pub fn invalid_module(canister: Principal, error: &ModuleError) -> Failure {
+    Failure::new(
+        ErrorCode::InvalidWasm,
+        format!("Error from Canister {canister}: Canister's Wasm module is not valid: {error}."),
+    )
 }
 
 struct Installation {
@@ -193,14 +201,7 @@ impl Executor {
             .network()
             .modules
             .prepare(&given.module)
-            .map_err(|error| {
-                Failure::new(
-                    ErrorCode::InvalidWasm,
-                    format!(
-                        "Error from Canister {id}: Canister's Wasm module is not valid: {error}."
-                    ),
-                )
-            })?;
+            .map_err(|error| invalid_module(id, &error))?;
         let compiled = COMPILE_BASE + COMPILE_INSTRUCTION * module.instruction_count;
         let mut steps = Steps {
             executor: self,
@@ -247,6 +248,10 @@ impl Executor {
         }
         canister.cycles = canister.cycles.saturating_sub(fees::execution(used));
         let (mut code, mut stable) = result?;
+        check_heap(canister, code.memory.heap.bytes()).map_err(|error| error.into_failure(id))?;
+        let before = canister.code.as_ref().map_or(0, Code::bytes);
+        let now_needed = code.bytes_with_stable_pages(stable.pages());
+        check_growth(canister, now_needed.saturating_sub(before))?;
         stable.commit().map_err(machine)?;
         code.memory.stable.pages = stable.pages();
         let hash = code.module.hash;

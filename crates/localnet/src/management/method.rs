@@ -36,6 +36,7 @@ pub enum Method {
     UploadSnapshotMetadata,
     UploadSnapshotData,
     FetchCanisterLogs,
+    ListCanisters,
     HttpRequest,
     /// Known to the interface specification and left out here.
     Absent,
@@ -67,6 +68,7 @@ const NAMES: &[(&str, Method)] = &[
     ("list_canister_snapshots", ListCanisterSnapshots),
     ("delete_canister_snapshot", DeleteCanisterSnapshot),
     ("fetch_canister_logs", FetchCanisterLogs),
+    ("list_canisters", ListCanisters),
     ("read_canister_snapshot_metadata", ReadSnapshotMetadata),
     ("read_canister_snapshot_data", ReadSnapshotData),
     ("upload_canister_snapshot_metadata", UploadSnapshotMetadata),
@@ -114,6 +116,11 @@ impl Method {
             .map(|(_, method)| *method)
     }
 
+    /// Whether as an update it does not exist at all. (`fetch_canister_logs` does, and is refused.)
+    pub fn is_query_only(self) -> bool {
+        self == ListCanisters
+    }
+
     /// Whether users may call it as an update.
     pub fn open_to_users(self) -> bool {
         !matches!(
@@ -124,6 +131,7 @@ impl Method {
                 | DepositCycles
                 | RawRand
                 | FetchCanisterLogs
+                | ListCanisters
                 | HttpRequest
                 | Absent
         )
@@ -148,6 +156,7 @@ impl Method {
                 | DepositCycles
                 | RawRand
                 | FetchCanisterLogs
+                | ListCanisters
                 | HttpRequest
                 | Absent
         )

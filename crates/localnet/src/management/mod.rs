@@ -80,6 +80,38 @@ fn reply(caller: &ManagementCaller, values: impl ArgumentEncoder) -> ManagementR
     })
 }
 
+/// A canister may say which version of itself it is; then that must be true.
+#[derive(CandidType, Deserialize)]
+struct SenderVersion {
+    #[serde(default)]
+    sender_canister_version: Option<u64>,
+    /// Large fields, named so that the decoder copies them where it would walk over unknown ones.
+    #[serde(default)]
+    #[allow(dead_code)]
+    wasm_module: Option<serde_bytes::ByteBuf>,
+    #[serde(default)]
+    #[allow(dead_code)]
+    arg: Option<serde_bytes::ByteBuf>,
+    #[serde(default)]
+    #[allow(dead_code)]
+    chunk: Option<serde_bytes::ByteBuf>,
+}
+
+/// What a call says of its sender's version, if its argument is a record that can say it.
+pub fn sender_version(argument: &[u8]) -> Option<u64> {
+    decode_one::<SenderVersion>(argument)
+        .ok()?
+        .sender_canister_version
+}
+
+/// For a call that says of its sender's version what was not so when it was made.
+pub fn wrong_sender_version(given: u64, actual: u64) -> Failure {
+    contract_violation(format!(
+        "Management canister call payload includes sender canister version {given} \
+         that does not match the actual sender canister version {actual}."
+    ))
+}
+
 fn attached(caller: &ManagementCaller) -> u128 {
     match caller {
         ManagementCaller::User { .. } => 0,
@@ -93,6 +125,22 @@ fn invalid(message: impl Into<String>) -> Failure {
 
 fn contract_violation(message: impl Into<String>) -> Failure {
     Failure::new(ErrorCode::ContractViolation, message)
+}
+
+/// More memory may not be more than the canister can keep until its freezing threshold.
+fn check_growth(canister: &Canister, bytes: u64) -> Result<(), Failure> {
+    let needed = canister.freezing_balance_after_growth(bytes);
+    if bytes == 0 || canister.cycles >= needed {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ErrorCode::InsufficientCyclesInMemoryGrow,
+        format!(
+            "Canister cannot grow memory by {bytes} bytes due to insufficient cycles. \
+             At least {} additional cycles are required.",
+            needed - canister.cycles
+        ),
+    ))
 }
 
 fn machine(error: impl std::fmt::Display) -> Failure {
@@ -144,10 +192,6 @@ fn is_paid_afterwards(method: Method, argument: &[u8]) -> bool {
     method == Method::UpdateSettings && argument.len() <= PAID_AFTERWARDS_BYTES_MAX
 }
 
-fn ingress_fee(name: &str, argument: &[u8]) -> u128 {
-    fees::ingress(argument.len() + name.len())
-}
-
 #[derive(Clone, Copy)]
 enum When {
     Before,
@@ -167,7 +211,8 @@ fn payer(name: &str, argument: &[u8]) -> Option<(Principal, When)> {
 /// Whether a user's call is let in.
 pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
     let name = &ingress.method_name;
-    let method = Method::find(name).ok_or_else(|| {
+    let known = Method::find(name).filter(|method| !method.is_query_only());
+    let method = known.ok_or_else(|| {
         Failure::new(
             ErrorCode::MethodNotFound,
             format!("ic00 interface does not expose method {name}"),
@@ -199,7 +244,7 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
         .get(&id)
         .ok_or_else(|| Failure::canister_not_found(id))?;
     if !is_paid_afterwards(method, &ingress.arg) {
-        let needed = canister.freezing_balance() + ingress_fee(name, &ingress.arg);
+        let needed = canister.freezing_balance() + fees::ingress(ingress.message_bytes);
         if canister.cycles < needed {
             return Err(out_of_cycles(id, needed - canister.cycles));
         }
@@ -227,10 +272,13 @@ pub fn query(
             check_controller(network, sender, id)?;
             encode((status::status(network, id)?,))
         }
-        Some(Method::ListCanisterSnapshots) => {
-            let id = decode_one::<CanisterArgument>(argument)?.canister_id;
-            check_controller(network, sender, id)?;
-            encode((snapshots::list(network, id)?,))
+        Some(Method::ListCanisters) => {
+            decode::<()>(argument)?;
+            // As on every application subnet but those that somebody rents.
+            return Err(Failure::new(
+                ErrorCode::RejectedMessage,
+                format!("{name} is only available on subnets with subnet admins"),
+            ));
         }
         _ => {
             return Err(Failure::new(
@@ -273,33 +321,38 @@ fn must_control(canister: &Canister, sender: &Principal) -> Result<(), Failure> 
 }
 
 impl Executor {
+    /// A user's call, for which the canister pays that it is about, if it is about one.
+    pub(crate) fn execute_paid_management_call(
+        &mut self,
+        caller: ManagementCaller,
+        name: &str,
+        argument: &[u8],
+        fee: u128,
+    ) {
+        let payer = payer(name, argument);
+        if let Some((canister, When::Before)) = payer
+            && let Some(canister) = self.network().write().canisters.get_mut(&canister)
+        {
+            canister.cycles = canister.cycles.saturating_sub(fee);
+        }
+        self.execute_management_call(caller, name, argument);
+        if let Some((canister, When::After)) = payer
+            && let Some(canister) = self.network().write().canisters.get_mut(&canister)
+        {
+            // Whoever cannot pay it need not.
+            if canister.cycles >= canister.freezing_balance() + fee {
+                canister.cycles -= fee;
+            }
+        }
+    }
+
     pub(crate) fn execute_management_call(
         &mut self,
         caller: ManagementCaller,
         name: &str,
         argument: &[u8],
     ) {
-        let payer = match &caller {
-            ManagementCaller::User { .. } => payer(name, argument),
-            ManagementCaller::Canister { .. } => None,
-        };
-        if let Some((canister, When::Before)) = payer
-            && let Some(canister) = self.network().write().canisters.get_mut(&canister)
-        {
-            let fee = ingress_fee(name, argument);
-            canister.cycles = canister.cycles.saturating_sub(fee);
-        }
-        let handled = self.handle_management_call(&caller, name, argument);
-        if let Some((canister, When::After)) = payer
-            && let Some(canister) = self.network().write().canisters.get_mut(&canister)
-        {
-            let fee = ingress_fee(name, argument);
-            // Whoever cannot pay it need not.
-            if canister.cycles >= canister.freezing_balance() + fee {
-                canister.cycles -= fee;
-            }
-        }
-        match handled {
+        match self.handle_management_call(&caller, name, argument) {
             Ok(Handled::Now { reply, refund }) => {
                 self.answer_management_call(&caller, Ok(reply), refund)
             }
@@ -314,7 +367,7 @@ impl Executor {
         name: &str,
         argument: &[u8],
     ) -> ManagementResult {
-        let Some(method) = Method::find(name) else {
+        let Some(method) = Method::find(name).filter(|method| !method.is_query_only()) else {
             return Err(Failure::new(
                 ErrorCode::MethodNotFound,
                 format!("Management canister has no method '{name}'"),
@@ -361,14 +414,11 @@ impl Executor {
             Method::UploadSnapshotMetadata => self.upload_snapshot_metadata(caller, argument),
             Method::UploadSnapshotData => self.upload_snapshot_data(caller, argument),
             Method::HttpRequest => self.http_request(caller, argument),
-            Method::FetchCanisterLogs => {
-                let bytes = logs::fetch(self.network(), caller.sender(), argument)?;
-                Ok(Handled::Now {
-                    reply: bytes,
-                    refund: attached(caller),
-                })
-            }
-            Method::Absent => Err(Failure::new(
+            Method::FetchCanisterLogs => Err(Failure::new(
+                ErrorCode::RejectedMessage,
+                format!("{name} API is only accessible to end users in non-replicated mode"),
+            )),
+            Method::ListCanisters | Method::Absent => Err(Failure::new(
                 ErrorCode::RejectedMessage,
                 format!("The embedded local network does not offer '{name}'"),
             )),

@@ -123,7 +123,7 @@ pub fn apply(settings: &mut Settings, given: &CanisterSettings) -> Result<(), Fa
         new.log_visibility = visibility.clone();
     }
     if let Some(value) = &given.log_memory_limit {
-        new.log_memory_limit = bounded(value, LOG_BYTES_LIMIT_MAX, "LogMemoryLimit")?;
+        new.log_memory_limit = log_memory_limit(value)?;
     }
     if let Some(value) = &given.wasm_memory_limit {
         new.wasm_memory_limit = bounded(value, 1 << 48, "WasmMemoryLimit")?;
@@ -166,6 +166,23 @@ fn environment(mut variables: Vec<(String, String)>) -> Result<Vec<(String, Stri
         return Err(invalid("Duplicate environment variables are not allowed"));
     }
     Ok(variables)
+}
+
+/// 0 keeps no log.
+fn log_memory_limit(value: &Nat) -> Result<u64, Failure> {
+    let refused = |bound: &str, limit: u64| {
+        Failure::new(
+            ErrorCode::RejectedMessage,
+            format!("The canister log memory limit {value} is too {bound} {limit}."),
+        )
+    };
+    match u64::try_from(&value.0) {
+        Ok(given) if given != 0 && given < LOG_BYTES_MAX as u64 => {
+            Err(refused("low. It must be at least", LOG_BYTES_MAX as u64))
+        }
+        Ok(given) if given <= LOG_BYTES_LIMIT_MAX => Ok(given),
+        _ => Err(refused("high. It must be at most", LOG_BYTES_LIMIT_MAX)),
+    }
 }
 
 fn bounded(value: &Nat, max: u64, name: &str) -> Result<u64, Failure> {

@@ -12,8 +12,10 @@ use ic_management_canister_types as types;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::snapshots::{SNAPSHOTS_MAX, limit_reached, not_found, snapshot_id};
-use super::{ManagementResult, chunks, contract_violation, decode_one, invalid, machine, reply};
+use super::snapshots::{SNAPSHOTS_MAX, check_owner, limit_reached, not_found, snapshot_id};
+use super::{
+    ManagementResult, check_growth, chunks, contract_violation, decode_one, invalid, machine, reply,
+};
 use crate::canister::ManagementCaller;
 use crate::error::{ErrorCode, Failure};
 use crate::execution::{CanisterMemory, SavedValue, StableImage};
@@ -97,6 +99,7 @@ impl Executor {
     ) -> ManagementResult {
         let given: types::ReadCanisterSnapshotMetadataArgs = decode_one(argument)?;
         let state = self.network().read();
+        check_owner(&state, given.canister_id, &given.snapshot_id)?;
         let snapshot = state
             .canisters
             .get(&given.canister_id)
@@ -146,6 +149,7 @@ impl Executor {
         use types::SnapshotDataKind as Kind;
         let given: types::ReadCanisterSnapshotDataArgs = decode_one(argument)?;
         let state = self.network().read();
+        check_owner(&state, given.canister_id, &given.snapshot_id)?;
         let snapshot = state
             .canisters
             .get(&given.canister_id)
@@ -254,16 +258,15 @@ impl Executor {
         };
         let now = self.network().now();
         let mut state = self.network().write();
+        if let Some(replaced) = &given.replace_snapshot {
+            check_owner(&state, id, replaced)?;
+        }
         let canister = state
             .canisters
             .get_mut(&id)
             .ok_or_else(|| Failure::canister_not_found(id))?;
-        match &given.replace_snapshot {
-            Some(replaced) if !canister.snapshots.contains_key(replaced) => {
-                return Err(not_found(id, replaced));
-            }
-            None if canister.snapshots.len() >= SNAPSHOTS_MAX => return Err(limit_reached(id)),
-            _ => {}
+        if given.replace_snapshot.is_none() && canister.snapshots.len() >= SNAPSHOTS_MAX {
+            return Err(limit_reached(id));
         }
         let snapshot = Snapshot {
             taken_at: now,
@@ -284,21 +287,13 @@ impl Executor {
                 types::OnLowWasmMemoryHookStatus::Executed => LowMemoryHook::Executed,
             }),
         };
+        let replaced = given.replace_snapshot.as_ref();
+        let freed = replaced.and_then(|id| canister.snapshots.get(id));
+        let freed = freed.map_or(0, Snapshot::bytes);
+        check_growth(canister, snapshot.bytes().saturating_sub(freed))?;
         let snapshot_id = snapshot_id(canister);
         canister.snapshots.insert(snapshot_id.clone(), snapshot);
-        let needed = canister.freezing_balance();
-        if canister.cycles < needed {
-            canister.snapshots.remove(&snapshot_id);
-            return Err(Failure::new(
-                ErrorCode::OutOfCycles,
-                format!(
-                    "Canister snapshotting failed with: `Canister {id} is out of cycles: please top up the canister \
-                     with at least {} additional cycles`",
-                    needed - canister.cycles
-                ),
-            ));
-        }
-        if let Some(replaced) = &given.replace_snapshot {
+        if let Some(replaced) = replaced {
             canister.snapshots.remove(replaced);
         }
         reply(
@@ -316,6 +311,7 @@ impl Executor {
         let given: UploadData = decode_one(argument)?;
         let id = given.canister_id;
         let mut state = self.network().write();
+        check_owner(&state, id, &given.snapshot_id)?;
         let canister = state
             .canisters
             .get_mut(&id)

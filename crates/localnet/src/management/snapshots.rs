@@ -5,12 +5,13 @@ use std::sync::Arc;
 use candid::Principal;
 use ic_management_canister_types as types;
 
-use super::{ManagementResult, decode_one, invalid, machine, reply};
+use super::install::invalid_module;
+use super::{ManagementResult, check_growth, decode_one, invalid, machine, reply};
 use crate::canister::{Canister, Code, ManagementCaller, uninstalled};
 use crate::error::{ErrorCode, Failure};
 use crate::execution::SavedValue;
-use crate::network::Network;
-use crate::scheduler::{Answer, Executor};
+use crate::network::{Network, State};
+use crate::scheduler::{Answer, Executor, SystemTask};
 use crate::snapshot::{LowMemoryHook, Snapshot, SnapshotModule};
 use crate::system_api::Response;
 use crate::wasm::PreparedModule;
@@ -35,6 +36,27 @@ fn described(id: &[u8], snapshot: &Snapshot) -> types::Snapshot {
         id: id.to_vec(),
         taken_at_timestamp: snapshot.taken_at,
         total_size: snapshot.bytes(),
+    }
+}
+
+/// Holds that the canister has that snapshot.
+pub fn check_owner(state: &State, canister: Principal, snapshot: &[u8]) -> Result<(), Failure> {
+    let has = |id: &Principal| {
+        let known = state.canisters.get(id);
+        known.is_some_and(|known| known.snapshots.contains_key(snapshot))
+    };
+    if has(&canister) {
+        return Ok(());
+    }
+    match owner(snapshot).filter(has) {
+        Some(_) => Err(Failure::new(
+            ErrorCode::RejectedMessage,
+            format!(
+                "The snapshot {} does not belong to canister {canister}.",
+                hex::encode(snapshot)
+            ),
+        )),
+        None => Err(not_found(canister, snapshot)),
     }
 }
 
@@ -80,15 +102,14 @@ impl Executor {
         let now = self.network().now();
         let (taken, waiting) = {
             let mut state = self.network().write();
+            if let Some(replaced) = &given.replace_snapshot {
+                check_owner(&state, id, replaced)?;
+            }
             let canister = state
                 .canisters
                 .get_mut(&id)
                 .ok_or_else(|| Failure::canister_not_found(id))?;
-            if let Some(replaced) = &given.replace_snapshot {
-                if !canister.snapshots.contains_key(replaced) {
-                    return Err(not_found(id, replaced));
-                }
-            } else if canister.snapshots.len() >= SNAPSHOTS_MAX {
+            if given.replace_snapshot.is_none() && canister.snapshots.len() >= SNAPSHOTS_MAX {
                 return Err(limit_reached(id));
             }
             let Some(snapshot) = Snapshot::take(canister, now).map_err(machine)? else {
@@ -97,6 +118,14 @@ impl Executor {
                     format!("Failed to create snapshot for empty canister {id}:"),
                 ));
             };
+            let replaced = given.replace_snapshot.as_ref();
+            let replaced = replaced.and_then(|id| canister.snapshots.get(id));
+            let uninstalled = match (given.uninstall_code, &canister.code) {
+                (Some(true), Some(code)) => code.bytes(),
+                _ => 0,
+            };
+            let freed = uninstalled + replaced.map_or(0, Snapshot::bytes);
+            check_growth(canister, snapshot.bytes().saturating_sub(freed))?;
             if let Some(replaced) = &given.replace_snapshot {
                 canister.snapshots.remove(replaced);
             }
@@ -155,7 +184,7 @@ impl Executor {
                 ),
             ));
         }
-        let module = self.module_of(snapshot)?;
+        let module = self.module_of(id, snapshot)?;
         let memory = snapshot.memory().map_err(machine)?;
         let details = types::ChangeDetails::LoadSnapshot(types::LoadSnapshotRecord {
             from_canister_id: (owner != id).then_some(owner),
@@ -173,12 +202,26 @@ impl Executor {
         });
         let certified_data = snapshot.certified_data.clone();
         let chunks = snapshot.chunks.clone();
-        let (timer, hook) = (snapshot.global_timer, snapshot.low_memory);
+        // One that was taken from a canister leaves timer and hook as they are.
+        let (timer, hook) = match snapshot.module {
+            SnapshotModule::Taken(_) => (None, None),
+            SnapshotModule::Uploaded { .. } => (snapshot.global_timer, snapshot.low_memory),
+        };
+        let code = Code { module, memory };
         let canister = state
             .canisters
             .get_mut(&id)
             .ok_or_else(|| Failure::canister_not_found(id))?;
-        canister.code = Some(Code { module, memory });
+        let is_low = canister.is_low_on_heap(&code);
+        if let Some(hook) = hook.filter(|hook| is_low == (*hook == LowMemoryHook::NotSatisfied)) {
+            return Err(invalid(format!(
+                "Hook status ({hook:?}) of uploaded snapshot is inconsistent with the canister's state \
+                 (hook condition satisfied: {is_low})."
+            )));
+        }
+        let before = canister.code.as_ref().map_or(0, Code::bytes);
+        check_growth(canister, code.bytes().saturating_sub(before))?;
+        canister.code = Some(code);
         canister.certified_data = certified_data;
         canister.chunks = chunks;
         if let Some(at) = timer {
@@ -190,20 +233,29 @@ impl Executor {
         canister.version += 1;
         canister.record(now, caller, details);
         self.network().publish(canister);
+        drop(state);
+        if hook == Some(LowMemoryHook::Ready) {
+            self.enqueue_system_task(id, SystemTask::LowWasmMemory);
+        }
         reply(caller, ())
     }
 
     /// The module of a snapshot, which fits the rest of it.
-    fn module_of(&self, snapshot: &Snapshot) -> Result<Arc<PreparedModule>, Failure> {
+    fn module_of(
+        &self,
+        id: Principal,
+        snapshot: &Snapshot,
+    ) -> Result<Arc<PreparedModule>, Failure> {
         let inconsistent =
             |what: String| invalid(format!("The snapshot is not consistent: {what}."));
         let module = match &snapshot.module {
             SnapshotModule::Taken(module) => return Ok(Arc::clone(module)),
             uploaded => {
                 let content = uploaded.content().map_err(machine)?;
-                self.network().modules.prepare(&content).map_err(|error| {
-                    inconsistent(format!("its Wasm module is not valid: {error}"))
-                })?
+                let modules = &self.network().modules;
+                modules
+                    .prepare(&content)
+                    .map_err(|error| invalid_module(id, &error))?
             }
         };
         let pages = snapshot.memory.heap.pages;
@@ -239,13 +291,10 @@ impl Executor {
         let given: types::DeleteCanisterSnapshotArgs = decode_one(argument)?;
         let id = given.canister_id;
         let mut state = self.network().write();
-        let canister = state
-            .canisters
-            .get_mut(&id)
-            .ok_or_else(|| Failure::canister_not_found(id))?;
-        match canister.snapshots.remove(&given.snapshot_id) {
-            Some(_) => reply(caller, ()),
-            None => Err(not_found(id, &given.snapshot_id)),
+        check_owner(&state, id, &given.snapshot_id)?;
+        if let Some(canister) = state.canisters.get_mut(&id) {
+            canister.snapshots.remove(&given.snapshot_id);
         }
+        reply(caller, ())
     }
 }

@@ -146,11 +146,13 @@ impl Executor {
             .canisters
             .get(&id)
             .ok_or_else(|| Failure::canister_not_found(id))?;
-        let section = canister
-            .code
-            .as_ref()
-            .and_then(|code| code.module.metadata.get(&given.name));
-        match section {
+        let Some(code) = &canister.code else {
+            return Err(Failure::new(
+                ErrorCode::RejectedMessage,
+                format!("The canister {id} has no Wasm module and hence no metadata is available."),
+            ));
+        };
+        match code.module.metadata.get(&given.name) {
             Some(section) if section.public || canister.is_controller(&caller.sender()) => reply(
                 caller,
                 (CanisterMetadataResult {

@@ -12,6 +12,7 @@ use crate::error::{ErrorCode, ExecutionError, Failure};
 use crate::execution::Entry;
 use crate::fees;
 use crate::limits::{REPLY_BYTES_MAX, UPDATE_INSTRUCTIONS_MAX};
+use crate::management;
 use crate::network::Limits;
 use crate::system_api::{EntryPoint, Message};
 use crate::wasm::MethodKind;
@@ -52,9 +53,15 @@ impl Executor {
                 sender: ingress.sender,
                 request_id: request,
             };
-            return self.execute_management_call(caller, &ingress.method_name, &ingress.arg);
+            let fee = fees::ingress(ingress.message_bytes);
+            return self.execute_paid_management_call(
+                caller,
+                &ingress.method_name,
+                &ingress.arg,
+                fee,
+            );
         }
-        let fee = fees::ingress(ingress.arg.len() + ingress.method_name.len());
+        let fee = fees::ingress(ingress.message_bytes);
         if let Some(canister) = self.network.write().canisters.get_mut(&ingress.canister_id) {
             canister.cycles = canister.cycles.saturating_sub(fee);
         }
@@ -75,18 +82,17 @@ impl Executor {
             return;
         }
         if call.callee == Principal::management_canister() || call.callee == self.network.subnet {
-            let version = self
-                .network
-                .read()
-                .canisters
-                .get(&call.caller)
-                .map_or(0, |caller| caller.version);
+            let version = management::sender_version(&call.argument);
             let caller = ManagementCaller::Canister {
                 sender: call.caller,
                 callback: call.callback,
                 cycles: call.cycles,
                 version,
             };
+            if let Some(given) = version.filter(|given| *given != call.caller_version) {
+                let failure = management::wrong_sender_version(given, call.caller_version);
+                return self.answer_management_call(&caller, Err(failure), call.cycles);
+            }
             return self.execute_management_call(caller, &call.method, &call.argument);
         }
         self.receive_call(Received {
@@ -165,9 +171,10 @@ impl Executor {
     }
 
     fn run_call(&mut self, call: Received, context: u64, point: EntryPoint) {
-        let kind = match point {
-            EntryPoint::ReplicatedQuery => "canister_query",
-            _ => "canister_update",
+        // A query cannot see when its caller stops waiting.
+        let (kind, deadline) = match point {
+            EntryPoint::ReplicatedQuery => ("canister_query", None),
+            _ => ("canister_update", call.deadline),
         };
         let export = format!("{kind} {}", call.method);
         let done = self.step(Step {
@@ -180,7 +187,7 @@ impl Executor {
                 caller_info: call.caller_info,
                 argument: Arc::new(call.argument),
                 method: call.method,
-                deadline: call.deadline,
+                deadline,
                 cycles_available: call.cycles,
                 ..Message::default()
             },
@@ -194,10 +201,12 @@ impl Executor {
 /// A heap beyond the limit in the settings, which may have been lowered, is not
 /// to be worked on by updates.
 fn check_wasm_memory(canister: &Canister) -> Result<(), ExecutionError> {
-    let bytes = canister
-        .code
-        .as_ref()
-        .map_or(0, |code| code.memory.heap.bytes());
+    let code = canister.code.as_ref();
+    check_heap(canister, code.map_or(0, |code| code.memory.heap.bytes()))
+}
+
+/// Holds a heap of that many bytes against the limit in the settings.
+pub fn check_heap(canister: &Canister, bytes: u64) -> Result<(), ExecutionError> {
     let limit = canister.settings.wasm_memory_limit;
     match limit != 0 && bytes > limit {
         true => Err(ExecutionError::WasmMemoryLimitExceeded { bytes, limit }),

@@ -11,7 +11,7 @@ mod responses;
 mod steps;
 mod system_tasks;
 
-pub use calls::composite_query_in_replicated_mode;
+pub use calls::{check_heap, composite_query_in_replicated_mode};
 pub use commits::forget_at;
 pub use responses::callback_message;
 pub use steps::{Answer, out_of_cycles};
@@ -68,6 +68,8 @@ pub enum SystemTask {
 #[derive(Debug)]
 pub struct Call {
     pub caller: Principal,
+    /// When it made the call.
+    pub caller_version: u64,
     pub callback: u64,
     pub callee: Principal,
     pub method: String,

@@ -224,6 +224,7 @@ impl Executor {
             };
             let waiting = std::mem::take(waiting);
             canister.status = Status::Stopped;
+            canister.version += 1;
             waiting
         };
         for request in waiting {

@@ -85,7 +85,7 @@ impl Executor {
         };
         if payment == Payment::Balance {
             let prepaid = fees::execution(limits.instructions);
-            let needed = context.facts.freezing_balance + prepaid;
+            let needed = context.freezing_balance() + prepaid;
             if context.balance < needed {
                 return Err(out_of_cycles(canister, needed - context.balance));
             }
@@ -206,6 +206,7 @@ impl Executor {
             _ => execution.discard(),
         };
         drop(closed);
+        context.abandon_call();
         let calls = std::mem::take(&mut context.calls);
         known.cycles = match payment {
             Payment::Balance => {
@@ -222,7 +223,8 @@ impl Executor {
             known.log(time, text);
         }
         for call in calls {
-            let task = register_call(known, call_context, call, time);
+            let version = context.facts.version;
+            let task = register_call(known, version, call_context, call, time);
             self.enqueue(Task::Call(task));
         }
         if let Some(data) = context.certified_data.take() {
@@ -271,13 +273,7 @@ impl Executor {
             return;
         };
         let Some(code) = &canister.code else { return };
-        let most = code.module.heap_bytes_max();
-        let limit = match canister.settings.wasm_memory_limit {
-            0 => most,
-            limit => limit.min(most),
-        };
-        let low = limit.saturating_sub(code.memory.heap.bytes())
-            < canister.settings.wasm_memory_threshold;
+        let low = canister.is_low_on_heap(code);
         if low && !canister.low_memory_noticed {
             self.enqueue_system_task(id, SystemTask::LowWasmMemory);
         }
@@ -331,7 +327,13 @@ pub enum Answer {
     None(Principal),
 }
 
-fn register_call(canister: &mut Canister, context: u64, call: OutgoingCall, time: u64) -> Call {
+fn register_call(
+    canister: &mut Canister,
+    version: u64,
+    context: u64,
+    call: OutgoingCall,
+    time: u64,
+) -> Call {
     let callback = canister.allocate_id();
     let deadline = call
         .timeout_seconds
@@ -353,6 +355,7 @@ fn register_call(canister: &mut Canister, context: u64, call: OutgoingCall, time
     }
     Call {
         caller: canister.id,
+        caller_version: version,
         callback,
         callee: call.callee,
         method: call.method,

@@ -94,7 +94,7 @@ impl Executor {
         }
     }
 
-    pub(super) fn enqueue_system_task(&mut self, canister: Principal, task: SystemTask) {
+    pub(crate) fn enqueue_system_task(&mut self, canister: Principal, task: SystemTask) {
         if self.queued_system_tasks.insert((canister, task)) {
             self.enqueue(Task::System { canister, task });
         }
@@ -159,7 +159,8 @@ impl Executor {
         }
     }
 
-    /// A canister that cannot pay loses its code, as on mainnet.
+    /// A canister that cannot pay loses its code, its allocations, its snapshots and its history,
+    /// as on mainnet.
     fn charge_for_existing(&mut self, now: u64) {
         let mut uninstalled = Vec::new();
         {
@@ -173,6 +174,10 @@ impl Executor {
                     continue;
                 }
                 canister.cycles = 0;
+                canister.settings.compute_allocation = 0;
+                canister.settings.memory_allocation = 0;
+                canister.snapshots.clear();
+                canister.history.clear();
                 if canister.code.is_some() {
                     canister.version += 1;
                     uninstalled.extend(canister.remove_code());

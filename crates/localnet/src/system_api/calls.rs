@@ -53,7 +53,7 @@ pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Resu
                 NEW,
                 callee_size.saturating_add(name_size),
             )?;
-            abandon(&mut guest);
+            guest.data_mut().abandon_call();
             let callee = read(&mut guest, callee, callee_size)?;
             let Ok(callee) = Principal::try_from_slice(&callee) else {
                 return violation(&mut guest, "ic0.call_new: the callee is not a principal");
@@ -140,14 +140,6 @@ pub fn under_construction<'a>(
     match &mut guest.data_mut().call {
         Some(call) => Ok(call),
         None => Err(wasmtime::Error::msg("BUG: the call vanished")),
-    }
-}
-
-/// Gives up the call being put together, if there is one; its cycles come back.
-fn abandon(guest: &mut Guest) {
-    let context = guest.data_mut();
-    if let Some(call) = context.call.take() {
-        context.balance += call.cycles;
     }
 }
 

@@ -67,6 +67,31 @@ impl Response {
     }
 }
 
+/// What a canister's existence costs by.
+#[derive(Clone, Copy, Debug)]
+pub struct Storage {
+    pub memory_bytes: u64,
+    /// Paid for whether or not it is used; what is used beyond it is paid for as well.
+    pub memory_allocation: u64,
+    /// Percent of a core.
+    pub compute_allocation: u64,
+    pub freezing_threshold_seconds: u64,
+}
+
+impl Storage {
+    /// In cycles, with that many more bytes of memory.
+    pub fn idle_cost(&self, grown: u64, seconds: u64) -> u128 {
+        let used = self.memory_bytes.saturating_add(grown);
+        let memory = used.max(self.memory_allocation);
+        fees::idle(memory, self.compute_allocation, seconds)
+    }
+
+    /// Below this balance, in cycles, the canister may not spend.
+    pub fn freezing_balance(&self, grown: u64) -> u128 {
+        self.idle_cost(grown, self.freezing_threshold_seconds)
+    }
+}
+
 /// Facts about the canister that an execution can read and not change.
 #[derive(Clone, Debug)]
 pub struct CanisterFacts {
@@ -78,9 +103,7 @@ pub struct CanisterFacts {
     pub status: u32,
     pub version: u64,
     pub environment_variables: Arc<Vec<(String, String)>>,
-    /// Below this balance the canister may not spend.
-    pub freezing_balance: u128,
-    pub freezing_threshold_seconds: u64,
+    pub storage: Storage,
     /// 0 is no limit.
     pub wasm_memory_limit: u64,
     pub global_timer: u64,
@@ -163,24 +186,31 @@ impl MessageContext {
 
     /// Below this balance the canister may not spend; it rises with its memory.
     pub fn freezing_balance(&self) -> u128 {
-        let added = fees::idle(self.grown, 0, self.facts.freezing_threshold_seconds);
-        self.facts.freezing_balance.saturating_add(added)
+        self.facts.storage.freezing_balance(self.grown)
     }
 
     /// Notes that memory grows, if the canister can afford to keep it. Where
     /// nothing is kept, or an answer must be dealt with, it can always grow.
     pub fn note_growth(&mut self, bytes: u64) -> Result<(), ExecutionError> {
+        let before = self.freezing_balance();
         self.grown += bytes;
         let checked = matches!(
             self.entry_point,
             EntryPoint::Init | EntryPoint::Update | EntryPoint::SystemTask
         );
         let needed = self.freezing_balance();
-        if checked && bytes > 0 && self.balance < needed {
+        if checked && needed > before && self.balance < needed {
             let missing = needed - self.balance;
             return Err(ExecutionError::InsufficientCyclesInMemoryGrow { bytes, missing });
         }
         Ok(())
+    }
+
+    /// Gives up the call being put together, if there is one; its cycles come back.
+    pub fn abandon_call(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.balance += call.cycles;
+        }
     }
 
     /// Stops the execution for a reason that is not the code's own trap.
@@ -210,9 +240,11 @@ impl ResourceLimiter for MessageContext {
         if bytes > self.heap_bytes_max || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
+        // Not where a failure would be new to the canister's own invariants (callbacks), nor in
+        // what nobody sees fail (heartbeats and timers).
         let limited = matches!(
             self.entry_point,
-            EntryPoint::Update | EntryPoint::SystemTask | EntryPoint::Init
+            EntryPoint::Update | EntryPoint::Start | EntryPoint::Init
         );
         let limit = self.facts.wasm_memory_limit;
         if limited && limit > 0 && bytes > limit {

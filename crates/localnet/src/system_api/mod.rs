@@ -20,7 +20,9 @@ use std::sync::OnceLock;
 
 use wasmtime::Linker;
 
-pub use context::{CanisterFacts, Closure, Message, MessageContext, OutgoingCall, Response};
+pub use context::{
+    CanisterFacts, Closure, Message, MessageContext, OutgoingCall, Response, Storage,
+};
 pub use entry_point::EntryPoint;
 
 use self::guest::Pointer;

@@ -1,6 +1,6 @@
 //! What calls would cost, told without making them.
 
-use candid::{CandidType, Decode};
+use candid::{CandidType, DecoderConfig};
 use serde::Deserialize;
 use wasmtime::Linker;
 
@@ -15,11 +15,13 @@ const OK: u32 = 0;
 const INVALID_CURVE: u32 = 1;
 const INVALID_KEY: u32 = 2;
 
-/// How many bytes a request and its response may have, and more that has no price here.
 #[derive(CandidType, Deserialize)]
 struct HttpParameters {
     request_bytes: u64,
-    max_response_bytes: Option<u64>,
+    http_roundtrip_time_ms: u64,
+    raw_response_bytes: u64,
+    transformed_response_bytes: u64,
+    transform_instructions: u64,
 }
 
 pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Result<()> {
@@ -54,12 +56,20 @@ pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Resu
             let [from, size, to] = wide([from, size, to]);
             enter(&mut guest, "cost_http_request_v2", ALWAYS, USUAL, size)?;
             let bytes = read(&mut guest, from, size)?;
-            match Decode!(&bytes, HttpParameters) {
-                Ok(given) => write_u128(
-                    &mut guest,
-                    to,
-                    fees::http_request(given.request_bytes, given.max_response_bytes),
-                ),
+            // Other fields than these are not there to be skipped.
+            let mut strict = DecoderConfig::new();
+            strict.set_skipping_quota(0);
+            match candid::decode_one_with_config::<HttpParameters>(&bytes, &strict) {
+                Ok(given) => {
+                    let cost = fees::http_request_v2(&fees::HttpUsage {
+                        request_bytes: given.request_bytes,
+                        roundtrip_milliseconds: given.http_roundtrip_time_ms,
+                        response_bytes: given.raw_response_bytes,
+                        transformed_bytes: given.transformed_response_bytes,
+                        transform_instructions: given.transform_instructions,
+                    });
+                    write_u128(&mut guest, to, cost)
+                }
                 Err(_) => violation(
                     &mut guest,
                     "ic0_cost_http_request_v2: the parameters could not be decoded",
@@ -79,10 +89,10 @@ pub fn define<P: Pointer>(linker: &mut Linker<MessageContext>) -> wasmtime::Resu
             move |mut guest: Guest, from: P, size: P, kind: u32, to: P| {
                 let [from, size, to] = wide([from, size, to]);
                 enter(&mut guest, function, ALWAYS, USUAL, size)?;
+                let name = read_text(&mut guest, from, size, function)?;
                 if kind >= kinds {
                     return Ok(INVALID_CURVE);
                 }
-                let name = read_text(&mut guest, from, size, function)?;
                 match fees::threshold_key(&name) {
                     Some(cost) => write_u128(&mut guest, to, cost).map(|()| OK),
                     None => Ok(INVALID_KEY),

@@ -30,6 +30,7 @@ pub const PROXY: &str = r#"
     (func (export "canister_update empty_callback") (call $start (i32.const 9)) (drop (call $call_perform)))
     (elem (table 0) (i32.const 8) func $boom)
     (func (export "canister_update wrong_callback") (call $start (i32.const 8)) (drop (call $call_perform)))
+    (func (export "canister_update never_sent") (call $start (i32.const 1)) (call $answer (i64.const 0)))
     (func (export "canister_update best_effort")
         (call $start (i32.const 1)) (call $call_with_best_effort_response (i32.const 1)) (drop (call $call_perform)))
     (func (export "canister_update many") (local $i i32)
@@ -65,6 +66,9 @@ const CALLEE: &str = r#"
     (func (export "canister_update accept_and_trap") (call $bump) (drop (call $msg_cycles_accept (i64.const 300))) (call $boom))
     (func (export "canister_update reject") (call $msg_reject (i32.const 16) (i32.const 4)))
     (func (export "canister_update silent"))
+    (func $answer_deadline (call $answer (call $msg_deadline)))
+    (func (export "canister_update deadline") (call $answer_deadline))
+    (func (export "canister_query deadline_in_query") (call $answer_deadline))
     (func (export "canister_query look") (call $bump) (call $answer (call $counter)))
     ;; Answers 1.5 s from now, however fast the machine is: it calls itself until the time has come.
     (func (export "canister_update slow")
@@ -267,4 +271,31 @@ fn should_answer_without_waiting_for_rounds() {
     let each = begun.elapsed() / 100;
     println!("{each:?} for a call with a call inside");
     assert!(each < std::time::Duration::from_millis(100), "{each:?}");
+}
+
+#[test]
+fn should_give_back_the_cycles_of_a_call_that_is_never_sent() {
+    let net = Net::new();
+    let (proxy, callee) = pair(&net);
+    let attached = 10_000_000_000_000;
+    let before = net.cycles(proxy);
+    let argument = call_of(callee, "accept", attached, &[]);
+    net.call(proxy, "never_sent", &argument).reply();
+    let spent = before - net.cycles(proxy);
+    assert!(spent < u128::from(attached) / 1_000, "{spent} are gone");
+}
+
+#[test]
+fn should_tell_updates_their_deadline_and_queries_none() {
+    let net = Net::new();
+    let (proxy, callee) = pair(&net);
+    let told = |method: &str, called: &str| {
+        let (code, _, reply) = answer_of(net.call(proxy, method, &call_of(callee, called, 0, &[])));
+        assert_eq!(code, 0);
+        u64::from_le_bytes(reply.try_into().unwrap())
+    };
+    assert!(told("best_effort", "deadline") > net.network.now() - 60_000_000_000);
+    assert_eq!(told("best_effort", "deadline_in_query"), 0);
+    assert_eq!(told("call", "deadline"), 0);
+    assert_eq!(net.query(callee, "deadline_in_query", &[]).number(), 0);
 }

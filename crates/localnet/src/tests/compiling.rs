@@ -76,13 +76,15 @@ fn should_install_what_expires_while_it_is_compiled() {
         arg: Vec::new(),
         sender_canister_version: None,
     };
+    let arg = candid::encode_one(argument).unwrap();
     let ingress = Ingress {
         request_id: RequestId([201; 32]),
+        message_bytes: arg.len(),
         sender: net.user,
         canister_id: candid::Principal::management_canister(),
         effective_canister_id: canister,
         method_name: "install_code".into(),
-        arg: candid::encode_one(argument).unwrap(),
+        arg,
         ingress_expiry_nanos: net.network.now() + half,
         sender_info: None,
     };

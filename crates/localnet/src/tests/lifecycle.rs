@@ -482,6 +482,7 @@ fn should_execute_a_request_once_however_often_it_is_submitted() {
     let canister = net.canister(HELLO);
     let ingress = Ingress {
         request_id: RequestId([200; 32]),
+        message_bytes: 300,
         sender: net.user,
         canister_id: canister,
         effective_canister_id: canister,
@@ -522,7 +523,8 @@ fn should_count_versions() {
     net.manage("stop_canister", record(canister)).reply();
     net.manage("start_canister", record(canister)).reply();
     settings(&net, canister, types::CanisterSettings::default()).reply();
-    assert_eq!(net.status(canister).version, 6);
+    // Stopping, stopped, running, and the settings.
+    assert_eq!(net.status(canister).version, 7);
 }
 
 #[test]
@@ -547,5 +549,237 @@ fn should_not_raise_allocations_that_would_freeze_the_canister() {
     assert_eq!(
         net.status(canister).settings.compute_allocation,
         Nat::from(0u8)
+    );
+}
+
+#[test]
+fn should_keep_a_log_of_the_size_in_the_settings_or_none() {
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    let limited = |bytes: u64| {
+        let given = types::CanisterSettings {
+            log_memory_limit: Some(Nat::from(bytes)),
+            ..Default::default()
+        };
+        settings(&net, canister, given)
+    };
+    assert_eq!(limited(4_095).error_code(), "IC0406");
+    assert_eq!(limited((2 << 20) + 1).error_code(), "IC0406");
+    limited(2 << 20).reply();
+    limited(0).reply();
+    net.call(canister, "print", &[]).reply();
+    let argument = candid::encode_args((types::FetchCanisterLogsArgs {
+        canister_id: canister,
+        filter: None,
+    },))
+    .unwrap();
+    let aaaaa = Principal::management_canister();
+    let logs = net.query(aaaaa, "fetch_canister_logs", &argument).reply();
+    let logs: types::FetchCanisterLogsResult = candid::decode_one(&logs).unwrap();
+    let printed = logs.canister_log_records.iter();
+    assert!(printed.into_iter().all(|record| record.content.is_empty()));
+}
+
+/// As on a subnet that has no admins.
+#[test]
+fn should_know_the_queries_of_the_management_canister_and_no_others() {
+    let net = Net::new();
+    let aaaaa = Principal::management_canister();
+    let canister = net.canister(PROXY);
+    let about = candid::encode_args(record(canister)).unwrap();
+    let asked = |method: &str, argument: &[u8]| net.query(aaaaa, method, argument);
+    asked("canister_status", &about).reply();
+    let listed = asked("list_canisters", b"DIDL\0\0");
+    assert_eq!(listed.clone().error_code(), "IC0406");
+    assert_eq!(
+        listed.message(),
+        "list_canisters is only available on subnets with subnet admins"
+    );
+    for method in ["list_canister_snapshots", "stored_chunks", "no_such_method"] {
+        assert_eq!(asked(method, &about).error_code(), "IC0536", "{method}");
+    }
+    // Nor are these for canisters, or for users as updates.
+    let ingress = net.call(aaaaa, "list_canisters", b"DIDL\0\0");
+    assert!(matches!(ingress, Outcome::Refused(_)));
+    assert_eq!(ingress.error_code(), "IC0536");
+    for (method, code, error) in [
+        ("list_canisters", 5, "IC0536: "),
+        ("fetch_canister_logs", 4, "IC0406: "),
+    ] {
+        let argument = call_of(aaaaa, method, 3, &about);
+        let (given, refund, message) = answer_of(net.call(canister, "call", &argument));
+        assert_eq!((given, refund), (code, 3), "{method}");
+        assert!(message.starts_with(error.as_bytes()), "{method}");
+    }
+}
+
+/// A canister may say which version of itself calls; then it must be that one.
+#[test]
+fn should_hold_a_canister_to_the_version_that_it_says_it_is() {
+    let net = Net::new();
+    let proxy = net.canister(PROXY);
+    let child = net.create();
+    settings(
+        &net,
+        child,
+        types::CanisterSettings {
+            controllers: Some(vec![net.user, proxy]),
+            ..Default::default()
+        },
+    )
+    .reply();
+    let uninstall = |version: Option<u64>| {
+        let argument = types::UninstallCodeArgs {
+            canister_id: child,
+            sender_canister_version: version,
+        };
+        let argument = candid::encode_args((argument,)).unwrap();
+        let aaaaa = Principal::management_canister();
+        answer_of(net.call(
+            proxy,
+            "call",
+            &call_of(aaaaa, "uninstall_code", 9, &argument),
+        ))
+    };
+    let version = net.status(proxy).version;
+    let (code, refund, message) = uninstall(Some(version + 1));
+    assert_eq!((code, refund), (5, 9));
+    assert!(message.starts_with(b"IC0504: "));
+    let version = net.status(proxy).version;
+    assert_eq!(uninstall(Some(version)).0, 0);
+    assert_eq!(uninstall(None).0, 0);
+    let argument = candid::encode_args((types::CanisterInfoArgs {
+        canister_id: child,
+        num_requested_changes: Some(2),
+    },))
+    .unwrap();
+    let aaaaa = Principal::management_canister();
+    let info = call_of(aaaaa, "canister_info", 0, &argument);
+    let info: types::CanisterInfoResult =
+        candid::decode_one(&answer_of(net.call(proxy, "call", &info)).2).unwrap();
+    let origins: Vec<_> = info
+        .recent_changes
+        .iter()
+        .map(|change| &change.origin)
+        .collect();
+    let from = |canister_version| {
+        types::ChangeOrigin::FromCanister(types::FromCanisterRecord {
+            canister_id: proxy,
+            canister_version,
+        })
+    };
+    assert_eq!(origins, [&from(Some(version)), &from(None)]);
+}
+
+#[test]
+fn should_charge_an_ingress_message_by_the_size_of_its_envelope() {
+    use stoa_localnet_wire::{Ingress, Replica, RequestId, Submission};
+    let net = Net::new();
+    let canister = net.canister(HELLO);
+    let paid = |id: u8, message_bytes: usize| {
+        let before = net.network.read().canisters.get(&canister).unwrap().cycles;
+        let ingress = Ingress {
+            request_id: RequestId([id; 32]),
+            message_bytes,
+            sender: net.user,
+            canister_id: canister,
+            effective_canister_id: canister,
+            method_name: "hello".into(),
+            arg: Vec::new(),
+            ingress_expiry_nanos: net.network.now() + 60_000_000_000,
+            sender_info: None,
+        };
+        let request = ingress.request_id;
+        let submitted = net.runtime.block_on(net.replica.submit(ingress));
+        assert_eq!(submitted, Submission::Accepted);
+        net.wait(request).reply();
+        before - net.network.read().canisters.get(&canister).unwrap().cycles
+    };
+    let (small, large) = (paid(1, 300), paid(2, 100_300));
+    assert_eq!(large - small, 100_000 * 2_000);
+}
+
+#[test]
+fn should_take_from_a_canister_that_runs_out_of_cycles_all_that_it_cannot_pay_for() {
+    let net = Net::new();
+    let canister = net.create_with(1_000_000_000_000);
+    net.install(canister, INSTALL, HELLO).reply();
+    let take = types::TakeCanisterSnapshotArgs {
+        canister_id: canister,
+        replace_snapshot: None,
+        uninstall_code: None,
+        sender_canister_version: None,
+    };
+    net.manage("take_canister_snapshot", (take,)).reply();
+    let given = types::CanisterSettings {
+        compute_allocation: Some(Nat::from(50u8)),
+        memory_allocation: Some(Nat::from(1u64 << 30)),
+        freezing_threshold: Some(Nat::from(0u8)),
+        ..Default::default()
+    };
+    settings(&net, canister, given).reply();
+    net.network
+        .write()
+        .canisters
+        .get_mut(&canister)
+        .unwrap()
+        .cycles = 1;
+    let begun = std::time::Instant::now();
+    let emptied = |net: &Net| {
+        net.network
+            .read()
+            .canisters
+            .get(&canister)
+            .unwrap()
+            .code
+            .is_none()
+    };
+    while !emptied(&net) {
+        assert!(begun.elapsed().as_secs() < 60, "it pays for nothing");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let network = net.network.read();
+    let left = network.canisters.get(&canister).unwrap();
+    assert_eq!(left.settings.compute_allocation, 0);
+    assert_eq!(left.settings.memory_allocation, 0);
+    assert!(left.snapshots.is_empty());
+    assert_eq!(left.cycles, 0);
+    assert!(left.history.is_empty());
+}
+
+#[test]
+fn should_record_the_hash_of_the_variables_that_a_canister_is_created_with() {
+    use sha2::{Digest, Sha256};
+    let net = Net::new();
+    let create = |variables: Option<Vec<types::EnvironmentVariable>>| {
+        let argument = types::ProvisionalCreateCanisterWithCyclesArgs {
+            amount: None,
+            settings: Some(types::CanisterSettings {
+                environment_variables: variables,
+                ..Default::default()
+            }),
+            specified_id: None,
+            sender_canister_version: None,
+        };
+        let reply = net
+            .manage("provisional_create_canister_with_cycles", (argument,))
+            .reply();
+        let id = candid::decode_one::<types::CanisterIdRecord>(&reply).unwrap();
+        let state = net.network.read();
+        let history = &state.canisters.get(&id.canister_id).unwrap().history;
+        match history[0].details.clone() {
+            Some(types::ChangeDetails::Creation(creation)) => creation.environment_variables_hash,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(create(None), None);
+    let variable = types::EnvironmentVariable {
+        name: "a".into(),
+        value: "one".into(),
+    };
+    let entry = [Sha256::digest("a"), Sha256::digest("one")].concat();
+    assert_eq!(
+        create(Some(vec![variable])),
+        Some(Sha256::digest(entry).to_vec())
     );
 }

@@ -114,6 +114,101 @@ fn should_hold_the_heap_to_the_limit_in_the_settings() {
     );
 }
 
+/// A limit on the heap, in bytes.
+fn limit_heap(net: &Net, canister: candid::Principal, bytes: u32) {
+    let argument = ic_management_canister_types::UpdateSettingsArgs {
+        canister_id: canister,
+        settings: ic_management_canister_types::CanisterSettings {
+            wasm_memory_limit: Some(candid::Nat::from(bytes)),
+            ..Default::default()
+        },
+        sender_canister_version: None,
+    };
+    net.manage("update_settings", (argument,)).reply();
+}
+
+/// What nobody sees fail, and what must go through for the canister's own sake, is not held to it.
+#[test]
+fn should_not_hold_timers_callbacks_and_upgrades_to_the_limit_on_the_heap() {
+    let net = Net::new();
+    let grow = "(drop (memory.grow (i32.const 1)))";
+    let body = format!(
+        r#"(elem (table 0) (i32.const 1) func $late)
+        (func (export "canister_global_timer") {grow} (call $bump))
+        (func (export "canister_update arm") (call $answer (call $global_timer_set (i64.const 1))))
+        (func (export "canister_query nothing") (call $answer (i64.const 0)))
+        (data (i32.const 64) "nothing")
+        (func (export "canister_update later")
+            (call $canister_self_copy (i32.const 100) (i32.const 0) (call $canister_self_size))
+            (call $call_new (i32.const 100) (call $canister_self_size) (i32.const 64) (i32.const 7)
+                (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 0))
+            (drop (call $call_perform)))
+        (func $late (param i32) {grow} (call $answer (i64.extend_i32_u (memory.size))))
+        (func (export "canister_pre_upgrade") {grow})"#
+    );
+    let canister = net.canister(&body);
+    limit_heap(&net, canister, 2 * 65_536);
+    assert_eq!(net.call(canister, "later", &[]).number(), 3);
+    // Now there is more than updates may work on, or be installed with.
+    assert_eq!(net.call(canister, "arm", &[]).error_code(), "IC0539");
+    net.upgrade(canister, &body).reply();
+    net.call(canister, "arm", &[]).reply();
+    while net.query(canister, "counter", &[]).number() == 0 {}
+    assert_eq!(net.call(canister, "arm", &[]).error_code(), "IC0539");
+}
+
+#[test]
+fn should_not_install_what_begins_beyond_the_limit_on_the_heap() {
+    let net = Net::new();
+    let canister = net.create();
+    limit_heap(&net, canister, 65_536);
+    let two_pages = r#"(func (export "canister_update hello") (call $answer (i64.const 1)))"#;
+    let refused = net.install(canister, INSTALL, two_pages);
+    assert_eq!(refused.error_code(), "IC0539");
+    assert_eq!(net.status(canister).module_hash, None);
+    limit_heap(&net, canister, 131_072);
+    net.install(canister, INSTALL, two_pages).reply();
+}
+
+/// A GiB for 30 days takes 329 G cycles.
+#[test]
+fn should_not_install_more_than_the_canister_can_keep() {
+    let net = Net::new();
+    let canister = net.create_with(400_000_000_000);
+    let install = |gigabytes: u32| {
+        let text = format!("(module (memory {}))", gigabytes * 16_384);
+        net.install_bytes(canister, INSTALL, wat::parse_str(text).unwrap())
+    };
+    assert_eq!(install(2).error_code(), "IC0532");
+    install(1).reply();
+}
+
+#[test]
+fn should_not_count_twice_what_is_allocated_already() {
+    let net = Net::new();
+    let canister = net.create_with(670_000_000_000);
+    let body = r#"(func (export "canister_update grow")
+        (drop (call $stable64_grow (i64.const 8_000))) (call $answer (i64.const 0)))"#;
+    net.install(canister, INSTALL, body).reply();
+    let argument = ic_management_canister_types::UpdateSettingsArgs {
+        canister_id: canister,
+        settings: ic_management_canister_types::CanisterSettings {
+            memory_allocation: Some(candid::Nat::from(2u64 << 30)),
+            ..Default::default()
+        },
+        sender_canister_version: None,
+    };
+    // Two GiB take 658 G, and they are paid for whether or not they are used.
+    net.manage("update_settings", (argument,)).reply();
+    assert_eq!(net.call(canister, "grow", &[]).error_code(), "IC0207");
+    let top_up = ic_management_canister_types::ProvisionalTopUpCanisterArgs {
+        canister_id: canister,
+        amount: candid::Nat::from(100_000_000_000u64),
+    };
+    net.manage("provisional_top_up_canister", (top_up,)).reply();
+    net.call(canister, "grow", &[]).reply();
+}
+
 #[test]
 fn should_keep_stable_memory_within_500_gib_and_the_old_interface_within_4() {
     let net = Net::new();

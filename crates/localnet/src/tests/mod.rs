@@ -10,6 +10,7 @@ mod limits;
 mod metering;
 mod modules;
 mod outcalls;
+mod prices;
 mod queries;
 mod record;
 mod rollback;
@@ -34,6 +35,9 @@ use crate::query_threads::QueryThreads;
 use crate::replica::LocalReplica;
 use crate::scheduler::Executor;
 use crate::wasm::{ModuleStore, THREAD_STACK_BYTES};
+
+/// What an envelope would have around the argument.
+const ENVELOPE_BYTES: usize = 300;
 
 /// A network with an executor and nothing in front of it.
 struct Net {
@@ -136,6 +140,7 @@ impl Net {
         let request_id = RequestId(id);
         let ingress = Ingress {
             request_id,
+            message_bytes: ENVELOPE_BYTES + argument.len(),
             sender,
             canister_id: canister,
             effective_canister_id: canister,

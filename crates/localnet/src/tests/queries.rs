@@ -37,6 +37,8 @@ const ASKER: &str = r#"
         (call $answer (i64.extend_i32_u (i32.and
             (call $data_certificate_present)
             (i32.gt_u (call $data_certificate_size) (i32.const 100))))))
+    (func (export "canister_query present")
+        (call $answer (i64.extend_i32_u (call $data_certificate_present))))
     (func (export "canister_query spin") (loop $l
         (memory.fill (i32.const 65536) (i32.const 1) (i32.const 65536)) (br $l)))
 "#;
@@ -123,6 +125,19 @@ fn should_give_queries_a_data_certificate() {
         net.call(canister, "certificate", &[]).error_code(),
         "IC0504"
     );
+}
+
+#[test]
+fn should_give_a_certificate_to_the_query_that_was_asked_and_to_none_that_it_calls() {
+    let net = Net::new();
+    let (asker, asked) = (net.canister(ASKER), net.canister(ASKER));
+    assert_eq!(net.query(asked, "present", &[]).number(), 1);
+    assert_eq!(net.call(asked, "present", &[]).number(), 0);
+    let through = |method: &str| net.query(asker, "ask", &ask(asked, method)).reply();
+    assert_eq!(through("present")[16..], 0u64.to_le_bytes());
+    let refused = through("certificate");
+    assert_eq!(refused[..8], 5u64.to_le_bytes());
+    assert!(refused[8..].starts_with(b"IC0504: "));
 }
 
 #[test]

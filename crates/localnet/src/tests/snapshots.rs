@@ -13,6 +13,7 @@ const WRITER: &str = r#"
         (drop (call $stable64_grow (i64.const 3))) (call $stable64_write (i64.const 150000) (i64.const 1024) (i64.const 8))
         (drop (call $global_timer_set (i64.const 9000000000000000000)))
         (call $certified_data_set (i32.const 16) (i32.const 4)) (call $answer (call $counter)))
+    (func (export "canister_update forget") (call $answer (call $global_timer_set (i64.const 0))))
     (func (export "canister_query all")
         (call $append64 (call $counter)) (call $append64 (global.get $g)) (call $append64 (i64.load (i32.const 100000)))
         (call $stable64_read (i64.const 8) (i64.const 150000) (i64.const 8)) (call $append64 (i64.load (i32.const 8)))
@@ -225,7 +226,7 @@ fn should_refuse_pieces_that_do_not_fit_and_snapshots_that_were_taken() {
     let refused = net.manage("read_canister_snapshot_data", (argument,));
     assert_eq!(refused.error_code(), "IC0408");
     // All zeros are no module.
-    assert_eq!(load(&net, canister, &made).error_code(), "IC0408");
+    assert_eq!(load(&net, canister, &made).error_code(), "IC0505");
     assert_eq!(load(&net, canister, b"no such").error_code(), "IC0305");
     let mut odd = announced(canister, &found);
     odd.wasm_memory_size += 1;
@@ -247,4 +248,106 @@ fn should_refuse_a_snapshot_whose_globals_are_not_those_of_its_module() {
     upload(&net, canister, &made, kind, module(WRITER)).reply();
     assert_eq!(load(&net, canister, &made).error_code(), "IC0408");
     assert_eq!(net.query(canister, "counter", &[]).number(), 1);
+}
+
+/// Only one that was uploaded says what becomes of timer and hook.
+#[test]
+fn should_leave_the_timer_alone_when_it_loads_a_snapshot_that_was_taken() {
+    let net = Net::new();
+    let canister = net.canister(WRITER);
+    net.call(canister, "write", &[]).reply();
+    let taken = take(&net, canister);
+    let timer = |snapshot: &[u8]| match metadata(&net, canister, snapshot).global_timer {
+        Some(types::CanisterTimer::Active(at)) => at,
+        _ => 0,
+    };
+    assert_eq!(timer(&taken), 9_000_000_000_000_000_000);
+    net.call(canister, "forget", &[]).reply();
+    load(&net, canister, &taken).reply();
+    assert_eq!(timer(&take(&net, canister)), 0);
+    let made = announce(&net, announced(canister, &metadata(&net, canister, &taken)));
+    let kind = types::SnapshotDataOffset::WasmModule { offset: 0 };
+    upload(&net, canister, &made, kind, module(WRITER)).reply();
+    load(&net, canister, &made).reply();
+    assert_eq!(timer(&take(&net, canister)), timer(&taken));
+}
+
+#[test]
+fn should_refuse_a_snapshot_whose_hook_does_not_fit_its_heap() {
+    let net = Net::new();
+    let canister = net.canister(WRITER);
+    let found = metadata(&net, canister, &take(&net, canister));
+    let mut argument = announced(canister, &found);
+    argument.on_low_wasm_memory_hook_status = Some(types::OnLowWasmMemoryHookStatus::Executed);
+    let made = announce(&net, argument);
+    let kind = types::SnapshotDataOffset::WasmModule { offset: 0 };
+    upload(&net, canister, &made, kind, module(WRITER)).reply();
+    assert_eq!(load(&net, canister, &made).error_code(), "IC0408");
+}
+
+#[test]
+fn should_refuse_to_treat_the_snapshot_of_another_canister_as_ones_own() {
+    let net = Net::new();
+    let (one, other) = (net.canister(WRITER), net.canister(WRITER));
+    let taken = take(&net, one);
+    let delete = |snapshot_id: Vec<u8>| {
+        let argument = types::DeleteCanisterSnapshotArgs {
+            canister_id: other,
+            snapshot_id,
+        };
+        net.manage("delete_canister_snapshot", (argument,))
+    };
+    assert_eq!(delete(taken.clone()).error_code(), "IC0406");
+    let replace = types::TakeCanisterSnapshotArgs {
+        canister_id: other,
+        replace_snapshot: Some(taken.clone()),
+        uninstall_code: None,
+        sender_canister_version: None,
+    };
+    let refused = net.manage("take_canister_snapshot", (replace,));
+    assert_eq!(refused.error_code(), "IC0406");
+    let piece = types::SnapshotDataOffset::WasmMemory { offset: 0 };
+    let refused = upload(&net, other, &taken, piece, vec![1]);
+    assert_eq!(refused.error_code(), "IC0406");
+    let argument = types::ReadCanisterSnapshotMetadataArgs {
+        canister_id: other,
+        snapshot_id: taken.clone(),
+    };
+    let refused = net.manage("read_canister_snapshot_metadata", (argument,));
+    assert_eq!(refused.error_code(), "IC0406");
+    let mut unknown = taken;
+    unknown[0] ^= 1;
+    assert_eq!(delete(unknown).error_code(), "IC0305");
+}
+
+#[test]
+fn should_not_take_a_snapshot_that_the_canister_cannot_keep() {
+    let net = Net::new();
+    let canister = net.canister(WRITER);
+    let used = net.status(canister).memory_size.0;
+    let used = u64::try_from(used).unwrap();
+    // What exists takes some 60 of its 100 T cycles until then.
+    let seconds = 60_000_000_000_000 * (1 << 30) / (127_000 * u128::from(used));
+    let argument = types::UpdateSettingsArgs {
+        canister_id: canister,
+        settings: types::CanisterSettings {
+            freezing_threshold: Some(seconds.into()),
+            ..types::CanisterSettings::default()
+        },
+        sender_canister_version: None,
+    };
+    net.manage("update_settings", (argument,)).reply();
+    let argument = types::TakeCanisterSnapshotArgs {
+        canister_id: canister,
+        replace_snapshot: None,
+        uninstall_code: None,
+        sender_canister_version: None,
+    };
+    let refused = net.manage("take_canister_snapshot", (argument.clone(),));
+    assert_eq!(refused.error_code(), "IC0532");
+    let instead = types::TakeCanisterSnapshotArgs {
+        uninstall_code: Some(true),
+        ..argument
+    };
+    net.manage("take_canister_snapshot", (instead,)).reply();
 }

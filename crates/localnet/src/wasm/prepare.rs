@@ -224,18 +224,27 @@ fn write_whole(folder: &Path, key: &str, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&unfinished, folder.join(key))
 }
 
-/// Removes the files that were not used for longest, if there are too many.
+/// Removes the files that were not used for longest, if there are too many. Other processes
+/// do the same in the same folder: what is gone in the meantime is none of them any more.
 fn prune(folder: &Path) -> io::Result<()> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        files.push((entry.metadata()?.modified()?, entry.path()));
+        let path = entry?.path();
+        let used = unless_gone(fs::metadata(&path).and_then(|file| file.modified()))?;
+        files.extend(used.map(|used| (used, path)));
     }
     files.sort();
     for (_, path) in files.iter().rev().skip(KEPT_MAX) {
-        fs::remove_file(path)?;
+        unless_gone(fs::remove_file(path))?;
     }
     Ok(())
+}
+
+fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 fn zero(ty: ValType) -> SavedValue {
@@ -279,7 +288,10 @@ mod tests {
                 .set_modified(used)
                 .unwrap();
         }
+        // As it looks to who lists it while another process takes a file away.
+        std::os::unix::fs::symlink(folder.path().join("gone"), folder.path().join("999")).unwrap();
         prune(folder.path()).unwrap();
+        fs::remove_file(folder.path().join("999")).unwrap();
         let exists = |name: &str| folder.path().join(name).exists();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), KEPT_MAX);
         assert!(!exists("002") && exists("003"));

@@ -120,7 +120,7 @@ pub enum StoredCaller {
         sender: Principal,
         callback: u64,
         cycles: Amount,
-        version: u64,
+        version: Option<u64>,
     },
 }
 

@@ -7,6 +7,7 @@ use stoa_localnet_wire::{Ingress, Rejection, RequestEntry, RequestId, RequestSta
 
 use super::{Amount, StoredSenderInfo};
 use crate::error::Reject;
+use crate::management::sender_version;
 use crate::scheduler::{Call, SystemTask, Task};
 use crate::system_api::Response;
 
@@ -27,6 +28,9 @@ pub enum StoredTask {
         argument: ByteBuf,
         expiry: u64,
         sender_info: Option<StoredSenderInfo>,
+        /// Absent in what earlier versions wrote, which took no account of the envelope.
+        #[serde(default)]
+        message_bytes: Option<u64>,
     },
     Call {
         caller: Principal,
@@ -36,6 +40,9 @@ pub enum StoredTask {
         argument: ByteBuf,
         cycles: Amount,
         deadline: Option<u64>,
+        /// Absent in what earlier versions wrote; then what the call says is believed.
+        #[serde(default)]
+        caller_version: Option<u64>,
     },
     Response {
         to: Principal,
@@ -64,6 +71,7 @@ impl StoredTask {
             argument: ByteBuf::from(ingress.arg.clone()),
             expiry: ingress.ingress_expiry_nanos,
             sender_info: ingress.sender_info.as_ref().map(StoredSenderInfo::of),
+            message_bytes: Some(ingress.message_bytes as u64),
         }
     }
 
@@ -78,6 +86,7 @@ impl StoredTask {
                 argument: ByteBuf::from(call.argument.clone()),
                 cycles: call.cycles.into(),
                 deadline: call.deadline,
+                caller_version: Some(call.caller_version),
             },
             Task::Response {
                 to,
@@ -117,7 +126,10 @@ impl StoredTask {
                 argument,
                 expiry,
                 sender_info,
+                message_bytes,
             } => Task::Ingress(Ingress {
+                message_bytes: message_bytes
+                    .map_or(argument.len() + method.len(), |bytes| bytes as usize),
                 request_id: RequestId(request),
                 sender,
                 canister_id: canister,
@@ -135,8 +147,12 @@ impl StoredTask {
                 argument,
                 cycles,
                 deadline,
+                caller_version,
             } => Task::Call(Call {
                 caller,
+                caller_version: caller_version
+                    .or_else(|| sender_version(&argument))
+                    .unwrap_or_default(),
                 callback,
                 callee,
                 method,
