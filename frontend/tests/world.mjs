@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { Actor, HttpAgent } from '@icp-sdk/core/agent';
 import { Ed25519KeyIdentity } from '@icp-sdk/core/identity';
 import { chromium } from 'playwright-core';
 
@@ -57,6 +58,13 @@ export async function fund(name, { icp = '10', tokens = '100' } = {}) {
   if (tokens !== '0') await stoa('transfer', tokens, 'stoa', principal);
 }
 
+/** A canister of the deployment by its own interface, called by who deployed: for what the command line has no words. */
+export async function actorOf(name) {
+  const { idlFactory } = await import(`../src/bindings/declarations/${name}.did.js`);
+  const agent = await HttpAgent.create({ host: endpoint.origin, identity: identityOf('deployer'), shouldFetchRootKey: true });
+  return Actor.createActor(idlFactory, { agent, canisterId: deployment[name] });
+}
+
 export const freshName = () => `t${Math.random().toString(36).slice(2, 12)}`;
 
 const LAUNCH = {
@@ -72,8 +80,8 @@ export async function launch({ camera = false } = {}) {
   return {
     close: () => browser.close(),
     /** A new person: own storage, nobody signed in. `expectedErrors` are what the console may say. */
-    async visitor({ viewport = { width: 1280, height: 900 }, colorScheme = 'light', expectedErrors = [], profile } = {}) {
-      const options = { viewport, colorScheme, reducedMotion: 'reduce', acceptDownloads: true };
+    async visitor({ viewport = { width: 1280, height: 900 }, colorScheme = 'light', expectedErrors = [], profile, touch = false } = {}) {
+      const options = { viewport, colorScheme, reducedMotion: 'reduce', acceptDownloads: true, hasTouch: touch, isMobile: touch };
       // Without a profile the browser forgets its databases when a page is loaded anew.
       const context =
         profile === undefined ? await browser.newContext(options) : await chromium.launchPersistentContext(profile, { ...LAUNCH, ...options });

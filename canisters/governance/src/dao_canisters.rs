@@ -7,7 +7,8 @@
 //! What must hold: only canisters of the DAO are paid for; governance itself reads the
 //! balance, since who asks may be wrong; a canister and all together stay under a limit a
 //! day, counted before the payment goes out and given back only if nothing was paid; one
-//! top-up of a canister at a time.
+//! top-up of a canister at a time. Every balance that is read becomes history
+//! (`cycles_history`), also where nothing could be paid.
 
 use std::cell::Cell;
 use std::ops::Bound;
@@ -292,6 +293,7 @@ async fn top_up_if_low(canister: Principal) -> RequestCyclesResult {
     let balance = balance_of(canister).await?;
     // Limits and policy may have changed meanwhile, and the canister may have left.
     let begun = with_state(|state| {
+        state.note_cycles(canister, balance);
         let below = state.cycles_keeping.get().0.policy.low_balance_cycles;
         if balance >= below {
             return Err(RequestCyclesError::NotNeeded {
@@ -363,7 +365,8 @@ thread_local! {
     };
 }
 
-/// To be called in every round. Asks in the canisters' place, by the same rules.
+/// To be called in every round. Asks in the canisters' place, by the same rules; also of those
+/// that have had what a day allows, since nobody else keeps their history.
 pub fn look_after_others() {
     let now = runtime::now_seconds();
     let sweep = UNSTABLE_SWEEP.get();
@@ -380,7 +383,9 @@ pub fn look_after_others() {
     });
     for key in &page {
         let canister = key.principal();
-        if canister != runtime::canister_self() {
+        if canister == runtime::canister_self() {
+            with_state(|state| state.note_cycles(canister, runtime::cycle_balance()));
+        } else {
             runtime::run_after(Duration::ZERO, async move {
                 // What is not needed or not possible now, the next sweep finds again.
                 let _begun_or_refused = look_after(canister).await;
@@ -400,11 +405,8 @@ pub fn look_after_others() {
 }
 
 async fn look_after(canister: Principal) -> RequestCyclesResult {
-    with_state(|state| {
-        state.check_top_up(canister)?;
-        // It has just asked itself.
-        check_interval(state, canister)
-    })?;
+    // It has just asked itself.
+    with_state(|state| check_interval(state, canister))?;
     let asking = asking(canister)?;
     let answer = top_up_if_low(canister).await;
     drop(asking);

@@ -3,6 +3,7 @@
 
 mod certifying;
 mod claiming;
+mod cycles_history;
 mod execution;
 mod following;
 mod holders;
