@@ -37,6 +37,9 @@ async function command(args, environment = {}) {
   return stdout;
 }
 
+/** The module of a canister as it is deployed. */
+export const modulePath = (name) => join(ROOT, `target/canisters/${name}.wasm.gz`);
+
 /** Another Stoa on the same network, which is written to `file`. */
 export function stoaOf(file) {
   return {
