@@ -83,10 +83,10 @@ test('should say what was verified and by which key, and save a file whose every
   await tab.getByText('which is what was voted on').waitFor();
   assert.match(await tab.locator('[data-tid="verified"]').innerText(), /SHA-256 begins with\s+[0-9a-f]{16}/);
   // The same digest, sizes, hashes and CIDs as the command line's, which shares no code with the page.
-  const shown = JSON.parse(await stoa('--json', 'model', 'show', 'stoa/digits'));
-  assert.ok((await tab.locator('[data-tid="verified"]').innerText()).includes(shown.version));
+  const { proven } = JSON.parse(await stoa('--json', 'model', 'show', 'stoa/digits'));
+  assert.ok((await tab.locator('[data-tid="verified"]').innerText()).includes(proven.version));
   const row = tab.locator('tr', { hasText: 'digits.onnx' });
-  const { sha256, cid } = shown.files.find(({ path }) => path === 'digits.onnx');
+  const { sha256, cid } = proven.files.find(({ path }) => path === 'digits.onnx');
   for (const part of [sha256.slice(0, 24), cid.slice(0, 24), '67.9 KiB']) assert.ok((await row.innerText()).includes(part), part);
   const [saved] = await Promise.all([
     tab.waitForEvent('download'),
@@ -139,7 +139,7 @@ test('should show the vote that admitted it, each version, and what its names me
   await publish(path, handle, 'digits', { load: false, claimed: true, semver: '1.1.0' });
   await rm(path, { recursive: true });
   const [older, newer] = await Promise.all(
-    ['1.0.0', '1.1.0'].map(async (semver) => JSON.parse(await stoa('--json', 'model', 'show', `${handle}/digits@${semver}`)).version),
+    ['1.0.0', '1.1.0'].map(async (semver) => JSON.parse(await stoa('--json', 'model', 'show', `${handle}/digits@${semver}`)).proven.version),
   );
   const answer = await (await actorOf('registry')).set_alias({ model: `${handle}/digits`, alias: 'steady', version: [Buffer.from(older, 'hex')] });
   assert.ok('Ok' in answer, JSON.stringify(answer));

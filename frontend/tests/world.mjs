@@ -108,10 +108,13 @@ export async function signIn(tab, name) {
   await tab.getByRole('button', { name: 'Sign out' }).waitFor();
 }
 
+/** What stays in place while a page is scrolled would stand in the middle of a picture of all of it. */
+const UNROLLED = '.bars { position: static !important } .side { position: static !important; height: auto !important }';
+
 /** For people to look at; not compared. */
 export async function screenshot(tab, name) {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  await tab.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+  await tab.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, style: UNROLLED });
 }
 
 /** What axe finds that keeps people out: rules of WCAG 2.1 A and AA, serious or critical. */

@@ -10,6 +10,9 @@
 //! What must hold: a sample is in the slot of its hour, so a canister has at most
 //! `HOURS_KEPT`; only canisters of the DAO have any. What is older than that, because no
 //! later hour of its slot had an answer, is not told.
+//!
+//! Its own balance governance reads within a message, which has paid in advance for as many
+//! instructions as it may execute: lower by that, and by the same each time.
 
 use candid::{Nat, Principal};
 use stoa_governance_api::CyclesSample;

@@ -345,6 +345,8 @@ async fn balance_of(canister: Principal) -> Result<u128, RequestCyclesError> {
 }
 
 const LOOK_EVERY_SECONDS: u64 = 60 * 60;
+/// After the first look, at which governance may not control yet what it was told of.
+const SECOND_LOOK_SECONDS: u64 = 5 * 60;
 /// In a round of housekeeping, which comes every minute: all that can be in an hour and a
 /// half.
 const LOOKED_AT_ONCE_MAX: usize = 10;
@@ -353,16 +355,18 @@ const LOOKED_AT_ONCE_MAX: usize = 10;
 struct Sweep {
     due_seconds: u64,
     after: Option<PrincipalKey>,
+    is_first: bool,
 }
+
+const FIRST_SWEEP: Sweep = Sweep {
+    due_seconds: 0,
+    after: None,
+    is_first: true,
+};
 
 thread_local! {
     /// After an upgrade all are looked at again.
-    static UNSTABLE_SWEEP: Cell<Sweep> = const {
-        Cell::new(Sweep {
-            due_seconds: 0,
-            after: None,
-        })
-    };
+    static UNSTABLE_SWEEP: Cell<Sweep> = const { Cell::new(FIRST_SWEEP) };
 }
 
 /// To be called in every round. Asks in the canisters' place, by the same rules; also of those
@@ -398,8 +402,13 @@ pub fn look_after_others() {
             ..sweep
         },
         _ => Sweep {
-            due_seconds: now.saturating_add(LOOK_EVERY_SECONDS),
+            due_seconds: now.saturating_add(if sweep.is_first {
+                SECOND_LOOK_SECONDS
+            } else {
+                LOOK_EVERY_SECONDS
+            }),
             after: None,
+            is_first: false,
         },
     });
 }
@@ -414,10 +423,16 @@ async fn look_after(canister: Principal) -> RequestCyclesResult {
 }
 
 #[cfg(test)]
+pub fn forget_sweep() {
+    UNSTABLE_SWEEP.set(FIRST_SWEEP);
+}
+
+#[cfg(test)]
 pub fn next_sweep_at(due_seconds: u64) {
     UNSTABLE_SWEEP.set(Sweep {
         due_seconds,
         after: None,
+        is_first: false,
     });
 }
 

@@ -116,6 +116,34 @@ fn should_keep_thirty_days_and_no_more_of_a_canister_that_is_seen_every_hour() {
     assert!(candid::encode_one(&history).unwrap().len() < 200_000);
 }
 
+/// A deployment hands its canisters over when all are there.
+#[test]
+fn should_look_again_after_five_minutes_at_what_it_may_not_have_controlled_at_first() {
+    governance();
+    with_state(|state| state.add_dao_canister(canister(0))).unwrap();
+    let mut asked = Vec::new();
+    for second in (0..2 * HOUR).step_by(60) {
+        set_time(START + second);
+        let mut waiting = housekeep();
+        for call in runtime::take_sent() {
+            asked.push(second);
+            if second == 0 {
+                call.answer(Err(runtime::CallFailure {
+                    refused: true,
+                    message: "only controllers may".to_string(),
+                }));
+            } else {
+                call.answer(Ok(status(u64::MAX, None)));
+            }
+        }
+        waiting.retain_mut(|job| poll(job).is_none());
+        assert!(waiting.is_empty());
+    }
+    assert_eq!(asked, [0, 300, 300 + HOUR]);
+    let first = &get_cycles_history(canister(0))[0];
+    assert_eq!(first.at_seconds, START + 300);
+}
+
 /// What is limited is what is paid, not what is looked at.
 #[test]
 fn should_note_every_balance_that_it_reads_also_of_those_that_had_their_days_share() {
