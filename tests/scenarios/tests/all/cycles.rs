@@ -428,7 +428,9 @@ fn should_remember_the_cycles_of_each_canister_over_an_upgrade_and_until_it_leav
         ask(&world, &proxy).await.unwrap_err();
         assert_eq!(history(proxy.canister).await.len(), 1);
         let leaves = encode_one(proxy.canister).unwrap();
-        world.adopt(execute_function(REMOVE_DAO_CANISTER, leaves)).await;
+        world
+            .adopt(execute_function(REMOVE_DAO_CANISTER, leaves))
+            .await;
         assert_eq!(history(proxy.canister).await, []);
     });
 }
