@@ -152,7 +152,7 @@ test('should show the vote that admitted it, each version, and what its names me
   const vote = tab.locator('section', { has: tab.getByRole('heading', { name: 'The vote' }) });
   await vote.getByText(/^Proposal \d+: executed$/).waitFor();
   await vote.getByRole('img', { name: /Yes \d+\.\d\d %/ }).waitFor();
-  await tab.getByLabel('Version', { exact: true }).selectOption('1.0.0');
+  await tab.getByRole('combobox', { name: /^Version/ }).selectOption('1.0.0');
   await facts.getByText(older).waitFor();
   assert.equal(new URL(tab.url()).searchParams.get('version'), '1.0.0');
   await tab.goBack();
