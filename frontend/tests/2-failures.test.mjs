@@ -137,6 +137,26 @@ test('should refuse the answer of a call whose certificate was changed on the wa
   await leave(context, tab);
 });
 
+test('should warn of a proposal that the network was asked about and whose answer was changed on the way', async () => {
+  const { context, tab } = await browser.visitor();
+  const changed = await tamper(tab, '**/api/**/call', (body, request) => {
+    const { certificate } = methodOf(request) === 'get_proposal' ? Cbor.decode(new Uint8Array(body)) : {};
+    if (certificate === undefined) return undefined;
+    const { signature } = Cbor.decode(certificate);
+    return flip(body, body.indexOf(Buffer.from(signature)) + 20);
+  });
+  await tab.goto(`${page}/proposals/1`);
+  await tab.getByRole('alert').getByText('Do not vote by what one node says.').waitFor();
+  assert.ok(changed() > 0);
+  assert.equal(await tab.locator('[data-tid="certified"]').count(), 0);
+  await screenshot(tab, 'failure-changed-proposal');
+  await tab.unroute('**/api/**/call');
+  await tab.getByRole('button', { name: 'Ask again' }).click();
+  await tab.locator('[data-tid="certified"]').waitFor();
+  assert.equal(await tab.getByRole('alert').count(), 0);
+  await leave(context, tab);
+});
+
 test('should say that the network refused the signature of a request, and change nothing', async () => {
   const { context, tab } = await browser.visitor({ expectedErrors: LOADING });
   const name = freshName();

@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { Principal } from '@icp-sdk/core/principal';
+
 import { publish } from './models.mjs';
-import { accessibilityProblems, freshName, fund, launch, page, screenshot, signIn, stoa } from './world.mjs';
+import { accessibilityProblems, actorOf, deployment, freshName, fund, launch, page, screenshot, signIn, stoa } from './world.mjs';
 
 let browser;
 const somebody = freshName();
@@ -60,7 +62,15 @@ test('should find models while typing, and say what to do where there are none',
   await tab.getByLabel('Search').fill('no such thing');
   await tab.getByText('No admitted model fits').waitFor();
   await tab.getByLabel('Search').fill('digit');
-  await tab.getByRole('heading', { name: 'stoa/digits' }).waitFor();
+  const card = tab.getByRole('heading', { name: 'stoa/digits' });
+  await card.waitFor();
+  // Each filter finds it by what it has, and not by what it lacks.
+  for (const [label, fits, fitsNot] of [['Task', 'image-classification', 'fill-mask'], ['Tag', 'digits', 'cats'], ['Licence', 'Apache-2.0', 'MIT']]) {
+    await tab.getByLabel(label, { exact: true }).fill(fitsNot);
+    await card.waitFor({ state: 'detached' });
+    await tab.getByLabel(label, { exact: true }).fill(fits);
+    await card.waitFor();
+  }
   assert.deepEqual(errors, []);
   await context.close();
 });
@@ -72,6 +82,12 @@ test('should say what was verified and by which key, and save a file whose every
   await tab.locator('[data-tid="verified"] summary').click();
   await tab.getByText('which is what was voted on').waitFor();
   assert.match(await tab.locator('[data-tid="verified"]').innerText(), /SHA-256 begins with\s+[0-9a-f]{16}/);
+  // The same digest, sizes, hashes and CIDs as the command line's, which shares no code with the page.
+  const { proven } = JSON.parse(await stoa('--json', 'model', 'show', 'stoa/digits'));
+  assert.ok((await tab.locator('[data-tid="verified"]').innerText()).includes(proven.version));
+  const row = tab.locator('tr', { hasText: 'digits.onnx' });
+  const { sha256, cid } = proven.files.find(({ path }) => path === 'digits.onnx');
+  for (const part of [sha256.slice(0, 24), cid.slice(0, 24), '67.9 KiB']) assert.ok((await row.innerText()).includes(part), part);
   const [saved] = await Promise.all([
     tab.waitForEvent('download'),
     tab.getByRole('button', { name: 'Download digits.onnx' }).click(),
@@ -109,6 +125,56 @@ test('should tell what happened to a version, by whom and by which vote', async 
   assert.match(lines.find((line) => /to: admitted/.test(line)) ?? '', /proposal id: 1\b/);
   for (const what of [/claimed publisher/, /to: sealed/, /to: proposed/, /set price/]) assert.ok(lines.some((line) => what.test(line)), String(what));
   for (const line of lines) assert.match(line, /by [a-z0-9-]+$/);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should show the vote that admitted it, each version, and what its names mean', async () => {
+  const handle = freshName();
+  const path = await mkdtemp(join(tmpdir(), 'stoa-versions-'));
+  await cp(new URL('../../examples/models/digits/', import.meta.url), path, { recursive: true });
+  const toml = await readFile(join(path, 'model.toml'), 'utf8');
+  await publish(path, handle, 'digits', { load: false });
+  await writeFile(join(path, 'model.toml'), toml.replace('version = "1.0.0"', 'version = "1.1.0"'));
+  await publish(path, handle, 'digits', { load: false, claimed: true, semver: '1.1.0' });
+  await rm(path, { recursive: true });
+  const [older, newer] = await Promise.all(
+    ['1.0.0', '1.1.0'].map(async (semver) => JSON.parse(await stoa('--json', 'model', 'show', `${handle}/digits@${semver}`)).proven.version),
+  );
+  const answer = await (await actorOf('registry')).set_alias({ model: `${handle}/digits`, alias: 'steady', version: [Buffer.from(older, 'hex')] });
+  assert.ok('Ok' in answer, JSON.stringify(answer));
+
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/models/${handle}/digits`);
+  const facts = tab.locator('section', { has: tab.getByRole('heading', { name: 'Facts' }) });
+  await facts.getByText(newer).waitFor();
+  assert.match(await facts.innerText(), new RegExp(`@steady\\s+${older.slice(0, 16)}`));
+  const vote = tab.locator('section', { has: tab.getByRole('heading', { name: 'The vote' }) });
+  await vote.getByText(/^Proposal \d+: executed$/).waitFor();
+  await vote.getByRole('img', { name: /Yes \d+\.\d\d %/ }).waitFor();
+  await tab.getByRole('combobox', { name: /^Version/ }).selectOption('1.0.0');
+  await facts.getByText(older).waitFor();
+  assert.equal(new URL(tab.url()).searchParams.get('version'), '1.0.0');
+  await tab.goBack();
+  await facts.getByText(newer).waitFor();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should list proposals by what became of them', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/proposals`);
+  const list = tab.locator('.list');
+  await list.getByText('Admit stoa/digits 1.0.0').waitFor();
+  await tab.getByRole('button', { name: 'Open', exact: true }).click();
+  await tab.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
+  assert.equal(await list.getByText('Admit stoa/digits 1.0.0').count(), 0);
+  await tab.getByRole('button', { name: 'Executed', exact: true }).click();
+  await list.getByText('Admit stoa/digits 1.0.0').click();
+  await tab.getByRole('heading', { name: 'Admit stoa/digits 1.0.0', level: 1 }).waitFor();
+  // What is voted on is asked for through consensus.
+  await tab.locator('[data-tid="certified"]').waitFor();
+  await tab.getByText('Version (SHA-256 of the manifest)').waitFor();
   assert.deepEqual(errors, []);
   await context.close();
 });
@@ -200,13 +266,50 @@ test('should send tokens and keep credit for calls', async () => {
   await context.close();
 });
 
+test('should take back what an inference canister may still take', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  const name = freshName();
+  await fund(name, { icp: '3', tokens: '0' });
+  await stoa('approve', '2', '--identity', `dev:${name}`);
+  await tab.goto(`${page}/wallet`);
+  await signIn(tab, name);
+  const credit = tab.locator('[data-tid="credit"]').first();
+  await credit.getByText('2 ICP from your account').waitFor();
+  await credit.getByRole('button', { name: 'Take that back' }).click();
+  await credit.getByText('0 ICP from your account').waitFor();
+  assert.equal(await credit.getByRole('button', { name: 'Take that back' }).count(), 0);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
 test('should show shards, inference canisters and the treasury with their cycles', async () => {
   const { context, tab, errors } = await browser.visitor();
   await tab.goto(`${page}/network`);
   await tab.locator('[data-tid="shard"]').nth(1).waitFor();
   assert.match(await tab.locator('[data-tid="inference"]').innerText(), /\d T cycles/);
-  await tab.locator('[data-tid="inference"]').getByText('stoa/digits@1.0.0').waitFor();
+  const runner = tab.locator('[data-tid="inference"]');
+  await runner.getByText('stoa/digits@1.0.0').waitFor();
+  assert.match(await runner.innerText(), /of memory for models[\s\S]*\d ICP or \d+ M cycles for a billion instructions/);
+  await runner.getByRole('button', { name: 'Ask for a top-up' }).click();
+  await tab.locator('.notice').getByText(/top-up|topping up/i).waitFor();
   assert.match(await tab.locator('[data-tid="treasury"]').innerText(), /ICP\n.*\d ICP/);
+  // Every canister of the DAO by name, and of governance what it keeps of itself since genesis.
+  const cycles = tab.locator('[data-tid="cycles"]');
+  const roles = await cycles.locator('h3').allInnerTexts();
+  const expected = [
+    `Governance ${deployment.governance}`,
+    `Registry ${deployment.registry}`,
+    ...deployment.shards.toSorted().map((id) => `Shard ${id}`),
+    ...deployment.inference.map((id) => `Inference ${id}`),
+  ];
+  assert.deepEqual(roles, expected);
+  const [kept] = await (await actorOf('governance')).get_cycles_history(Principal.fromText(deployment.governance));
+  const own = cycles.first();
+  assert.match(await own.innerText(), /Had\s+[\d.]+ T cycles on /);
+  await own.locator('canvas').waitFor();
+  await own.getByText('As a table').click();
+  const rows = await own.locator('tbody tr').allInnerTexts();
+  assert.equal(Number(rows[0].split('\t')[1]), Number(kept.cycles) / 1e12);
   assert.deepEqual(errors, []);
   await context.close();
 });

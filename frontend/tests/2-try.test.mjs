@@ -1,4 +1,4 @@
-// Every way to give a model its input: a text, a picture from a file, from the camera, drawn. Each is answered by the chain and by this
+// Every way to give a model its input: a text, a row, a picture from a file, from the camera, drawn. Each is answered by the chain and by this
 // device, which prepare it by the same code and run it by different ones.
 
 import assert from 'node:assert/strict';
@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { colourModel, png, publish, textModel } from './models.mjs';
-import { freshName, launch, page, screenshot } from './world.mjs';
+import { colourModel, png, publish, rowModel, textModel } from './models.mjs';
+import { accessibilityProblems, freshName, launch, page, screenshot } from './world.mjs';
 
 let browser;
 let folder;
@@ -21,6 +21,8 @@ before(async () => {
   await colourModel(join(folder, 'colours'), 'colours');
   await publish(join(folder, 'words'), handle, 'words');
   await publish(join(folder, 'colours'), handle, 'colours', { claimed: true });
+  await rowModel(join(folder, 'rows'), 'rows');
+  await publish(join(folder, 'rows'), handle, 'rows', { claimed: true });
 });
 after(async () => {
   await browser.close();
@@ -54,6 +56,35 @@ test('should understand texts, on the chain and on this device alike', async () 
   const here = await runsAlike(tab);
   await here.getByText('Text 3: 8 numbers').waitFor();
   await screenshot(tab, 'try-text');
+  assert.deepEqual(await accessibilityProblems(tab), []);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should judge a row of named cells, on the chain and on this device alike', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  await tab.goto(`${page}/models/${handle}/rows/try`);
+  const winners = async () => {
+    const answer = await previewed(tab);
+    await answer.locator('[data-tid="answer-top"]').waitFor();
+    await runsAlike(tab);
+    return Promise.all(['preview', 'on-device'].map((where) => tab.locator(`[data-tid="${where}"] [data-tid="answer"]`).innerText()));
+  };
+  await tab.getByLabel('age').fill('60');
+  await tab.getByLabel('plan').selectOption('plus');
+  // Scores of -1.5 and 1.5: softmax gives 1 / (1 + e^-3) to the second.
+  for (const answer of await winners()) assert.match(answer, /^leaves\s[\s\S]*95\.26 %/);
+  await screenshot(tab, 'try-row');
+  assert.deepEqual(await accessibilityProblems(tab), []);
+
+  // Without an age it is the one that the manifest names for that: scores of 1 and -1.
+  await tab.getByLabel('age').fill('');
+  await tab.getByLabel('plan').selectOption('basic');
+  for (const answer of await winners()) assert.match(answer, /^stays\s[\s\S]*88\.08 %/);
+
+  await tab.getByLabel('age').fill('old');
+  await tab.getByRole('button', { name: 'Run on this device' }).click();
+  await tab.getByRole('alert').getByText('age: "old" is no number').waitFor();
   assert.deepEqual(errors, []);
   await context.close();
 });
@@ -145,6 +176,41 @@ test('should run a drawing on this device as on the chain', async () => {
   await tab.mouse.up();
   await runsAlike(tab);
   assert.equal(await tab.locator('[data-tid="on-device"] [data-tid="answer-top"]').innerText(), '1');
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('should draw with a finger on a phone, and with the arrow keys', async () => {
+  const { context, tab, errors } = await browser.visitor({ viewport: { width: 390, height: 844 }, touch: true });
+  await tab.goto(`${page}/models/stoa/digits/try`);
+  const pad = tab.locator('[data-tid="draw-pad"]');
+  await pad.waitFor();
+  await pad.scrollIntoViewIfNeeded();
+  const scrolledTo = await tab.evaluate(() => globalThis.scrollY);
+  const box = await pad.boundingBox();
+  const session = await context.newCDPSession(tab);
+  const touch = (type, ...points) =>
+    session.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([x, y]) => ({ x: box.x + box.width * x, y: box.y + box.height * y })) });
+  await touch('touchStart', [0.55, 0.08]);
+  for (let step = 1; step <= 12; step += 1) await touch('touchMove', [0.55 - 0.05 * (step / 12), 0.08 + 0.84 * (step / 12)]);
+  await touch('touchEnd');
+  // The finger drew; the page did not scroll below it.
+  assert.equal(await tab.evaluate(() => globalThis.scrollY), scrolledTo);
+  await previewed(tab);
+  const top = tab.locator('[data-tid="preview"] [data-tid="answer-top"]');
+  await top.getByText('1', { exact: true }).waitFor();
+  await screenshot(tab, 'try-phone-drawn');
+
+  await tab.getByRole('button', { name: 'Clear the drawing' }).focus();
+  await tab.keyboard.press('Enter');
+  await pad.focus();
+  for (let column = 0; column < 4; column += 1) await tab.keyboard.press('ArrowRight');
+  for (let row = 0; row < 8; row += 1) {
+    await tab.keyboard.press(' ');
+    await tab.keyboard.press('ArrowDown');
+  }
+  await previewed(tab);
+  await top.getByText('1', { exact: true }).waitFor();
   assert.deepEqual(errors, []);
   await context.close();
 });

@@ -80,6 +80,7 @@ test('should publish, vote in, try, pay, verify and run on this device, through 
   });
   await tab.getByRole('button', { name: 'Approve and upload' }).click();
   await interrupted;
+  assert.match(await tab.locator('[data-tid="upload-progress"]').innerText(), /^Uploading: \d[\d.]* [KM]iB of 12\.\d MiB, each chunk to two shards/);
   await tab.reload();
   await tab.unroute('**/api/**/call');
   const draft = tab.locator('[data-tid="draft"]');
@@ -105,7 +106,7 @@ test('should publish, vote in, try, pay, verify and run on this device, through 
     await tab.getByRole('checkbox').first().check();
     await tab.getByRole('button', { name: 'Vote yes' }).click();
   }
-  await tab.getByText('Executed', { exact: true }).waitFor({ timeout: 60_000 });
+  await tab.locator('[data-tid="tag"]').getByText('Executed').waitFor({ timeout: 60_000 });
 
   // Admitted, verified by the browser.
   await tab.goto(`${page}/models/${name}/${model}`);

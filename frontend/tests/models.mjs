@@ -187,6 +187,63 @@ datasets = []
   return path;
 }
 
+/** Whether somebody stays or leaves, by age and plan: x = (age - 40) / 10, basic, plus; scores are x times the weights. */
+export async function rowModel(path, name) {
+  await mkdir(path, { recursive: true });
+  await writeFile(
+    join(path, 'rows.onnx'),
+    onnx(
+      node('MatMul', ['x', 'weights'], ['scores']),
+      initializer('weights', [3, 2], [-1, 1, 1, -1, 0.5, -0.5]),
+      value(11, 'x', FLOAT, ['rows', 3]),
+      value(12, 'scores', FLOAT, ['rows', 2]),
+    ),
+  );
+  await writeFile(join(path, 'README.md'), '# Rows\n\nStays or leaves?\n');
+  await writeFile(
+    join(path, 'model.toml'),
+    `name = "${name}"
+version = "1.0.0"
+license = "Apache-2.0"
+task = "tabular-classification"
+files = ["rows.onnx", "README.md"]
+card = "README.md"
+
+[pipeline]
+model = "rows.onnx"
+kind = "tabular"
+labels = ["stays", "leaves"]
+
+[pipeline.tabular]
+answer = { Classes = { output = "scores", activation = "Softmax", top = 2 } }
+
+[[pipeline.tabular.columns]]
+name = "age"
+input = "x"
+kind = { Number = { mean = "40", deviation = "10", missing = "40" } }
+
+[[pipeline.tabular.columns]]
+name = "plan"
+input = "x"
+kind = { Category = { values = ["basic", "plus"], encoding = "OneHot" } }
+
+[[signature.inputs]]
+name = "x"
+datatype = "FP32"
+shape = [{ name = "rows", max = 8 }, 3]
+
+[[signature.outputs]]
+name = "scores"
+datatype = "FP32"
+shape = [{ name = "rows", max = 8 }, 2]
+
+[lineage]
+datasets = []
+`,
+  );
+  return path;
+}
+
 /** A PNG of 8-bit RGB whose pixels `colour(x, y)` gives. */
 export function png(width, height, colour) {
   const row = (y) => Buffer.concat([Buffer.of(0), ...Array.from({ length: width }, (_, x) => Buffer.from(colour(x, y)))]);
@@ -219,9 +276,9 @@ function pngFile(header, data) {
 }
 
 /** By the command line, as who deployed: claimed unless it is already, pushed, voted in by the neuron that decides, and loaded. */
-export async function publish(path, handle, name, { claimed = false, load = true } = {}) {
+export async function publish(path, handle, name, { claimed = false, load = true, semver = '1.0.0' } = {}) {
   if (!claimed) await stoa('publisher', 'claim', handle);
-  const version = `${handle}/${name}@1.0.0`;
+  const version = `${handle}/${name}@${semver}`;
   await stoa('model', 'push', path, '--publisher', handle);
   await stoa('model', 'submit', version);
   await stoa('propose', 'admit', version);

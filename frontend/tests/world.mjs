@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { Actor, HttpAgent } from '@icp-sdk/core/agent';
 import { Ed25519KeyIdentity } from '@icp-sdk/core/identity';
 import { chromium } from 'playwright-core';
 
@@ -36,6 +37,9 @@ async function command(args, environment = {}) {
   return stdout;
 }
 
+/** The module of a canister as it is deployed. */
+export const modulePath = (name) => join(ROOT, `target/canisters/${name}.wasm.gz`);
+
 /** Another Stoa on the same network, which is written to `file`. */
 export function stoaOf(file) {
   return {
@@ -57,6 +61,13 @@ export async function fund(name, { icp = '10', tokens = '100' } = {}) {
   if (tokens !== '0') await stoa('transfer', tokens, 'stoa', principal);
 }
 
+/** A canister of the deployment by its own interface, called by who deployed: for what the command line has no words. */
+export async function actorOf(name) {
+  const { idlFactory } = await import(`../src/bindings/declarations/${name}.did.js`);
+  const agent = await HttpAgent.create({ host: endpoint.origin, identity: identityOf('deployer'), shouldFetchRootKey: true });
+  return Actor.createActor(idlFactory, { agent, canisterId: deployment[name] });
+}
+
 export const freshName = () => `t${Math.random().toString(36).slice(2, 12)}`;
 
 const LAUNCH = {
@@ -72,8 +83,8 @@ export async function launch({ camera = false } = {}) {
   return {
     close: () => browser.close(),
     /** A new person: own storage, nobody signed in. `expectedErrors` are what the console may say. */
-    async visitor({ viewport = { width: 1280, height: 900 }, colorScheme = 'light', expectedErrors = [], profile } = {}) {
-      const options = { viewport, colorScheme, reducedMotion: 'reduce', acceptDownloads: true };
+    async visitor({ viewport = { width: 1280, height: 900 }, colorScheme = 'light', expectedErrors = [], profile, touch = false } = {}) {
+      const options = { viewport, colorScheme, reducedMotion: 'reduce', acceptDownloads: true, hasTouch: touch, isMobile: touch };
       // Without a profile the browser forgets its databases when a page is loaded anew.
       const context =
         profile === undefined ? await browser.newContext(options) : await chromium.launchPersistentContext(profile, { ...LAUNCH, ...options });
@@ -97,10 +108,13 @@ export async function signIn(tab, name) {
   await tab.getByRole('button', { name: 'Sign out' }).waitFor();
 }
 
+/** What stays in place while a page is scrolled would stand in the middle of a picture of all of it. */
+const UNROLLED = '.bars { position: static !important } .side { position: static !important; height: auto !important }';
+
 /** For people to look at; not compared. */
 export async function screenshot(tab, name) {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  await tab.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+  await tab.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true, style: UNROLLED });
 }
 
 /** What axe finds that keeps people out: rules of WCAG 2.1 A and AA, serious or critical. */

@@ -7,7 +7,8 @@
 //! What must hold: only canisters of the DAO are paid for; governance itself reads the
 //! balance, since who asks may be wrong; a canister and all together stay under a limit a
 //! day, counted before the payment goes out and given back only if nothing was paid; one
-//! top-up of a canister at a time.
+//! top-up of a canister at a time. Every balance that is read becomes history
+//! (`cycles_history`), also where nothing could be paid.
 
 use std::cell::Cell;
 use std::ops::Bound;
@@ -292,6 +293,7 @@ async fn top_up_if_low(canister: Principal) -> RequestCyclesResult {
     let balance = balance_of(canister).await?;
     // Limits and policy may have changed meanwhile, and the canister may have left.
     let begun = with_state(|state| {
+        state.note_cycles(canister, balance);
         let below = state.cycles_keeping.get().0.policy.low_balance_cycles;
         if balance >= below {
             return Err(RequestCyclesError::NotNeeded {
@@ -343,6 +345,8 @@ async fn balance_of(canister: Principal) -> Result<u128, RequestCyclesError> {
 }
 
 const LOOK_EVERY_SECONDS: u64 = 60 * 60;
+/// After the first look, at which governance may not control yet what it was told of.
+const SECOND_LOOK_SECONDS: u64 = 5 * 60;
 /// In a round of housekeeping, which comes every minute: all that can be in an hour and a
 /// half.
 const LOOKED_AT_ONCE_MAX: usize = 10;
@@ -351,19 +355,22 @@ const LOOKED_AT_ONCE_MAX: usize = 10;
 struct Sweep {
     due_seconds: u64,
     after: Option<PrincipalKey>,
+    is_first: bool,
 }
+
+const FIRST_SWEEP: Sweep = Sweep {
+    due_seconds: 0,
+    after: None,
+    is_first: true,
+};
 
 thread_local! {
     /// After an upgrade all are looked at again.
-    static UNSTABLE_SWEEP: Cell<Sweep> = const {
-        Cell::new(Sweep {
-            due_seconds: 0,
-            after: None,
-        })
-    };
+    static UNSTABLE_SWEEP: Cell<Sweep> = const { Cell::new(FIRST_SWEEP) };
 }
 
-/// To be called in every round. Asks in the canisters' place, by the same rules.
+/// To be called in every round. Asks in the canisters' place, by the same rules; also of those
+/// that have had what a day allows, since nobody else keeps their history.
 pub fn look_after_others() {
     let now = runtime::now_seconds();
     let sweep = UNSTABLE_SWEEP.get();
@@ -380,7 +387,9 @@ pub fn look_after_others() {
     });
     for key in &page {
         let canister = key.principal();
-        if canister != runtime::canister_self() {
+        if canister == runtime::canister_self() {
+            with_state(|state| state.note_cycles(canister, runtime::cycle_balance()));
+        } else {
             runtime::run_after(Duration::ZERO, async move {
                 // What is not needed or not possible now, the next sweep finds again.
                 let _begun_or_refused = look_after(canister).await;
@@ -393,18 +402,20 @@ pub fn look_after_others() {
             ..sweep
         },
         _ => Sweep {
-            due_seconds: now.saturating_add(LOOK_EVERY_SECONDS),
+            due_seconds: now.saturating_add(if sweep.is_first {
+                SECOND_LOOK_SECONDS
+            } else {
+                LOOK_EVERY_SECONDS
+            }),
             after: None,
+            is_first: false,
         },
     });
 }
 
 async fn look_after(canister: Principal) -> RequestCyclesResult {
-    with_state(|state| {
-        state.check_top_up(canister)?;
-        // It has just asked itself.
-        check_interval(state, canister)
-    })?;
+    // It has just asked itself.
+    with_state(|state| check_interval(state, canister))?;
     let asking = asking(canister)?;
     let answer = top_up_if_low(canister).await;
     drop(asking);
@@ -412,10 +423,16 @@ async fn look_after(canister: Principal) -> RequestCyclesResult {
 }
 
 #[cfg(test)]
+pub fn forget_sweep() {
+    UNSTABLE_SWEEP.set(FIRST_SWEEP);
+}
+
+#[cfg(test)]
 pub fn next_sweep_at(due_seconds: u64) {
     UNSTABLE_SWEEP.set(Sweep {
         due_seconds,
         after: None,
+        is_first: false,
     });
 }
 

@@ -18,6 +18,7 @@ const STRANGERS_COMMAND_LENGTH_BYTES_MAX: usize = 16 * 1024;
 const QUESTION_LENGTH_BYTES_MAX: usize = 16 * 1024;
 
 const QUESTIONS: &[&str] = &[
+    "get_cycles_history",
     "get_latest_reward_event",
     "get_metadata",
     "get_mode",

@@ -25,6 +25,7 @@ mod cbor;
 mod certification;
 mod claim_or_refresh;
 mod configure;
+mod cycles_history;
 mod dao_canisters;
 mod decide;
 mod disburse;
@@ -238,6 +239,12 @@ async fn register_dao_canister(canister: Principal) -> RegisterCanisterResult {
 #[ic_cdk::query]
 fn list_dao_canisters() -> Vec<Principal> {
     dao_canisters::list_dao_canisters()
+}
+
+#[ic_cdk::query(decode_with = "decode::<1_000, 1_000, _>", hidden = true)]
+#[candid_method(query)]
+fn get_cycles_history(canister: Principal) -> Vec<CyclesSample> {
+    cycles_history::get_cycles_history(canister)
 }
 
 #[ic_cdk::query]

@@ -41,6 +41,7 @@
 //! | 36 | governance's upgrade of itself, while it is under way |
 //! | 37 | canisters that were stopped for an upgrade and have to be started |
 //! | 45 | the roll-out of a module to many canisters, the latest |
+//! | 46 | (canister, slot of an hour) to its cycles then (`cycles_history`) |
 
 use std::cell::RefCell;
 
@@ -120,6 +121,7 @@ pub struct State {
     pub self_upgrade: StableCell<Cbor<Option<SelfUpgrade>>, Memory>,
     pub stopped_canisters: StableBTreeMap<PrincipalKey, (), Memory>,
     pub rollout: StableCell<Cbor<Option<Rollout>>, Memory>,
+    pub cycles_history: StableBTreeMap<(PrincipalKey, u16), (u64, u128), Memory>,
 }
 
 impl State {
@@ -165,6 +167,7 @@ impl State {
             self_upgrade: StableCell::init(at(36), Cbor::default()),
             stopped_canisters: StableBTreeMap::init(at(37)),
             rollout: StableCell::init(at(45), Cbor::default()),
+            cycles_history: StableBTreeMap::init(at(46)),
         }
     }
 

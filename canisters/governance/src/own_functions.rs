@@ -69,7 +69,10 @@ pub fn validate_remove_dao_canister(canister: Principal) -> Result<String, Strin
 pub fn remove_dao_canister(caller: Principal, canister: Principal) {
     require_governance(caller);
     check_removable(canister).unwrap_or_else(|reason| panic!("{reason}"));
-    with_state(|state| state.dao_canisters.remove(&PrincipalKey::from(&canister)));
+    with_state(|state| {
+        state.dao_canisters.remove(&PrincipalKey::from(&canister));
+        state.forget_cycles(canister);
+    });
 }
 
 pub fn validate_upgrade_canisters(args: UpgradeCanistersArgs) -> Result<String, String> {

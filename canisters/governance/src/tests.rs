@@ -3,6 +3,7 @@
 
 mod certifying;
 mod claiming;
+mod cycles_history;
 mod execution;
 mod following;
 mod holders;
@@ -128,7 +129,7 @@ fn lose_heap() {
     crate::housekeeping::forget_armed();
     crate::payment::forget_paying();
     crate::dao_canisters::forget_asking();
-    crate::dao_canisters::next_sweep_at(0);
+    crate::dao_canisters::forget_sweep();
     crate::actions::forget_upgrading();
     crate::rollout::forget_advancing();
     runtime::forget_traffic();

@@ -15,6 +15,7 @@ use stoa_governance_api as api;
 const OWN: &[&str] = &[
     "add_dao_canister",
     "c2c_upgrade_itself",
+    "get_cycles_history",
     "get_proposal_certified",
     "get_rollout",
     "get_treasury",

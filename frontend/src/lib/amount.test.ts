@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AmountError, formatAmount, formatBytes, formatCycles, formatDuration, parseAmount } from './amount';
+import { AmountError, formatAmount, formatBytes, formatCycles, formatDuration, formatTokens, parseAmount } from './amount';
 
 describe('amounts', () => {
   it.each([
@@ -18,6 +18,10 @@ describe('amounts', () => {
 
   it.each(['', '1.123456789', 'one', '-1', '1e3', '1.2.3'])('should refuse "%s" rather than guess', (text) => {
     expect(() => parseAmount(text)).toThrow(AmountError);
+  });
+
+  it('should count tokens as a person does', () => {
+    expect(['0', '1', '1.5'].map((text) => formatTokens(parseAmount(text)))).toEqual(['0 tokens', '1 token', '1.5 tokens']);
   });
 
   it('should name units of bytes, cycles and time', () => {

@@ -25,6 +25,11 @@ export function parseAmount(text: string, decimals: number = E8S_DECIMALS): bigi
   return BigInt(whole) * 10n ** BigInt(decimals) + BigInt(fraction.padEnd(decimals, '0') || '0');
 }
 
+/** Of the governance token: `1 token`, `2.5 tokens`. */
+export function formatTokens(units: bigint): string {
+  return `${formatAmount(units)} token${units === 10n ** BigInt(E8S_DECIMALS) ? '' : 's'}`;
+}
+
 /** Bytes in binary units: `1.5 MiB`. */
 export function formatBytes(bytes: bigint | number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

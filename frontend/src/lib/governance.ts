@@ -76,6 +76,11 @@ export function deadlineSeconds(proposal: Proposal): bigint {
   );
 }
 
+/** By how much late turns of the outcome moved the deadline; 0 where nothing did. */
+export function movedBySeconds(proposal: Proposal): bigint {
+  return deadlineSeconds(proposal) - (proposal.proposal_creation_timestamp_seconds + proposal.initial_voting_period_seconds);
+}
+
 export function neuronIdHex(neuron: Neuron): string {
   return toHex(neuron.id[0]?.id ?? new Uint8Array());
 }

@@ -17,6 +17,11 @@ describe('a card by a stranger', () => {
     for (const part of ['<h1>', '<li>', '<code>', '<table']) expect(html).toContain(part);
   });
 
+  it('should not take the name of a version for the address of a person', () => {
+    expect(renderMarkdown('# Admit stoa/digits@1.0.0')).toContain('<h1>Admit stoa/digits@1.0.0</h1>');
+    expect(renderMarkdown('See https://example.org/a, or [write](mailto:a@example.org).').match(/<a /g)).toHaveLength(2);
+  });
+
   it.each([
     '<script>alert(1)</script>',
     '<img src=x onerror=alert(1)>',

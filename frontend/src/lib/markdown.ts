@@ -7,7 +7,7 @@ import { GIF } from 'image-size/types/gif';
 import { JPG } from 'image-size/types/jpg';
 import { PNG } from 'image-size/types/png';
 import { WEBP } from 'image-size/types/webp';
-import { marked } from 'marked';
+import { Marked } from 'marked';
 
 const TEXT_CHARACTERS_MAX = 200_000;
 const PICTURE = /^data:image\/(?:png|jpeg|gif|webp);base64,/;
@@ -18,6 +18,17 @@ const TAGS = [
   'a', 'blockquote', 'br', 'code', 'del', 'em', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'img', 'li', 'ol', 'p', 'pre',
   'strong', 'sub', 'sup', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul',
 ];
+
+/** Names of versions (`stoa/digits@1.0.0`) look like addresses of people: only what its writer calls a link is one, and URLs. */
+const markdown = new Marked({
+  async: false,
+  gfm: true,
+  tokenizer: {
+    url(source) {
+      return /^(?:https?:\/\/|www\.)/i.test(source) ? false : undefined;
+    },
+  },
+});
 
 const purifier = DOMPurify();
 let pixelsLeft = 0;
@@ -57,7 +68,7 @@ const NESTED = /^[ \t]*(?:>[ \t]*|(?:[-+*]|\d{1,9}[.)])[ \t]+){40}/m;
 
 /** What is nested too deep is shown as it was written. */
 function parse(text: string): string {
-  if (!NESTED.test(text)) return marked.parse(text, { async: false, gfm: true });
+  if (!NESTED.test(text)) return markdown.parse(text, { async: false });
   const plain = document.createElement('pre');
   plain.textContent = text;
   return plain.outerHTML;

@@ -32,6 +32,13 @@ pub struct CyclesPolicy {
     pub total_e8s_per_day: u64,
 }
 
+/// What governance read of a canister's balance.
+#[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct CyclesSample {
+    pub at_seconds: u64,
+    pub cycles: Nat,
+}
+
 /// A top-up that was begun: `list_payments` tells how it goes on.
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct TopUpBegun {

@@ -2,7 +2,7 @@
 
 use candid::Principal;
 use icrc_ledger_types::icrc1::account::Account;
-use stoa_governance_api::{ListPayments, PaymentInfo, Subaccount, TreasuryInfo};
+use stoa_governance_api::{CyclesSample, ListPayments, PaymentInfo, Subaccount, TreasuryInfo};
 
 use super::Governance;
 use crate::error::{ClientError, Result};
@@ -35,6 +35,15 @@ impl Governance {
             .query(self.canister, "list_dao_canisters", ())
             .await?;
         Ok(canisters)
+    }
+
+    /// What governance read of a canister of the DAO in the last thirty days, oldest first, an hour apart.
+    pub async fn cycles_history(&self, canister: Principal) -> Result<Vec<CyclesSample>> {
+        let (samples,) = self
+            .connection
+            .query(self.canister, "get_cycles_history", (canister,))
+            .await?;
+        Ok(samples)
     }
 
     /// An account of governance, as `TreasuryInfo` names it.

@@ -398,6 +398,43 @@ async fn balance(world: &World, canister: Principal) -> Nat {
     management.status(canister).await.unwrap().cycles
 }
 
+/// Governance sees itself from its first minute on, and all others after an upgrade at the latest.
+#[test]
+fn should_remember_the_cycles_of_each_canister_over_an_upgrade_and_until_it_leaves() {
+    run(async {
+        let world = world().await;
+        let (governance, registry) = (world.deployment.governance, world.deployment.registry);
+        let history = async |canister| {
+            let told = world.deployer.governance();
+            told.cycles_history(canister).await.unwrap()
+        };
+        let own = until("governance to see itself", async || {
+            let samples = history(governance).await;
+            (!samples.is_empty()).then_some(samples)
+        })
+        .await;
+        let_governance_see(&world, &[registry]).await;
+        upgrade_without_stopping(&world.deployer, governance, "governance").await;
+        let seen = until("the registry to be seen", async || {
+            history(registry).await.into_iter().next_back()
+        })
+        .await;
+        assert!(seen.cycles >= balance(&world, registry).await, "{seen:?}");
+        assert!(history(governance).await.starts_with(&own));
+
+        set_policy(&world, 1, ONE_TOKEN).await;
+        let proxy = canister_of_the_dao(&world).await;
+        assert_eq!(history(proxy.canister).await, []);
+        ask(&world, &proxy).await.unwrap_err();
+        assert_eq!(history(proxy.canister).await.len(), 1);
+        let leaves = encode_one(proxy.canister).unwrap();
+        world
+            .adopt(execute_function(REMOVE_DAO_CANISTER, leaves))
+            .await;
+        assert_eq!(history(proxy.canister).await, []);
+    });
+}
+
 #[test]
 fn should_keep_the_registry_alive_which_asks_when_it_runs_low() {
     run(async {
