@@ -53,5 +53,5 @@ pub const MANIFEST_BYTES_MAX: u64 = 1_300_000;
 
 /// Chunks that a call of `begin_upload` counts for besides those it lists.
 pub const CHUNKS_PER_CALL_BASE: u64 = 64;
-/// Principals whose calls are counted within an hour; more than that wait.
+/// Places for principals whose calls are counted within an hour (`budget.rs`).
 pub const COUNTED_CALLERS_MAX: usize = 10_000;

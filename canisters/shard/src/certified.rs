@@ -14,8 +14,7 @@
 //!
 //! A response's hash is made of its headers' hash and its body's, and a chunk's body hash is its name: certifying a chunk
 //! hashes a few hundred bytes, not the mebibyte. A file of any size is a row of partial responses (206), one a chunk, which
-//! gateways put together. The inner nodes of `blob` and `ipfs` stand in stable memory, so that an upgrade rebuilds nothing
-//! that grows with the bytes; those of `models` are made anew from one digest a version.
+//! gateways put together. The inner nodes of all of it stand in stable memory, so that an upgrade rebuilds nothing.
 
 pub mod family;
 pub mod forest;
@@ -62,11 +61,10 @@ pub struct Certified<M: Memory> {
     pub blobs: Family<M>,
     pub raw_blocks: Family<M>,
     pub nodes: Family<M>,
-    pub models: Models,
+    pub models: Models<M>,
 }
 
 impl<M: Memory + Clone> Certified<M> {
-    /// `models` is empty and wants to be filled.
     pub fn open(memories: &Memories<M>) -> Self {
         let family = |naming, entries, digests| {
             Family::open(naming, memories.book(entries), memories.book(digests))
@@ -76,7 +74,7 @@ impl<M: Memory + Clone> Certified<M> {
             raw_blocks: family(RAW_CID, memory::RAW_ENTRIES, memory::RAW_DIGESTS),
             nodes: family(NODE_CID, memory::NODE_ENTRIES, memory::NODE_DIGESTS)
                 .with_trees(memories.book(memory::FOLDER_TREES)),
-            models: Models::default(),
+            models: Models::open(memories),
         }
     }
 

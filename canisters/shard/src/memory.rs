@@ -37,6 +37,8 @@
 //!  23 FOLDER_PATHS       map: hash of that node · path -> digest of what is at the path
 //!  24 FOLDER_TREES       map: place in the tree of 18 -> digest of all that is below a folder's CID
 //!  25 RESPONSES          map: version · path -> hashes of the responses of a file that has many
+//!  26 MODEL_ROOTS       cell: the certified tree of publishers, names and versions
+//!  27 MODEL_NODES       vector: its nodes
 //! ```
 
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
@@ -70,8 +72,10 @@ pub const FOLDERS: MemoryId = MemoryId::new(22);
 pub const FOLDER_PATHS: MemoryId = MemoryId::new(23);
 pub const FOLDER_TREES: MemoryId = MemoryId::new(24);
 pub const RESPONSES: MemoryId = MemoryId::new(25);
+pub const MODEL_ROOTS: MemoryId = MemoryId::new(26);
+pub const MODEL_NODES: MemoryId = MemoryId::new(27);
 
-const BOOKS_COUNT: u8 = 26;
+const BOOKS_COUNT: u8 = 28;
 
 pub const PAGE_BYTES: u64 = 65_536;
 

@@ -24,12 +24,14 @@ mod tests;
 use std::cell::RefCell;
 
 use candid::Principal;
+use ic_certification::Hash;
 use ic_stable_structures::memory_manager::VirtualMemory;
 use ic_stable_structures::{Memory, StableBTreeMap, StableBTreeSet, StableCell};
 use stoa_shard_api::{Chunk, GetChunkError, GetChunksArgs, GetChunksError, GetChunksResult};
 use stoa_types::Sha256;
 
 use crate::certified::Certified;
+use crate::certified::models::VersionPlace;
 use crate::http::allowance::Allowance;
 use crate::http::replies::Replies;
 use crate::memory::{
@@ -51,7 +53,8 @@ pub use strays::Sweep;
 ///
 /// - 3: 0 to 24 of `memory.rs`.
 /// - 4: RESPONSES. Files from before have none there; they are derived whenever somebody asks, as they were.
-pub const LAYOUT_VERSION: u32 = 4;
+/// - 5: MODEL_ROOTS and MODEL_NODES. Before, they were in the heap.
+pub const LAYOUT_VERSION: u32 = 5;
 
 thread_local! {
     /// A view of stable memory; opened by `init` and again by `post_upgrade`.
@@ -162,17 +165,11 @@ impl<M: Memory + Clone> Store<M> {
         } else {
             *StableCell::init(layout, 0_u32).get()
         };
-        match found {
-            LAYOUT_VERSION => {}
-            3 => {
-                StableCell::new(memories.book(memory::LAYOUT), LAYOUT_VERSION);
-            }
-            _ => {
-                return Err(OpenError::UnknownLayout {
-                    found,
-                    known: LAYOUT_VERSION,
-                });
-            }
+        if !(3..=LAYOUT_VERSION).contains(&found) {
+            return Err(OpenError::UnknownLayout {
+                found,
+                known: LAYOUT_VERSION,
+            });
         }
         let nobody = Settings {
             registry: Principal::management_canister(),
@@ -204,14 +201,26 @@ impl<M: Memory + Clone> Store<M> {
             certified: Certified::open(&memories),
             memories,
         };
-        for entry in store.versions.iter() {
-            let version = entry.value();
-            store
-                .certified
-                .models
-                .set(&version.place, version.files_digest);
+        if found < 5 {
+            let versions = store.served_versions();
+            store.certified.models.fill(&versions);
+        }
+        if found < LAYOUT_VERSION {
+            StableCell::new(store.memories.book(memory::LAYOUT), LAYOUT_VERSION);
         }
         Ok(store)
+    }
+
+    /// All of them with the digests of their files, in the order of their places.
+    fn served_versions(&self) -> Vec<(VersionPlace, Hash)> {
+        let version = |record: ServedVersion| (record.place, record.files_digest);
+        let mut versions: Vec<_> = self
+            .versions
+            .iter()
+            .map(|entry| version(entry.value()))
+            .collect();
+        versions.sort_unstable();
+        versions
     }
 
     pub fn registry(&self) -> Principal {
@@ -304,6 +313,12 @@ impl<M: Memory + Clone> Store<M> {
 
 #[cfg(test)]
 impl<M: Memory + Clone> Store<M> {
+    /// The certified names are those of the versions that are served.
+    pub fn check_names(&self) {
+        let served = self.certified.models.checked_entries();
+        assert_eq!(served, self.served_versions());
+    }
+
     /// Changes a byte of a chunk that is held.
     pub fn damage(&mut self, hash: &Sha256) {
         let (offset, _) = self.extent(hash).expect("a held chunk");

@@ -1,12 +1,16 @@
-//! `/models/<publisher>/<name>/<semver>/<path>`. Above a version the tree is in the heap and made anew from one digest a
-//! version; below it, it is derived from the version's list of files whenever it is needed.
+//! `/models/<publisher>/<name>/<semver>/<path>`. Above a version the trees are in stable memory, so that an upgrade reads one root; below it,
+//! the tree is derived from the version's list of files whenever it is needed.
 
 use std::collections::BTreeMap;
 
-use ic_certification::{AsHashTree, Hash, HashTree, RbTree, labeled_hash, pruned};
+use ic_certification::{Hash, HashTree, labeled_hash, pruned};
+use ic_stable_structures::Memory;
+use stoa_certified_trees::{LINK_BYTES, Link, Trees};
+use stoa_types::limits::{HANDLE_CHARS_MAX, NAME_CHARS_MAX, SEMVER_BYTES_MAX};
 
 use super::forest::{self, Item};
 use super::response::{EXACT, WILDCARD_NAMES, next_label};
+use crate::memory::{self, Book, Memories};
 
 /// A version as its path names it, and the file's path in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,82 +28,105 @@ pub struct VersionPlace {
     pub semver: String,
 }
 
-struct VersionLeaf(Hash);
+/// Of a publisher's handle and a version; a model's name is the longest of the three.
+const LABEL_BYTES_MAX: usize = NAME_CHARS_MAX as usize;
+const _: () = assert!(HANDLE_CHARS_MAX <= NAME_CHARS_MAX && SEMVER_BYTES_MAX <= NAME_CHARS_MAX);
 
-impl AsHashTree for VersionLeaf {
-    fn root_hash(&self) -> Hash {
-        self.0
-    }
+/// The root of publishers.
+const PUBLISHERS: usize = 0;
 
-    fn as_hash_tree(&self) -> HashTree {
-        pruned(self.0)
-    }
+/// A tree of publishers, below each one of its models' names, and below each of those one of versions, which have the digest of their files.
+pub struct Models<M: Memory> {
+    trees: Trees<Book<M>, 1, LABEL_BYTES_MAX, LINK_BYTES>,
 }
 
-type Semvers = RbTree<String, VersionLeaf>;
-type Names = RbTree<String, Semvers>;
-
-pub struct Models {
-    publishers: RbTree<String, Names>,
+fn link_of(value: &[u8]) -> Link {
+    let bytes = value.try_into();
+    Link::from_bytes(bytes.expect("BUG: what is below a name is no tree"))
 }
 
-impl Default for Models {
-    fn default() -> Self {
+/// What a publisher or a name stands for.
+fn digest_of_tree(value: &[u8]) -> Hash {
+    let digest = link_of(value).digest();
+    digest.expect("BUG: a name with nothing below it")
+}
+
+/// What a version stands for.
+fn digest_of_files(value: &[u8]) -> Hash {
+    value.try_into().expect("BUG: a version has no digest")
+}
+
+impl<M: Memory + Clone> Models<M> {
+    pub fn open(memories: &Memories<M>) -> Self {
+        let [roots, nodes] = [memory::MODEL_ROOTS, memory::MODEL_NODES].map(|id| memories.book(id));
         Self {
-            publishers: RbTree::new(),
+            trees: Trees::open(roots, nodes),
         }
     }
-}
 
-impl Models {
+    /// Of a shard from before these trees were in stable memory. Versions stand in the order of their places.
+    pub fn fill(&mut self, versions: &[(VersionPlace, Hash)]) {
+        let trees = &mut self.trees;
+        let of_publishers =
+            versions.chunk_by(|(one, _), (next, _)| one.publisher == next.publisher);
+        let mut publishers = Vec::new();
+        for of_publisher in of_publishers {
+            let mut names = Vec::new();
+            for of_name in of_publisher.chunk_by(|(one, _), (next, _)| one.name == next.name) {
+                let semvers: Vec<_> = of_name
+                    .iter()
+                    .map(|(place, files)| (place.semver.clone().into_bytes(), files.to_vec()))
+                    .collect();
+                let semvers = trees.fill(&semvers, digest_of_files);
+                let name = of_name[0].0.name.clone();
+                names.push((name.into_bytes(), semvers.to_bytes().to_vec()));
+            }
+            let names = trees.fill(&names, digest_of_tree);
+            let publisher = of_publisher[0].0.publisher.clone();
+            publishers.push((publisher.into_bytes(), names.to_bytes().to_vec()));
+        }
+        let publishers = trees.fill(&publishers, digest_of_tree);
+        trees.set_root(PUBLISHERS, publishers);
+    }
+
     /// Adds a version or changes the digest of its files.
     pub fn set(&mut self, place: &VersionPlace, files: Hash) {
-        let (name, semver) = (place.name.clone(), place.semver.clone());
-        let set_semver = |semvers: &mut Semvers| semvers.insert(semver, VersionLeaf(files));
-        let set_name = |names: &mut Names| {
-            if names.get(name.as_bytes()).is_some() {
-                names.modify(name.as_bytes(), set_semver);
-            } else {
-                let mut semvers = Semvers::new();
-                set_semver(&mut semvers);
-                names.insert(name, semvers);
-            }
-        };
-        let publisher = place.publisher.as_bytes();
-        if self.publishers.get(publisher).is_some() {
-            self.publishers.modify(publisher, set_name);
-        } else {
-            let mut names = Names::new();
-            set_name(&mut names);
-            self.publishers.insert(place.publisher.clone(), names);
-        }
-    }
-
-    fn get(&self, place: &VersionPlace) -> Option<Hash> {
-        let names = self.publishers.get(place.publisher.as_bytes())?;
-        let semvers = names.get(place.name.as_bytes())?;
-        semvers.get(place.semver.as_bytes()).map(|leaf| leaf.0)
+        let semver = place.semver.as_bytes();
+        self.change(place, |trees, semvers| {
+            trees.insert(semvers, semver, &files, &files)
+        });
     }
 
     pub fn remove(&mut self, place: &VersionPlace) {
-        if self.get(place).is_none() {
-            return;
-        }
-        let (mut no_semver, mut no_name) = (false, false);
-        let (publisher, name) = (place.publisher.as_bytes(), place.name.as_bytes());
-        self.publishers.modify(publisher, |names| {
-            names.modify(name, |semvers| {
-                semvers.delete(place.semver.as_bytes());
-                no_semver = semvers.is_empty();
-            });
-            // A label with nothing below it would be one that a verifier finds.
-            if no_semver {
-                names.delete(name);
-            }
-            no_name = names.is_empty();
-        });
-        if no_name {
-            self.publishers.delete(publisher);
+        let semver = place.semver.as_bytes();
+        self.change(place, |trees, semvers| trees.remove(semvers, semver));
+    }
+
+    fn change(
+        &mut self,
+        place: &VersionPlace,
+        change: impl FnOnce(&mut Trees<Book<M>, 1, LABEL_BYTES_MAX, LINK_BYTES>, Link) -> Link,
+    ) {
+        let publishers = self.trees.root(PUBLISHERS);
+        let names = self.below(publishers, &place.publisher);
+        let semvers = self.below(names, &place.name);
+        let semvers = change(&mut self.trees, semvers);
+        let names = self.hang(names, &place.name, semvers);
+        let publishers = self.hang(publishers, &place.publisher, names);
+        self.trees.set_root(PUBLISHERS, publishers);
+    }
+
+    fn below(&self, tree: Link, label: &str) -> Link {
+        let value = self.trees.get(tree, label.as_bytes());
+        value.map_or(Link::NONE, |value| link_of(&value))
+    }
+
+    /// Puts a tree below a label. Nothing there, and the label goes: it would be one that a verifier finds.
+    fn hang(&mut self, tree: Link, label: &str, below: Link) -> Link {
+        let label = label.as_bytes();
+        match below.digest() {
+            Some(digest) => self.trees.insert(tree, label, &below.to_bytes(), &digest),
+            None => self.trees.remove(tree, label),
         }
     }
 
@@ -110,51 +137,97 @@ impl Models {
             semver,
         } = &place.version;
         let files = place.files.witness(&place.path, node);
+        let of_semver = |semvers: &[u8]| {
+            let semver = semver.as_bytes();
+            self.trees
+                .witness(link_of(semvers), semver, digest_of_files, |_| files)
+        };
+        let of_name = |names: &[u8]| {
+            let name = name.as_bytes();
+            self.trees
+                .witness(link_of(names), name, digest_of_tree, of_semver)
+        };
+        let publishers = self.trees.root(PUBLISHERS);
+        let publisher = publisher.as_bytes();
         Some(
-            self.publishers
-                .nested_witness(publisher.as_bytes(), |names| {
-                    names.nested_witness(name.as_bytes(), |semvers| {
-                        semvers.nested_witness(semver.as_bytes(), |_| files)
-                    })
-                }),
+            self.trees
+                .witness(publishers, publisher, digest_of_tree, of_name),
         )
     }
 
     /// `absent`: segments of a path that does not exist, behind `models`, and the files of the version that it names, if it
     /// names one.
     pub fn section(&self, absent: Option<(&[&str], Option<&FileTree>)>) -> Option<HashTree> {
-        if self.publishers.is_empty() {
-            return None;
-        }
+        let publishers = self.trees.root(PUBLISHERS);
+        let digest = publishers.digest()?;
         let Some((rest, files)) = absent else {
-            return Some(pruned(self.publishers.root_hash()));
+            return Some(pruned(digest));
         };
-        Some(level_absence(&self.publishers, rest, |names, rest| {
-            level_absence(names, rest, |semvers, rest| {
-                level_absence(semvers, rest, |version, rest| match files {
-                    Some(files) => files.absence(rest),
-                    None => pruned(version.0),
-                })
+        let of_version = |version: &[u8], rest: &[&str]| match files {
+            Some(files) => files.absence(rest),
+            None => pruned(digest_of_files(version)),
+        };
+        let of_semvers = |semvers: &[u8], rest: &[&str]| {
+            self.level_absence(link_of(semvers), rest, digest_of_files, of_version)
+        };
+        let of_names = |names: &[u8], rest: &[&str]| {
+            self.level_absence(link_of(names), rest, digest_of_tree, of_semvers)
+        };
+        Some(self.level_absence(publishers, rest, digest_of_tree, of_names))
+    }
+
+    /// Shows the neighbours of the names that would be wildcards, and of the first of `rest` or what is below it.
+    fn level_absence(
+        &self,
+        tree: Link,
+        rest: &[&str],
+        content: fn(&[u8]) -> Hash,
+        below: impl FnOnce(&[u8], &[&str]) -> HashTree,
+    ) -> HashTree {
+        let asked = next_label(rest);
+        let shown = self
+            .trees
+            .witness(tree, asked.as_bytes(), content, |value| {
+                below(value, rest.get(1..).unwrap_or_default())
+            });
+        WILDCARD_NAMES
+            .into_iter()
+            .filter(|name| *name != asked)
+            .map(|name| {
+                let hidden = |value: &[u8]| pruned(content(value));
+                self.trees.witness(tree, name.as_bytes(), content, hidden)
             })
-        }))
+            .fold(shown, forest::merge)
     }
 }
 
-/// Shows the neighbours of the names that would be wildcards, and of the first of `rest` or what is below it.
-fn level_absence<V: AsHashTree + 'static>(
-    tree: &RbTree<String, V>,
-    rest: &[&str],
-    below: impl FnOnce(&V, &[&str]) -> HashTree,
-) -> HashTree {
-    let asked = next_label(rest);
-    let shown = tree.nested_witness(asked.as_bytes(), |value| {
-        below(value, rest.get(1..).unwrap_or_default())
-    });
-    WILDCARD_NAMES
-        .into_iter()
-        .filter(|name| *name != asked)
-        .map(|name| tree.witness(name.as_bytes()))
-        .fold(shown, forest::merge)
+#[cfg(test)]
+impl<M: Memory + Clone> Models<M> {
+    /// All that there is, after a look at each tree.
+    pub fn checked_entries(&self) -> Vec<(VersionPlace, Hash)> {
+        let text = |label: &[u8]| String::from_utf8(label.to_vec()).unwrap();
+        let publishers = self.trees.root(PUBLISHERS);
+        let mut trees = vec![publishers];
+        let mut entries = Vec::new();
+        for (publisher, names) in self.trees.checked_entries(publishers, digest_of_tree) {
+            let names = link_of(&names);
+            trees.push(names);
+            for (name, semvers) in self.trees.checked_entries(names, digest_of_tree) {
+                let semvers = link_of(&semvers);
+                trees.push(semvers);
+                for (semver, files) in self.trees.checked_entries(semvers, digest_of_files) {
+                    let place = VersionPlace {
+                        publisher: text(&publisher),
+                        name: text(&name),
+                        semver: text(&semver),
+                    };
+                    entries.push((place, digest_of_files(&files)));
+                }
+            }
+        }
+        self.trees.check_slots(&trees);
+        entries
+    }
 }
 
 /// The files of a version, or what is below a folder's CID, as a tree of path segments.

@@ -18,7 +18,7 @@ use crate::certified::response::Terminal;
 use crate::http::car::Block;
 use crate::http::replies::Replies;
 
-/// Their names are in the heap: 50,000 at about 1 kB.
+/// A bound on books: what a version takes beside its files is about 2 kB.
 pub const VERSIONS_MAX: u64 = 50_000;
 /// As a manifest has at most.
 const FILES_PER_VERSION_MAX: u64 = stoa_types::limits::FILES_MAX;

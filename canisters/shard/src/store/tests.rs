@@ -115,6 +115,7 @@ impl<M: Memory + Clone> Store<M> {
         hashes.sort_unstable();
         assert_eq!(held(&self.certified.blobs), hashes);
         assert_eq!(held(&self.certified.raw_blocks), hashes);
+        self.check_names();
         let settings = self.settings.get();
         assert_eq!(settings.data_end, end);
         assert_eq!(settings.chunks, stored);
@@ -546,13 +547,13 @@ fn should_report_damaged_bytes_rather_than_return_them() {
 fn should_refuse_to_open_a_layout_that_it_does_not_know() {
     let memory = LimitedMemory::unlimited();
     let empty = Store::open(memory.memories()).err();
-    assert_eq!(empty, Some(OpenError::UnknownLayout { found: 0, known: 4 }));
+    assert_eq!(empty, Some(OpenError::UnknownLayout { found: 0, known: 5 }));
 
     let memory = LimitedMemory::unlimited();
     Store::create(memory.memories(), REGISTRY, 1).unwrap();
-    StableCell::init(memory.memories().book(LAYOUT), 0_u32).set(5);
+    StableCell::init(memory.memories().book(LAYOUT), 0_u32).set(6);
     let newer = Store::open(memory.memories()).err();
-    assert_eq!(newer, Some(OpenError::UnknownLayout { found: 5, known: 4 }));
+    assert_eq!(newer, Some(OpenError::UnknownLayout { found: 6, known: 5 }));
 }
 
 #[test]

@@ -95,14 +95,16 @@ fn should_prove_every_answer_about_a_long_file_out_of_what_was_written_down() {
 /// Written by the code of layout 3, which derived all responses whenever somebody asked: that file, served.
 const LAYOUT_3: &str = include_str!("layout_3.txt");
 
-/// Statement 28.
-#[test]
-fn should_bring_up_a_memory_of_layout_3_and_prove_all_that_it_proved() {
+/// Written by the code of layout 4, whose tree of names was in the heap: that file, served, and four versions of other names.
+const LAYOUT_4: &str = include_str!("layout_4.txt");
+
+/// A shard whose memory was written by earlier code, upgraded.
+fn brought_up(memory: &str) -> World {
     use ic_stable_structures::Memory;
 
     let mut world = World::new();
     world.memory = VectorMemory::default();
-    let mut lines = LAYOUT_3.lines();
+    let mut lines = memory.lines();
     world.memory.grow(lines.next().unwrap().parse().unwrap());
     for line in lines {
         let (address, hex) = line.split_once(' ').unwrap();
@@ -111,6 +113,14 @@ fn should_bring_up_a_memory_of_layout_3_and_prove_all_that_it_proved() {
         world.memory.write(address, &bytes);
     }
     world.upgrade();
+    world.store.check_names();
+    world
+}
+
+/// Statement 28.
+#[test]
+fn should_bring_up_a_memory_of_layout_3_and_prove_all_that_it_proved() {
+    let mut world = brought_up(LAYOUT_3);
     assert!(!is_written_down(&world));
     check_answers(&world, OTHER);
     world.upgrade();
@@ -121,4 +131,57 @@ fn should_bring_up_a_memory_of_layout_3_and_prove_all_that_it_proved() {
     world.serve(&args(version, entry, [&[third], &[third, SHARD]]));
     assert!(is_written_down(&world));
     check_answers(&world, third);
+}
+
+/// Statement 28: names were filled into their trees in one go, and change one by one from then on.
+#[test]
+fn should_bring_up_a_memory_of_layout_4_and_prove_every_name() {
+    let mut world = brought_up(LAYOUT_4);
+    let names = [
+        (2, "a-b/x/1.0.0"),
+        (3, "a/x/1.0.0"),
+        (4, "a/x/2.0.0-rc.1"),
+        (5, "stoa/digits-small/1.0.0"),
+    ];
+    let check_names = |world: &World, gone: u8| {
+        for (number, name) in names {
+            let url = format!("/models/{name}/model.bin");
+            let answer = world.get(&url, &[]);
+            if number == gone {
+                assert_eq!(answer.status_code, 404, "{url}");
+            } else {
+                assert_eq!((answer.status_code, answer.body), (200, vec![number; 9]));
+            }
+        }
+        for absent in ["a/x/2.0.0", "a/y/1.0.0", "a-c/x/1.0.0", "stoa/digits/1.0.1"] {
+            let url = format!("/models/{absent}/model.bin");
+            assert_eq!(world.get(&url, &[]).status_code, 404, "{url}");
+        }
+    };
+    for _ in 0..2 {
+        assert!(is_written_down(&world));
+        check_answers(&world, OTHER);
+        check_names(&world, 0);
+        world.upgrade();
+    }
+    for (number, _) in names {
+        assert!(world.store.release(&Sha256([number; 32])).is_done);
+        world.store.check_names();
+        check_names(&world, number);
+        let (version, bytes) = (Sha256([number; 32]), [number; 9]);
+        world.hold(version, &bytes);
+        let entry = hash_file("model.bin", &bytes[..]).unwrap();
+        let (_, name) = names[usize::from(number) - 2];
+        let mut parts = name.split('/').map(str::to_owned);
+        let mut next = || parts.next().unwrap();
+        let (publisher, name, semver) = (next(), next(), next());
+        world.serve(&ServeArgs {
+            publisher,
+            name,
+            ..serve_args(version, &semver, vec![entry])
+        });
+        world.store.check_names();
+        check_names(&world, 0);
+    }
+    check_answers(&world, OTHER);
 }
