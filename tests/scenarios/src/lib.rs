@@ -15,6 +15,7 @@ mod proxy;
 mod slow;
 mod stalled;
 mod world;
+mod written;
 
 pub use command_line::CommandLine;
 pub use dao::{LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping};

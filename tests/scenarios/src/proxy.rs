@@ -5,8 +5,8 @@ use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
 use stoa_client::Connection;
 use stoa_client::management::Management;
-use stoa_client::wasm::Wasm;
-use stoa_types::Sha256;
+
+use crate::written;
 
 /// `forward` takes plain bytes:
 ///
@@ -66,8 +66,6 @@ const MODULE: &str = r#"
     (call $reply)))
 "#;
 
-const CYCLES: u128 = 100_000_000_000_000;
-
 pub struct Proxy {
     connection: Connection,
     pub canister: Principal,
@@ -83,16 +81,7 @@ pub struct Forwarded<R> {
 impl Proxy {
     pub async fn install(connection: &Connection) -> Self {
         let management = Management::new(connection).await.expect("a topology");
-        let canister = management.create(CYCLES, None).await.expect("created");
-        let bytes = wat::parse_str(MODULE).expect("the module is a constant");
-        let wasm = Wasm {
-            hash: Sha256::of(&bytes),
-            bytes,
-        };
-        management
-            .install(canister, &wasm, Vec::new())
-            .await
-            .expect("installed");
+        let canister = written::install(&management, |_| MODULE.to_owned()).await;
         Self {
             connection: connection.clone(),
             canister,

@@ -3,8 +3,8 @@
 use candid::Principal;
 use stoa_client::Connection;
 use stoa_client::management::Management;
-use stoa_client::wasm::Wasm;
-use stoa_types::Sha256;
+
+use crate::written;
 
 /// `work` counts and does not answer before `release`; meanwhile it asks itself, since a canister can answer a call only
 /// in a message that belongs to it. `trap` counts in a message before the one that traps. VALIDATED is put in its place.
@@ -67,8 +67,6 @@ const MODULE: &str = r#"
     (call $reply)))
 "#;
 
-const CYCLES: u128 = 100_000_000_000_000;
-
 pub struct Slow {
     connection: Connection,
     pub canister: Principal,
@@ -77,25 +75,11 @@ pub struct Slow {
 impl Slow {
     pub async fn install(connection: &Connection) -> Self {
         let management = Management::new(connection).await.expect("a topology");
-        let canister = management.create(CYCLES, None).await.expect("created");
-        let validated =
-            candid::encode_one(Ok::<String, String>("Work".to_owned())).expect("a text encodes");
-        let escaped: String = validated
-            .iter()
-            .map(|byte| format!("\\{byte:02x}"))
-            .collect();
-        let text = MODULE
-            .replace("VALIDATED", &escaped)
-            .replace("LENGTH", &validated.len().to_string());
-        let bytes = wat::parse_str(text).expect("the module is a constant");
-        let wasm = Wasm {
-            hash: Sha256::of(&bytes),
-            bytes,
-        };
-        management
-            .install(canister, &wasm, Vec::new())
-            .await
-            .expect("installed");
+        let validated = Ok::<String, String>("Work".to_owned());
+        let canister = written::install(&management, |_| {
+            written::with_value(MODULE, "VALIDATED", validated)
+        })
+        .await;
         Self {
             connection: connection.clone(),
             canister,

@@ -5,8 +5,8 @@ use candid::Principal;
 use ic_management_canister_types::{CanisterIdRecord, CanisterStatusType};
 use stoa_client::Connection;
 use stoa_client::management::Management;
-use stoa_client::wasm::Wasm;
-use stoa_types::Sha256;
+
+use crate::written;
 
 /// RECORD is its own id as the management canister takes it, of LENGTH bytes.
 const MODULE: &str = r#"
@@ -38,8 +38,6 @@ const MODULE: &str = r#"
     (if (call $call_perform) (then unreachable))))
 "#;
 
-const CYCLES: u128 = 100_000_000_000_000;
-
 pub struct Stalled {
     management: Management,
     pub canister: Principal,
@@ -48,24 +46,10 @@ pub struct Stalled {
 impl Stalled {
     pub async fn install(connection: &Connection) -> Self {
         let management = Management::new(connection).await.expect("a topology");
-        let canister = management.create(CYCLES, None).await.expect("created");
-        let own = candid::encode_one(CanisterIdRecord {
-            canister_id: canister,
+        let canister = written::install(&management, |canister_id| {
+            written::with_value(MODULE, "RECORD", CanisterIdRecord { canister_id })
         })
-        .expect("a record encodes");
-        let escaped: String = own.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        let text = MODULE
-            .replace("RECORD", &escaped)
-            .replace("LENGTH", &own.len().to_string());
-        let bytes = wat::parse_str(text).expect("the module is a constant");
-        let wasm = Wasm {
-            hash: Sha256::of(&bytes),
-            bytes,
-        };
-        management
-            .install(canister, &wasm, Vec::new())
-            .await
-            .expect("installed");
+        .await;
         let controllers = vec![connection.principal(), canister];
         management
             .set_controllers(canister, controllers)

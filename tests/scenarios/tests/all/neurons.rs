@@ -130,6 +130,94 @@ fn should_split_and_disburse_to_the_last_unit() {
     });
 }
 
+/// Statement 5: on the network the two run in turns, each message of one between those of the other.
+#[test]
+fn should_vote_and_pay_once_when_two_calls_interleave() {
+    run(async {
+        let world = world().await;
+        let owner = world.actor().await;
+        let before = tokens_of(&owner).await;
+        let idle = claim(&owner, 5 * ONE_TOKEN, 0).await;
+        let (one, other) = tokio::join!(
+            command(&owner, idle, disburse_all()),
+            command(&owner, idle, disburse_all()),
+        );
+        let paid = |response: &CommandResponse| matches!(response, CommandResponse::Disburse(_));
+        assert_ne!(paid(&one), paid(&other), "{one:?}, {other:?}");
+        assert!(neuron(&owner, idle).await.is_none());
+        assert_eq!(tokens_of(&owner).await, before - Nat::from(2 * FEE_E8S));
+
+        let proposer = world.actor().await;
+        let theirs = proposer.stake(20 * ONE_TOKEN, 0).await;
+        let own = owner.stake(10 * ONE_TOKEN, 1).await;
+        let motion = proposer
+            .governance()
+            .propose_motion(theirs, "A motion", "That votes are counted once.")
+            .await
+            .unwrap();
+        let governance = owner.governance();
+        let (one, other) = tokio::join!(
+            governance.try_vote(own, motion, Vote::Yes),
+            governance.try_vote(own, motion, Vote::No),
+        );
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_ne!(one.is_ok(), other.is_ok(), "{one:?}, {other:?}");
+        let seen = owner.governance().proposal(motion).await.unwrap();
+        let tally = seen.latest_tally.unwrap();
+        let [(_, ballot)] = &seen.ballots[..] else {
+            panic!("one neuron, one ballot: {:?}", seen.ballots);
+        };
+        let theirs = proposer.governance().proposal(motion).await.unwrap();
+        let cast = theirs.ballots[0].1.voting_power + ballot.voting_power;
+        assert_eq!(tally.yes + tally.no, cast);
+    });
+}
+
+/// Statement 10.
+#[test]
+fn should_not_vote_twice_with_stake_that_was_moved() {
+    run(async {
+        let world = world().await;
+        let owner = world.actor().await;
+        let parent = owner.stake(20 * ONE_TOKEN, 0).await;
+        let motion = owner
+            .governance()
+            .propose_motion(parent, "A motion", "That stake votes once.")
+            .await
+            .unwrap();
+        let tally = async || {
+            let seen = owner.governance().proposal(motion).await.unwrap();
+            let tally = seen.latest_tally.unwrap();
+            (tally.yes, tally.no, tally.total)
+        };
+        let before = tally().await;
+        assert!(before.0 > 0, "the proposer votes yes");
+        let split = Command::Split(Split {
+            memo: 1,
+            amount_e8s: 10 * ONE_TOKEN,
+        });
+        let response = command(&owner, parent, split).await;
+        assert!(
+            matches!(response, CommandResponse::Split(_)),
+            "{response:?}"
+        );
+        let child = owner.governance().neuron_id(1);
+        for (neuron, vote) in [(child, Vote::Yes), (child, Vote::No), (parent, Vote::No)] {
+            let refused = owner.governance().try_vote(neuron, motion, vote).await;
+            assert!(refused.unwrap().is_err(), "moved stake voted again");
+            assert_eq!(tally().await, before);
+        }
+        // It votes on what is proposed from now on.
+        let next = owner
+            .governance()
+            .propose_motion(parent, "Another motion", "That it votes again.")
+            .await
+            .unwrap();
+        let voted = owner.governance().try_vote(child, next, Vote::Yes).await;
+        voted.unwrap().unwrap();
+    });
+}
+
 /// An upgrade that does not wait for calls in flight: nothing is lost and nothing is paid twice, whichever message it falls
 /// between.
 /// Statement 30.
