@@ -1,5 +1,5 @@
 // What time does to proposals and to who voted on them, in periods of seconds instead of days: the countdown, the deadline that moves,
-// a tally that lives, rewards and what becomes of them. After all others, since it changes the rules that they know.
+// a tally that lives, rewards and what becomes of them. The rules are put back afterwards; by who deployed, who decides until somebody in 3-life holds more.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,5 +1,5 @@
 // What lives on the network and what it lives on, once the canisters have looked at each other: cycles over time as governance keeps
-// them, and what shards say of themselves. Late, since governance is upgraded for it by vote.
+// them, and what shards say of themselves. Governance is upgraded for it by vote.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
