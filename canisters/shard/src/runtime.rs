@@ -16,6 +16,8 @@ pub struct CallFailed {
 pub trait Runtime {
     fn now_nanos(&self) -> u64;
     fn cycle_balance(&self) -> u128;
+    /// What can be spent without falling below the freezing limit, which rises with the memory.
+    fn liquid_cycles(&self) -> u128;
     fn set_certified_data(&self, root_hash: &[u8; 32]);
     /// Runs `jobs::tick` soon.
     fn tick_soon(&self);
@@ -44,6 +46,10 @@ impl Runtime for Ic {
 
     fn cycle_balance(&self) -> u128 {
         ic_cdk::api::canister_cycle_balance()
+    }
+
+    fn liquid_cycles(&self) -> u128 {
+        ic_cdk::api::canister_liquid_cycle_balance()
     }
 
     fn set_certified_data(&self, root_hash: &[u8; 32]) {

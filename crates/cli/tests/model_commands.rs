@@ -130,7 +130,7 @@ fn should_go_on_with_a_push_after_the_network_was_killed_and_after_an_interrupt(
     );
     std::fs::write(&description, with_extra).unwrap();
     // No chunk is like another.
-    let extra: Vec<u8> = (0..48 * MIB as u64)
+    let extra: Vec<u8> = (0..90 * MIB as u64)
         .map(|i| ((i >> 20) ^ (i * 31)) as u8)
         .collect();
     std::fs::write(stoa.path("digits/extra.bin"), &extra).unwrap();
@@ -139,7 +139,7 @@ fn should_go_on_with_a_push_after_the_network_was_killed_and_after_an_interrupt(
 
     let before = stoa.state_bytes();
     let interrupted = stoa.start(&pushing);
-    stoa.wait_for_state(before + 24 * MIB as u64);
+    stoa.wait_for_state(before + 45 * MIB as u64);
     let pid = interrupted.id().to_string();
     assert!(
         std::process::Command::new("kill")
@@ -157,7 +157,7 @@ fn should_go_on_with_a_push_after_the_network_was_killed_and_after_an_interrupt(
     );
 
     let push = stoa.start(&pushing);
-    stoa.wait_for_state(before + 48 * MIB as u64);
+    stoa.wait_for_state(before + 100 * MIB as u64);
     stoa.kill_network();
     std::thread::sleep(std::time::Duration::from_millis(500));
     stoa.start_network_again();

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use candid::{CandidType, Nat, Principal};
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use icrc_ledger_types::icrc1::account::Account;
-use stoa_client::Result;
 use stoa_client::deploy::candid_nothing;
 use stoa_client::governance::Texts;
+use stoa_client::{Connection, Result};
 use stoa_cmc_api::Fault as MintingFault;
 use stoa_governance_api::{
     Action, ExecuteGenericNervousSystemFunction, PaymentInfo, PaymentPurpose, ProposalData,
@@ -123,6 +123,11 @@ impl World {
 /// An upgrade that does not wait for calls in flight, as a network makes one where nobody stops the canister: what these
 /// calls would have come back to is gone.
 pub async fn upgrade_without_stopping(controller: &Actor, canister: Principal, module: &str) {
+    upgrade_in_flight(&controller.connection, canister, module).await;
+}
+
+/// The same for a canister that belongs to no deployment.
+pub async fn upgrade_in_flight(controller: &Connection, canister: Principal, module: &str) {
     let argument = InstallCodeArgs {
         mode: CanisterInstallMode::Upgrade(None),
         canister_id: canister,
@@ -131,7 +136,6 @@ pub async fn upgrade_without_stopping(controller: &Actor, canister: Principal, m
         sender_canister_version: None,
     };
     controller
-        .connection
         .agent()
         .update(&Principal::management_canister(), "install_code")
         .with_effective_canister_id(canister)

@@ -7,6 +7,7 @@
 mod command_line;
 mod dao;
 mod layers;
+mod lone_shard;
 mod model;
 mod network;
 mod outage;
@@ -18,8 +19,12 @@ mod world;
 mod written;
 
 pub use command_line::CommandLine;
-pub use dao::{LedgerFault, LedgerFaultKind, execute_function, until, upgrade_without_stopping};
+pub use dao::{
+    LedgerFault, LedgerFaultKind, execute_function, until, upgrade_in_flight,
+    upgrade_without_stopping,
+};
 pub use layers::{image_classifier, text_classifier};
+pub use lone_shard::LoneShard;
 pub use model::{digits, digits_inputs, made_model, model_with_extra_file, projection};
 pub use network::run;
 pub use outage::Line;

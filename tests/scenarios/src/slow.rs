@@ -1,13 +1,14 @@
-//! A canister that answers when it is told to: whom governance calls, in the middle of which a test does something else.
+//! A canister that answers when it is told to: whom governance or a shard calls, in the middle of which a test does something else.
 
 use candid::Principal;
 use stoa_client::Connection;
+use stoa_client::deploy::candid_nothing;
 use stoa_client::management::Management;
 
 use crate::written;
 
-/// `work` counts and does not answer before `release`; meanwhile it asks itself, since a canister can answer a call only
-/// in a message that belongs to it. `trap` counts in a message before the one that traps. VALIDATED is put in its place.
+/// METHOD counts and does not answer before `release`; meanwhile it asks itself, since a canister can answer a call only
+/// in a message that belongs to it. `trap` counts in a message before the one that traps. VALIDATED and ANSWER are put in their places.
 const MODULE: &str = r#"
 (module
   (import "ic0" "canister_self_size" (func $self_size (result i32)))
@@ -23,6 +24,7 @@ const MODULE: &str = r#"
   (data (i32.const 16) "DIDL\00\01\78")
   (data (i32.const 32) "pause")
   (data (i32.const 256) "VALIDATED")
+  (data (i32.const 4096) "ANSWER")
   (global $released (mut i32) (i32.const 0))
 
   (func $answer_nothing
@@ -43,15 +45,17 @@ const MODULE: &str = r#"
 
   (func $wait (param i32)
     (if (global.get $released)
-      (then (call $answer_nothing))
+      (then
+        (call $reply_append (i32.const 4096) (i32.const ANSWER_LENGTH))
+        (call $reply))
       (else (call $pause (i32.const 0)))))
 
   (func $give_up (param i32) unreachable)
 
   (func (export "canister_update validate")
-    (call $reply_append (i32.const 256) (i32.const LENGTH))
+    (call $reply_append (i32.const 256) (i32.const VALIDATED_LENGTH))
     (call $reply))
-  (func (export "canister_update work")
+  (func (export "canister_update METHOD")
     (call $count)
     (call $wait (i32.const 0)))
   (func (export "canister_update trap")
@@ -73,20 +77,25 @@ pub struct Slow {
 }
 
 impl Slow {
+    /// With `work`, which answers nothing.
     pub async fn install(connection: &Connection) -> Self {
+        Self::answering(connection, "work", &candid_nothing()).await
+    }
+
+    /// With `method`, which answers these bytes: at most 60,000.
+    pub async fn answering(connection: &Connection, method: &str, answer: &[u8]) -> Self {
         let management = Management::new(connection).await.expect("a topology");
         let validated = Ok::<String, String>("Work".to_owned());
-        let canister = written::install(&management, |_| {
-            written::with_value(MODULE, "VALIDATED", validated)
-        })
-        .await;
+        let module = written::with_value(MODULE, "VALIDATED", validated);
+        let module = written::with_bytes(&module, "ANSWER", answer).replace("METHOD", method);
+        let canister = written::install(&management, |_| module).await;
         Self {
             connection: connection.clone(),
             canister,
         }
     }
 
-    /// How often it was told to work, or to trap.
+    /// How often its method was called, or `trap`.
     pub async fn count(&self) -> u64 {
         let (count,): (u64,) = self
             .connection

@@ -8,7 +8,7 @@ use stoa_client::management::Management;
 
 use crate::written;
 
-/// RECORD is its own id as the management canister takes it, of LENGTH bytes.
+/// RECORD is its own id as the management canister takes it, of RECORD_LENGTH bytes.
 const MODULE: &str = r#"
 (module
   (import "ic0" "call_new" (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
@@ -34,7 +34,7 @@ const MODULE: &str = r#"
       (i32.const 0) (i32.const 13)
       (i32.const 0) (i32.const 0)
       (i32.const 0) (i32.const 0))
-    (call $call_data_append (i32.const 32) (i32.const LENGTH))
+    (call $call_data_append (i32.const 32) (i32.const RECORD_LENGTH))
     (if (call $call_perform) (then unreachable))))
 "#;
 

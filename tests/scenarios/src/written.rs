@@ -22,11 +22,19 @@ pub async fn install(management: &Management, text: impl FnOnce(Principal) -> St
     canister
 }
 
-/// `module` with a value in Candid in the place of `name`, and its length in that of LENGTH.
-pub fn with_value(module: &str, name: &str, value: impl candid::CandidType) -> String {
-    let bytes = candid::encode_one(value).expect("a value encodes");
+/// `module` with these bytes in the place of NAME, and their number in that of NAME_LENGTH.
+pub fn with_bytes(module: &str, name: &str, bytes: &[u8]) -> String {
     let escaped: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
     module
+        .replace(&format!("{name}_LENGTH"), &bytes.len().to_string())
         .replace(name, &escaped)
-        .replace("LENGTH", &bytes.len().to_string())
+}
+
+/// The same with a value in Candid.
+pub fn with_value(module: &str, name: &str, value: impl candid::CandidType) -> String {
+    with_bytes(
+        module,
+        name,
+        &candid::encode_one(value).expect("a value encodes"),
+    )
 }

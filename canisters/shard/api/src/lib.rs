@@ -86,7 +86,7 @@ pub enum PutChunkError {
         needed_bytes: u64,
         free_bytes: u64,
     },
-    /// The shard keeps what cycles it has for what it holds; the DAO tops it up.
+    /// The shard keeps what cycles it has for what it holds; the DAO tops it up. `balance` is what it could spend without being frozen.
     LowCycles {
         balance: candid::Nat,
         needed: candid::Nat,

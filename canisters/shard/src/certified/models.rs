@@ -35,9 +35,11 @@ const _: () = assert!(HANDLE_CHARS_MAX <= NAME_CHARS_MAX && SEMVER_BYTES_MAX <= 
 /// The root of publishers.
 const PUBLISHERS: usize = 0;
 
+type NameTrees<M> = Trees<Book<M>, 1, LABEL_BYTES_MAX, LINK_BYTES>;
+
 /// A tree of publishers, below each one of its models' names, and below each of those one of versions, which have the digest of their files.
 pub struct Models<M: Memory> {
-    trees: Trees<Book<M>, 1, LABEL_BYTES_MAX, LINK_BYTES>,
+    trees: NameTrees<M>,
 }
 
 fn link_of(value: &[u8]) -> Link {
@@ -105,7 +107,7 @@ impl<M: Memory + Clone> Models<M> {
     fn change(
         &mut self,
         place: &VersionPlace,
-        change: impl FnOnce(&mut Trees<Book<M>, 1, LABEL_BYTES_MAX, LINK_BYTES>, Link) -> Link,
+        change: impl FnOnce(&mut NameTrees<M>, Link) -> Link,
     ) {
         let publishers = self.trees.root(PUBLISHERS);
         let names = self.below(publishers, &place.publisher);

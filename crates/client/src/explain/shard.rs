@@ -24,7 +24,7 @@ impl Explain for PutChunkError {
                 "the shard has {free_bytes} bytes free and {needed_bytes} are needed: the DAO has to add shards"
             ),
             Self::LowCycles { balance, needed } => format!(
-                "the shard has {balance} cycles and takes nothing in below {needed}: the DAO has to top it up"
+                "the shard has {balance} cycles above its freezing limit and takes nothing in below {needed}: the DAO has to top it up"
             ),
         }
     }

@@ -1,24 +1,21 @@
 //! The registry and a shard are upgraded, stopped and started while somebody owes them an answer or while they have something to do by
 //! themselves, and a shard is full: nothing is lost, done twice or half done.
 
-use candid::{CandidType, Principal};
-use serde::de::DeserializeOwned;
-use stoa_client::Connection;
+use ic_management_canister_types::CanisterStatusType;
 use stoa_client::deploy::{DeployPlan, candid_nothing};
 use stoa_client::management::Management;
 use stoa_client::push::push;
-use stoa_client::shard::Shard;
 use stoa_registry_api::{
     AuditAction, AuditLogArgs, AuditLogPage, DepositInfo, DepositState, GetVersionError,
     ListDepositsArgs, RegistryParameters, RemovalCause,
 };
 use stoa_scenarios::{
-    Actor, LedgerFault, LedgerFaultKind, Proxy, World, connect, digits, execute_function,
-    fresh_identity, run, until, upgrade_without_stopping, wasm_folder,
+    Actor, LedgerFault, LedgerFaultKind, LoneShard, Slow, World, digits, execute_function,
+    other_build_of, run, until, upgrade_in_flight, upgrade_without_stopping, wasm_folder,
 };
 use stoa_shard_api::{
-    ExpectArgs, ExpectError, ExpectResult, ExpectedChunk, InitArgs, PutChunkError, PutOutcome,
-    ReleaseArgs, ReleaseResult, ScrubReport, ScrubResult,
+    Chunk, ExpectError, GetChunkError, GetChunksResult, PullArgs, PullResult, Pulled,
+    PutChunkError, ReleaseArgs, ReleaseResult, ScrubResult,
 };
 use stoa_types::Sha256;
 
@@ -26,7 +23,6 @@ use stoa_types::Sha256;
 const DEPOSIT: u64 = 1_000_000;
 const SET_PARAMETERS: u64 = 1_003;
 const MIB: usize = 1 << 20;
-const CYCLES: u128 = 100_000_000_000_000;
 
 async fn world() -> World {
     World::new(DeployPlan {
@@ -149,86 +145,6 @@ fn should_remove_a_draft_at_its_deadline_after_an_upgrade_a_stop_and_a_start() {
     });
 }
 
-/// A shard whose registry does what the test says.
-struct LoneShard {
-    connection: Connection,
-    registry: Proxy,
-    canister: Principal,
-}
-
-impl LoneShard {
-    async fn new(capacity_bytes: u64) -> Self {
-        let connection = connect(fresh_identity()).await;
-        let management = Management::new(&connection).await.unwrap();
-        let registry = Proxy::install(&connection).await;
-        let canister = management.create(CYCLES, None).await.unwrap();
-        let arguments = candid::encode_one(InitArgs {
-            registry: registry.canister,
-            capacity_bytes,
-        });
-        let module = wasm_folder().read("shard").unwrap();
-        management
-            .install(canister, &module, arguments.unwrap())
-            .await
-            .unwrap();
-        Self {
-            connection,
-            registry,
-            canister,
-        }
-    }
-
-    fn shard(&self) -> Shard {
-        Shard::new(&self.connection, self.canister)
-    }
-
-    async fn ask<A: CandidType, R: CandidType + DeserializeOwned>(
-        &self,
-        method: &str,
-        argument: A,
-    ) -> R {
-        let forwarded = self
-            .registry
-            .forward(self.canister, method, (argument,), 0)
-            .await;
-        forwarded.answer.unwrap()
-    }
-
-    async fn expect(&self, version: u8, numbers: std::ops::Range<usize>) -> ExpectResult {
-        let args = ExpectArgs {
-            version: Sha256([version; 32]),
-            uploader: self.connection.principal(),
-            chunks: numbers
-                .map(|number| ExpectedChunk {
-                    hash: Sha256::of(&chunk(number)),
-                    size_bytes: MIB as u64,
-                })
-                .collect(),
-        };
-        self.ask("c2c_expect", args).await
-    }
-
-    async fn put(&self, number: usize) {
-        let put = self.shard().put_chunk(&chunk(number)).await.unwrap();
-        assert_eq!(put, Ok(PutOutcome::Stored));
-    }
-
-    async fn scrub_report(&self) -> ScrubReport {
-        let (report,): (ScrubReport,) = self
-            .connection
-            .query(self.canister, "scrub_report", ())
-            .await
-            .unwrap();
-        report
-    }
-}
-
-fn chunk(number: usize) -> Vec<u8> {
-    let mut bytes = vec![7; MIB];
-    bytes[..8].copy_from_slice(&(number as u64).to_le_bytes());
-    bytes
-}
-
 /// Statements 28 and 29: the check of all chunks, of which a message does 32 MiB, is in its middle, and nobody asks for the rest.
 #[test]
 fn should_end_the_check_of_all_chunks_after_an_upgrade_a_stop_and_a_start() {
@@ -284,7 +200,7 @@ fn should_answer_an_error_and_store_nothing_by_halves_where_a_shard_is_full() {
         );
         let after = shard.status().await.unwrap();
         assert_eq!(after.reserved_bytes, before.reserved_bytes);
-        let refused = shard.put_chunk(&chunk(0)).await.unwrap();
+        let refused = lone.try_put(0).await.unwrap();
         assert!(matches!(refused, Err(PutChunkError::NotExpected { .. })));
 
         lone.expect(1, 0..2).await.unwrap();
@@ -300,13 +216,11 @@ fn should_answer_an_error_and_store_nothing_by_halves_where_a_shard_is_full() {
             ),
             "{refused:?}"
         );
-        let refused = shard.put_chunk(&chunk(3)).await.unwrap();
+        let refused = lone.try_put(3).await.unwrap();
         assert!(matches!(refused, Err(PutChunkError::NotExpected { .. })));
         // What is there already takes no room.
         lone.expect(3, 0..3).await.unwrap();
-        for number in 0..3 {
-            assert!(shard.chunk(Sha256::of(&chunk(number))).await.unwrap() == chunk(number));
-        }
+        lone.assert_holds(0..3).await;
 
         let of_version = |version: u8| ReleaseArgs {
             version: Sha256([version; 32]),
@@ -321,8 +235,98 @@ fn should_answer_an_error_and_store_nothing_by_halves_where_a_shard_is_full() {
         for number in 3..5 {
             lone.put(number).await;
         }
-        for number in 2..5 {
-            assert!(shard.chunk(Sha256::of(&chunk(number))).await.unwrap() == chunk(number));
-        }
+        lone.assert_holds(2..5).await;
+    });
+}
+
+/// A shard that waits for another one's chunk, and that other one.
+async fn pulling() -> (LoneShard, Slow, PullArgs, Vec<u8>) {
+    let lone = LoneShard::new(1 << 30).await;
+    let chunk = vec![9; 1_000];
+    lone.expect_bytes(1, std::slice::from_ref(&chunk))
+        .await
+        .unwrap();
+    let answer: GetChunksResult = Ok(vec![Ok(Chunk {
+        data: chunk.clone(),
+    })]);
+    let answer = candid::encode_one(answer).unwrap();
+    let source = Slow::answering(&lone.connection, "get_chunks", &answer).await;
+    let args = PullArgs {
+        source: source.canister,
+        hashes: vec![Sha256::of(&chunk)],
+    };
+    (lone, source, args, chunk)
+}
+
+async fn until_it_waits_for(source: &Slow) {
+    until("the pull", async || {
+        (source.count().await > 0).then_some(())
+    })
+    .await;
+}
+
+/// Statement 30: whoever upgrades a shard stops it first, and it stops when the answer is there and stored.
+#[test]
+fn should_store_what_it_pulls_before_it_stops_for_an_upgrade() {
+    run(async {
+        let (lone, source, args, chunk) = pulling().await;
+        let management = Management::new(&lone.connection).await.unwrap();
+        let module = other_build_of("shard");
+        let pull = lone.ask::<_, PullResult>("c2c_pull", &args);
+        let upgrade = async {
+            until_it_waits_for(&source).await;
+            let upgraded = management.upgrade(lone.canister, &module, candid_nothing());
+            let answer = async {
+                until("the shard to be stopping", async || {
+                    let status = management.status(lone.canister).await.unwrap().status;
+                    (status == CanisterStatusType::Stopping).then_some(())
+                })
+                .await;
+                source.release().await;
+            };
+            let (upgraded, ()) = tokio::join!(upgraded, answer);
+            upgraded.unwrap();
+        };
+        let (pulled, ()) = tokio::join!(pull, upgrade);
+        let (copied, held) = (1, 0);
+        assert_eq!(pulled, Ok(Pulled { copied, held }));
+        let runs = management.module_hash(lone.canister).await.unwrap();
+        assert_eq!(runs, Some(module.hash));
+        let shard = lone.shard();
+        assert!(shard.chunk(Sha256::of(&chunk)).await.unwrap() == chunk);
+        assert_eq!(shard.status().await.unwrap().used_bytes, 1_000);
+    });
+}
+
+/// Statement 30, where nobody stopped it: the pull is lost, and nothing else; the registry orders it again.
+#[test]
+fn should_lose_nothing_but_the_pull_when_a_shard_is_upgraded_while_it_waits() {
+    run(async {
+        let (lone, source, args, chunk) = pulling().await;
+        let pull = lone
+            .registry
+            .forward::<_, PullResult>(lone.canister, "c2c_pull", (&args,), 0);
+        let upgrade = async {
+            until_it_waits_for(&source).await;
+            upgrade_in_flight(&lone.connection, lone.canister, "shard").await;
+            source.release().await;
+        };
+        let (pulled, ()) = tokio::join!(pull, upgrade);
+        assert!(pulled.answer.is_err(), "nobody is there to answer");
+        let shard = lone.shard();
+        let hash = Sha256::of(&chunk);
+        let status = shard.status().await.unwrap();
+        assert_eq!((status.used_bytes, status.reserved_bytes), (0, 1_000));
+        let (absent,): (stoa_shard_api::GetChunkResult,) = lone
+            .connection
+            .query(lone.canister, "get_chunk", (hash,))
+            .await
+            .unwrap();
+        assert_eq!(absent, Err(GetChunkError::NotFound { hash }));
+
+        let again: PullResult = lone.ask("c2c_pull", &args).await;
+        let (copied, held) = (1, 0);
+        assert_eq!(again, Ok(Pulled { copied, held }));
+        assert!(shard.chunk(hash).await.unwrap() == chunk);
     });
 }

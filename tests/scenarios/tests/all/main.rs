@@ -19,6 +19,7 @@ mod inference_guards;
 mod interrupted;
 mod kept_going;
 mod long_runs;
+mod low_cycles;
 mod models;
 mod neurons;
 mod payment;
