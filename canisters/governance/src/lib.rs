@@ -17,6 +17,9 @@
 //! (`power`); the tally grows with each ballot (`proposal`). So making a proposal,
 //! voting, and an upgrade cost the same with ten neurons and with a hundred thousand.
 
+// With `canisters/clippy.toml`: no floats where money is counted.
+#![deny(clippy::float_arithmetic)]
+
 mod actions;
 mod answer;
 mod busy;

@@ -4,6 +4,9 @@
 //! Each has a decoding quota, as much as its largest legal argument needs. (The CDK describes a method with a decoder of
 //! its own as one that takes a blob; so it is hidden from the CDK's description and described by `candid_method`.)
 
+// With `canisters/clippy.toml`: no floats where money is counted.
+#![deny(clippy::float_arithmetic)]
+
 mod accounts;
 mod chunk_store;
 mod claims;

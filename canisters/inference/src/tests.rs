@@ -1,5 +1,7 @@
 //! Tests of the logic against a world that can stop, lose or refuse any call.
 
+#![allow(clippy::disallowed_types, reason = "tensors have floats")]
+
 mod calls;
 mod decisions;
 mod interface;

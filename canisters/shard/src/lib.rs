@@ -5,6 +5,9 @@
 //! (The CDK describes a method with a decoder of its own as one that takes a blob; so it is hidden from the CDK's
 //! description and described by `candid_method`.)
 
+// With `canisters/clippy.toml`: no floats where money is counted.
+#![deny(clippy::float_arithmetic)]
+
 mod certification;
 mod certified;
 mod confirm_chunks;

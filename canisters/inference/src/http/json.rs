@@ -1,5 +1,11 @@
 //! Tensors as JSON, in the way of the Open Inference Protocol: data flat or nested, row-major; strings for BYTES.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::float_arithmetic,
+    reason = "tensors have floats"
+)]
+
 use serde::Serialize;
 use serde_json::Value;
 use stoa_types::tensor::{DataType, Tensor, element_count};

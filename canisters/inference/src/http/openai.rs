@@ -84,6 +84,7 @@ struct Embedding {
 
 #[derive(Serialize)]
 #[serde(untagged)]
+#[allow(clippy::disallowed_types, reason = "embeddings are floats")]
 enum Vector {
     Floats(Vec<f32>),
     Base64(String),

@@ -124,6 +124,27 @@ fn should_return_the_deposit_of_a_withdrawn_version_less_the_ledgers_fee() {
     assert_eq!(again.deposit.unwrap().id, 1);
 }
 
+/// Statement 31: two messages may see the same time. The ledger takes transfers that are equal in everything, the time among it, for one.
+#[test]
+fn should_take_and_return_two_equal_deposits_of_one_moment() {
+    let (_memory, runtime) = funded();
+    let moment = runtime.now_nanos.get();
+    let other = Manifest {
+        version: "1.0.1".to_owned(),
+        ..manifest()
+    };
+    let versions = [manifest(), other].map(|manifest| begin(&runtime, manifest).unwrap().version);
+    assert_eq!(of_owner(&runtime), FUNDS - 2 * (DEPOSIT + FEE));
+    for (id, version) in versions.into_iter().enumerate() {
+        assert_eq!(of_deposit(&runtime, id as u64), DEPOSIT);
+        with_mut(|state| withdraw(state, &runtime, principal(OWNER), version)).unwrap();
+    }
+    run_timers(&runtime);
+    assert_eq!(of_owner(&runtime), FUNDS - 2 * 2 * FEE);
+    with(State::check_invariants);
+    assert_eq!(runtime.now_nanos.get(), moment, "it stood still");
+}
+
 #[test]
 fn should_say_what_is_needed_where_allowance_or_funds_are_missing_and_leave_nothing_behind() {
     let (_memory, runtime) = funded();

@@ -11,6 +11,9 @@
 //!
 //! This file holds entry points and decides nothing.
 
+// With `canisters/clippy.toml`: no floats where money is counted.
+#![deny(clippy::float_arithmetic)]
+
 mod conversion_rate;
 mod faults;
 mod journal;

@@ -12,6 +12,9 @@
 //! As on the official ledgers the anonymous principal owns accounts like any other,
 //! so no method refuses it.
 
+// With `canisters/clippy.toml`: no floats where money is counted.
+#![deny(clippy::float_arithmetic)]
+
 mod account;
 mod approve;
 mod block;

@@ -10,6 +10,7 @@ use stoa_shard_api::{
 };
 use stoa_types::Sha256;
 
+const MIB: u64 = 1 << 20;
 const BILLION: u128 = 1_000_000_000;
 const DAY_SECONDS: u128 = 24 * 3_600;
 
@@ -115,5 +116,42 @@ fn should_answer_an_error_and_store_nothing_by_halves_where_cycles_run_low() {
         assert_eq!(health(&lone).await, before);
         lone.put(1).await;
         lone.assert_holds(0..2).await;
+    });
+}
+
+/// Memory grows by buckets: the chunk for which there is a new one to be had is refused as a whole.
+#[test]
+fn should_store_nothing_where_growing_would_freeze_it() {
+    run(async {
+        let lone = LoneShard::new(1 << 30).await;
+        let all = 40;
+        lone.expect(1, 0..all).await.unwrap();
+        lone.put(0).await;
+        // Enough for every message, and by far not for 16 MiB more in all the time that it now has to have cycles for.
+        let_it_spend(&lone, 2_000 * BILLION).await;
+        let mut stored = 1;
+        let refused = loop {
+            assert!(stored < all, "it never grew");
+            let before = health(&lone).await;
+            match lone.try_put(stored).await {
+                Ok(Ok(_)) => stored += 1,
+                Ok(Err(error)) => panic!("{error:?}"),
+                Err(error) => {
+                    assert_eq!(health(&lone).await, before);
+                    break error.to_string();
+                }
+            }
+        };
+        assert!(refused.contains("cycles"), "{refused}");
+        assert_lacks(&lone, stored).await;
+        lone.assert_holds(0..stored).await;
+
+        set_freezing_threshold(&lone, Nat::from(30 * DAY_SECONDS)).await;
+        for number in stored..all {
+            lone.put(number).await;
+        }
+        lone.assert_holds(0..all).await;
+        let used = health(&lone).await.status.used_bytes;
+        assert_eq!(used, all as u64 * MIB);
     });
 }
