@@ -69,7 +69,6 @@ pub(crate) fn sum(mut inputs: TVec<TValue>) -> TractResult<TValue> {
             elements.iter_mut().for_each(|element| *element += other);
         }
     }
-    drop(elements);
     Ok(a.into_tvalue())
 }
 
