@@ -43,7 +43,9 @@ pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
         ),
     ];
     if let (Some(id), Some(input)) = (&arguments.receipt, &arguments.input) {
-        let inference = stoa.inference(arguments.on.inference)?;
+        let inference = stoa
+            .inference_for(arguments.on.inference, proven.version)
+            .await?;
         let id = receipt_id(&inference, id).await?;
         let receipt = inference.proven_receipt(id).await?;
         let text = std::fs::read_to_string(input).map_err(|source| ClientError::File {
