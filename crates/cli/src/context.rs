@@ -10,6 +10,7 @@ use stoa_client::inference::Inference;
 use stoa_client::ledger::Ledger;
 use stoa_client::registry::Registry;
 use stoa_client::{Connection, Deployment, Result};
+use stoa_types::Sha256;
 
 use crate::arguments::{Global, Token};
 use crate::localnet;
@@ -94,6 +95,22 @@ impl Stoa {
             None => self.deployment.first_inference()?,
         };
         Ok(Inference::new(&self.connection, canister))
+    }
+
+    /// The inference canister that was named, else one to which the registry sends callers of the version: the deployment's first
+    /// where that is one of them.
+    pub async fn inference_for(
+        &self,
+        named: Option<Principal>,
+        version: Sha256,
+    ) -> Result<Inference> {
+        if named.is_some() {
+            return self.inference(named);
+        }
+        let route = self.registry().route(version).await?;
+        let first = self.deployment.inference.first();
+        let first = first.filter(|first| route.contains(first));
+        self.inference(first.or(route.first()).copied())
     }
 
     pub fn ledger(&self, token: Token) -> Ledger {

@@ -46,7 +46,7 @@ impl Purse {
 pub struct OnInference {
     #[command(flatten)]
     pub version: Version,
-    /// Inference canister; the deployment's first where absent
+    /// Inference canister; where absent one to which the registry sends callers of the version
     #[arg(long)]
     pub inference: Option<Principal>,
 }

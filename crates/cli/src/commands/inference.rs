@@ -27,7 +27,7 @@ pub async fn load(context: &Context, arguments: Load) -> Result<Output> {
     let stoa = context.open().await?;
     let Load { on, pay } = arguments;
     let version = stoa.registry().resolve(&on.version.version).await?;
-    let inference = stoa.inference(on.inference)?;
+    let inference = stoa.inference_for(on.inference, version).await?;
     inference
         .load_paid(version, pay.map(Purse::payment))
         .await?
@@ -53,11 +53,8 @@ pub async fn load(context: &Context, arguments: Load) -> Result<Output> {
 pub async fn quote(context: &Context, arguments: OnInference) -> Result<Output> {
     let stoa = context.open().await?;
     let version = stoa.registry().resolve(&arguments.version.version).await?;
-    let quote = stoa
-        .inference(arguments.inference)?
-        .quote(version)
-        .await?
-        .accepted()?;
+    let inference = stoa.inference_for(arguments.inference, version).await?;
+    let quote = inference.quote(version).await?.accepted()?;
     Ok(Output::new(
         format!(
             "a call costs {} ICP (and {} ICP ledger fee) or {} cycles; about {} instructions",
@@ -92,7 +89,7 @@ pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
         payment: arguments.pay.payment(),
         max_price,
     };
-    let inference = stoa.inference(arguments.on.inference)?;
+    let inference = stoa.inference_for(arguments.on.inference, version).await?;
     if arguments.preview {
         let preview = PreviewRequest {
             model: request.model,

@@ -42,7 +42,9 @@ pub async fn verify(context: &Context, arguments: Verify) -> Result<Output> {
         ),
     ];
     if let Some(id) = &arguments.receipt {
-        let inference = stoa.inference(arguments.on.inference)?;
+        let inference = stoa
+            .inference_for(arguments.on.inference, proven.version)
+            .await?;
         let id = receipt_id(&inference, id).await?;
         let receipt = inference.proven_receipt(id).await?;
         let input = arguments.inline.or(arguments.input.as_deref())?;
