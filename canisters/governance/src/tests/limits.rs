@@ -42,6 +42,40 @@ fn should_drop_the_ballots_of_the_oldest_closed_proposals_and_keep_their_tally()
 }
 
 #[test]
+fn should_drop_the_many_ballots_of_one_proposal_over_several_rounds() {
+    governance_with(NervousSystemParameters {
+        max_number_of_proposals_with_ballots: Some(1),
+        ..parameters()
+    });
+    let key = neuron(1, 1_000);
+    propose(1, key, motion());
+    with_state(|state| {
+        for number in 0..2_500u64 {
+            let mut voter = [0; 32];
+            voter[..8].copy_from_slice(&number.to_be_bytes());
+            let ballot = crate::proposal::Cast {
+                vote: Vote::Yes,
+                voting_power: 1,
+                at_seconds: START,
+            };
+            state.ballots.insert((1, voter), ballot);
+        }
+    });
+    set_time(START + PERIOD);
+    housekeep();
+    propose(1, key, motion());
+    set_time(START + 2 * PERIOD);
+    for left in [1_502, 502, 1, 1] {
+        housekeep();
+        assert_eq!(with_state(|state| state.ballots.len()), left);
+    }
+    assert_eq!(
+        with_state(|state| state.ballots.first_key_value().unwrap().0.0),
+        2
+    );
+}
+
+#[test]
 fn should_refuse_texts_motions_and_payloads_past_their_limits() {
     governance();
     let key = neuron(1, 1_000);
@@ -252,7 +286,7 @@ fn should_refuse_a_downgrade_over_a_newer_layout() {
 
 /// Statements 27 and 31.
 #[test]
-fn should_have_no_floats_and_no_pre_upgrade_in_its_code() {
+fn should_have_no_floats_and_no_pre_upgrade_in_its_code_and_that_of_the_standins() {
     fn sources(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -265,9 +299,16 @@ fn should_have_no_floats_and_no_pre_upgrade_in_its_code() {
     }
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    sources(&root.join("src"), &mut found);
-    sources(&root.join("api/src"), &mut found);
-    assert!(found.len() > 50);
+    for folder in [
+        "src",
+        "api/src",
+        "../standins/ledger/src",
+        "../standins/cmc",
+    ] {
+        let before = found.len();
+        sources(&root.join(folder), &mut found);
+        assert!(found.len() > before, "{folder} has no sources");
+    }
     // Put together here, or this file would have them.
     let words = [["f", "32"], ["f", "64"], ["pre", "_upgrade"]].map(|parts| parts.concat());
     for path in found {

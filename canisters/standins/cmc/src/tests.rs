@@ -324,6 +324,13 @@ fn should_finish_a_burn_after_an_upgrade_and_keep_the_answer() {
 }
 
 #[test]
+#[should_panic(expected = "stable memory has layout 0")]
+fn should_refuse_an_upgrade_over_an_unknown_layout() {
+    memory::replace(DefaultMemoryImpl::default());
+    memory::open_after_upgrade();
+}
+
+#[test]
 fn should_refuse_what_is_not_a_payment_for_this_canister() {
     let refusal = |block: Block| {
         install();
