@@ -17,8 +17,8 @@ after(() => browser.close());
 const adopt = () => stoa('vote', 'latest', 'yes', '--neuron', '1', '--wait');
 
 async function until(what, probe) {
-  // Governance looks again five minutes after it was installed, whatever holds its upgrade up on a busy machine.
-  for (let attempt = 0; attempt < 400; attempt += 1) {
+  // Governance looks again two minutes after it was installed, whatever holds its upgrade up on a busy machine.
+  for (let attempt = 0; attempt < 300; attempt += 1) {
     const found = await probe();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 1_000));

@@ -346,7 +346,7 @@ async fn balance_of(canister: Principal) -> Result<u128, RequestCyclesError> {
 
 const LOOK_EVERY_SECONDS: u64 = 60 * 60;
 /// After the first look, at which governance may not control yet what it was told of.
-const SECOND_LOOK_SECONDS: u64 = 5 * 60;
+const SECOND_LOOK_SECONDS: u64 = 2 * REQUEST_INTERVAL_SECONDS;
 /// In a round of housekeeping, which comes every minute: all that can be in an hour and a
 /// half.
 const LOOKED_AT_ONCE_MAX: usize = 10;
