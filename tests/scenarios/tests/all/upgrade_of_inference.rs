@@ -327,7 +327,7 @@ fn should_keep_all_that_can_be_seen_through_upgrades_and_a_downgrade() {
         let ledger = world.deployment.icp_ledger;
         world.order_ledger_faults(ledger, Vec::new()).await;
         upgrade(&world, &current).await;
-        let after = until("the ledger's answers", async || {
+        until("the ledger's answers", async || {
             let seen = see(&known).await;
             let open = seen
                 .transfers
@@ -337,9 +337,11 @@ fn should_keep_all_that_can_be_seen_through_upgrades_and_a_downgrade() {
                     .payments
                     .iter()
                     .any(|one| one.state == PaymentState::Charging);
-            (!open).then_some(seen)
+            (!open).then_some(())
         })
         .await;
+        // What is seen is read piece by piece: all of it once more, now that it stands still.
+        let after = see(&known).await;
         let user = known.user.principal();
         assert_eq!(
             after.balances[&user].credit_icp_e8s,
