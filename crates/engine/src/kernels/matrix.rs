@@ -479,6 +479,7 @@ unsafe fn store<const N: usize>(tile: &Tile<N>, to: &OutputStoreKer) -> bool {
                     four_columns(from.add(j), at(to, 0, j), to.col_byte_stride);
                 }
             } else {
+                #[allow(clippy::needless_range_loop, reason = "columns, not rows")]
                 for j in 0..N {
                     let column: [f32; ROWS] = std::array::from_fn(|i| tile[i][j]);
                     at(to, 0, j).cast::<[f32; ROWS]>().write_unaligned(column);
