@@ -172,6 +172,8 @@ test('should list proposals by what became of them', async () => {
   await tab.getByRole('button', { name: 'Executed', exact: true }).click();
   await list.getByText('Admit stoa/digits 1.0.0').click();
   await tab.getByRole('heading', { name: 'Admit stoa/digits 1.0.0', level: 1 }).waitFor();
+  // How it stands comes with a proof.
+  await tab.locator('[data-tid="certified-tally"]').waitFor();
   // What is voted on is asked for through consensus.
   await tab.locator('[data-tid="certified"]').waitFor();
   await tab.getByText('Version (SHA-256 of the manifest)').waitFor();
