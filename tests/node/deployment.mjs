@@ -33,6 +33,8 @@ export function readDeployment() {
     registry: deployment.registry,
     ledger: deployment.icp_ledger,
     inference: deployment.inference[0],
+    // Absent where it was left out.
+    frontend: deployment.frontend,
     version: Buffer.from(deployment.version_digest, 'hex'),
   };
 }
