@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { accessibilityProblems, freshName, fund, launch, page, screenshot, signIn } from './world.mjs';
+import { accessibilityProblems, freshName, fund, identityOf, launch, page, screenshot, signIn, stoa } from './world.mjs';
 
 let browser;
 let folder;
@@ -29,6 +29,8 @@ async function drop(context, tab, path) {
 
 test('should take a dropped folder, say what is wrong with what is typed, and give the deposit back for what is withdrawn', async () => {
   const name = freshName();
+  const other = identityOf('somebody else').getPrincipal().toText();
+  const [, digits] = /"version": "([0-9a-f]{64})"/.exec(await stoa('--json', 'model', 'show', 'stoa/digits'));
   const path = join(folder, `model-${name}`);
   await cp(new URL('../../examples/models/digits/', import.meta.url), path, { recursive: true });
   const toml = await readFile(join(path, 'model.toml'), 'utf8');
@@ -48,6 +50,8 @@ test('should take a dropped folder, say what is wrong with what is typed, and gi
     [`drop-${name}`, '1.0.0', 'Apache-2.0', 'image-classification', 'digits.onnx'],
   );
   assert.match(await value('Card (Markdown)'), /^# Handwritten digits/);
+  assert.equal(await value('Metric'), 'accuracy');
+  assert.match(await value('Code that made it'), /train\.py/);
 
   const start = tab.getByRole('button', { name: 'Approve and upload' });
   const handle = tab.getByLabel('A handle to publish under');
@@ -59,14 +63,30 @@ test('should take a dropped folder, say what is wrong with what is typed, and gi
   assert.equal(await start.isEnabled(), false);
   assert.equal(await version.getAttribute('aria-invalid'), 'true');
   assert.match(await tab.getByRole('status').last().innerText(), /Still to do: .*publisher.*version|Still to do: .*version.*publisher/);
+  await tab.getByRole('button', { name: 'Add a share' }).click();
+  await tab.getByLabel('Who earns').fill('nobody');
+  await tab.getByText('who earns is a principal').waitFor();
+  assert.match(await tab.getByRole('status').last().innerText(), /royalties/);
   assert.deepEqual(await accessibilityProblems(tab), []);
   await screenshot(tab, 'publish-checks');
+  await tab.getByLabel('Who earns').fill(other);
+  await tab.getByLabel('Share of the price in %').fill('100.5');
+  await tab.getByText('a share is more than 0 and at most 100 %').waitFor();
+  await tab.getByLabel('Share of the price in %').fill('2.5');
+  await tab.getByText('a share is more than 0 and at most 100 %').waitFor({ state: 'detached' });
+  await tab.getByRole('button', { name: 'Add a parent' }).click();
+  await tab.getByLabel('Parent, by its digest').fill(digits);
+  await tab.getByRole('group', { name: 'Models it was made from' }).getByRole('combobox').selectOption('Distilled');
   await handle.fill(name);
   await version.fill('1.0.0');
   await tab.getByText('three numbers, as in 1.0.0').waitFor({ state: 'detached' });
 
   await start.click();
   await tab.getByRole('heading', { name: `${name}/drop-${name}@1.0.0 is uploaded and sealed` }).waitFor({ timeout: 60_000 });
+  // What the rows said is in the manifest.
+  const shown = await stoa('model', 'show', `${name}/drop-${name}@1.0.0`);
+  assert.match(shown, new RegExp(`royalty\\s+2\\.50 % to ${other}`));
+  assert.match(shown, new RegExp(`parent\\s.*${digits}`));
   const undecided = tab.locator('[data-tid="open-version"]');
   // Anybody with a neuron could propose it now.
   await undecided.getByText('proposed').waitFor();
