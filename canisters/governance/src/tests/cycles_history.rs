@@ -114,7 +114,7 @@ fn should_keep_thirty_days_and_no_more_of_a_canister_that_is_seen_every_hour() {
 
 /// A deployment hands its canisters over when all are there.
 #[test]
-fn should_look_again_after_five_minutes_at_what_it_may_not_have_controlled_at_first() {
+fn should_look_again_after_two_minutes_at_what_it_may_not_have_controlled_at_first() {
     governance();
     with_state(|state| state.add_dao_canister(canister(0))).unwrap();
     let mut asked = Vec::new();
@@ -135,9 +135,9 @@ fn should_look_again_after_five_minutes_at_what_it_may_not_have_controlled_at_fi
         waiting.retain_mut(|job| poll(job).is_none());
         assert!(waiting.is_empty());
     }
-    assert_eq!(asked, [0, 300, 300 + HOUR]);
+    assert_eq!(asked, [0, 120, 120 + HOUR]);
     let first = &get_cycles_history(canister(0))[0];
-    assert_eq!(first.at_seconds, START + 300);
+    assert_eq!(first.at_seconds, START + 120);
 }
 
 /// What is limited is what is paid, not what is looked at.
