@@ -204,7 +204,7 @@ test('should draw with a finger on a phone, and with the arrow keys', async () =
   await tab.getByRole('button', { name: 'Clear the drawing' }).focus();
   await tab.keyboard.press('Enter');
   await pad.focus();
-  for (let column = 0; column < 4; column += 1) await tab.keyboard.press('ArrowRight');
+  for (let column = 0; column < 3; column += 1) await tab.keyboard.press('ArrowRight');
   for (let row = 0; row < 8; row += 1) {
     await tab.keyboard.press(' ');
     await tab.keyboard.press('ArrowDown');
