@@ -104,9 +104,15 @@ pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
     }
     if arguments.submit {
         let job = inference.submit(&request).await?.accepted()?;
+        let canister = inference.canister();
+        // Jobs are numbered by each canister, and `stoa job` means the first where none is named.
+        let named = match stoa.deployment.inference.first() {
+            Some(first) if *first == canister => String::new(),
+            _ => format!(" --inference {canister}"),
+        };
         return Ok(Output::new(
-            format!("job {job}: see `stoa job {job} --wait`"),
-            json!({"job": job}),
+            format!("job {job}: see `stoa job {job} --wait{named}`"),
+            json!({"job": job, "inference": canister.to_text()}),
         ));
     }
     let answer = inference.infer(&request).await?.accepted()?;
