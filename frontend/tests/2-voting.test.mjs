@@ -60,8 +60,8 @@ async function vote(tab, proposal, choice) {
 }
 
 test('should count down, show votes as they come, and move the deadline when a late vote turns the outcome', async () => {
-  // Long enough for a slow machine to vote in, and shown in seconds.
-  await rules({ period: 50, increase: 20, rate: 0, round: DAY });
+  // Long enough for a slow machine to vote in, and shown in seconds; a vote is late from `period - 2 * increase` on, so each is.
+  await rules({ period: 50, increase: 30, rate: 0, round: DAY });
   const { context, tab, errors } = await voter(200);
   const onlooker = await browser.visitor();
   // Who proposes votes yes, with little.

@@ -109,6 +109,8 @@ pub struct Layer {
 pub struct Ended {
     pub result: Result<(), ExecutionError>,
     pub instructions: u64,
+    /// What it might have used.
+    pub instructions_max: u64,
 }
 
 impl Execution {
@@ -148,6 +150,7 @@ impl Execution {
         Ended {
             result,
             instructions,
+            instructions_max: self.limit,
         }
     }
 

@@ -82,6 +82,7 @@ pub fn admit(network: &Network, ingress: &Ingress) -> Result<(), Failure> {
         &ingress.method_name,
         Cost {
             instructions: ended.instructions,
+            instructions_max: ended.instructions_max,
             dirty_pages: execution.context().stable.written_page_count(),
             trapped: ended.result.is_err(),
         },

@@ -39,4 +39,5 @@ mod wasm;
 #[cfg(test)]
 mod tests;
 
+pub use record::Executed;
 pub use server::{Handle, Options, default_cache, start};

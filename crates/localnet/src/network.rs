@@ -37,7 +37,7 @@ pub struct Network {
     pub modules: ModuleStore,
     pub files: Files,
     pub tree: Arc<RwLock<StateTree>>,
-    pub executions: ExecutionRecord,
+    pub executions: Arc<ExecutionRecord>,
     state: RwLock<State>,
     to_executor: Mutex<Sender<Event>>,
     /// Counts answered requests, for those who wait for one.
@@ -84,7 +84,7 @@ impl Network {
             modules,
             files,
             tree: Arc::default(),
-            executions: ExecutionRecord::default(),
+            executions: Arc::default(),
             state: RwLock::new(State {
                 next_canister: FIRST_CANISTER,
                 ..State::default()

@@ -282,6 +282,7 @@ impl CallGraph<'_> {
         let context = execution.context();
         let cost = Cost {
             instructions: ended.instructions,
+            instructions_max: ended.instructions_max,
             dirty_pages: context.stable.written_page_count(),
             trapped: ended.result.is_err(),
         };

@@ -28,6 +28,8 @@ pub struct Executed {
     pub method: String,
     /// As the canister is charged: with the overhead of dirty pages.
     pub instructions: u64,
+    /// What it might have used at most. Steps of a composite query share theirs, as do those of an installation.
+    pub instructions_max: u64,
     /// Pages of 4 KiB written, in heap and stable memory; 0 where nothing of the
     /// heap is kept anyway (queries, inspections).
     pub dirty_pages: u64,
@@ -38,6 +40,7 @@ pub struct Executed {
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub instructions: u64,
+    pub instructions_max: u64,
     pub dirty_pages: u64,
     pub trapped: bool,
 }
@@ -63,6 +66,7 @@ impl ExecutionRecord {
             entry_point,
             method: method.to_string(),
             instructions: cost.instructions,
+            instructions_max: cost.instructions_max,
             dirty_pages: cost.dirty_pages,
             trapped: cost.trapped,
         };
@@ -121,6 +125,7 @@ mod tests {
         let record = ExecutionRecord::default();
         let cost = Cost {
             instructions: 7,
+            instructions_max: 8,
             dirty_pages: 1,
             trapped: false,
         };

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::network::{Event, Network};
 use crate::query_threads::QueryThreads;
+use crate::record::{Executed, ExecutionRecord};
 use crate::replica::LocalReplica;
 use crate::scheduler::Executor;
 use crate::store::{Loaded, Store};
@@ -59,6 +60,7 @@ pub fn default_cache() -> Option<PathBuf> {
 pub struct Handle {
     address: SocketAddr,
     root_key: Vec<u8>,
+    executions: Arc<ExecutionRecord>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
@@ -72,6 +74,11 @@ impl Handle {
     /// DER, as agents take it.
     pub fn root_key(&self) -> &[u8] {
         &self.root_key
+    }
+
+    /// What ran after the execution numbered `sequence`, oldest first: of the latest 10,000.
+    pub fn executions_after(&self, sequence: u64) -> Vec<Executed> {
+        self.executions.after(sequence)
     }
 
     /// Ends it: running messages are finished, waiting ones are not begun.
@@ -141,6 +148,7 @@ pub fn start(options: Options) -> io::Result<Handle> {
     network.store_identity()?;
     let keys = Arc::clone(&network.keys);
     let root_key = keys.root_key_der().to_vec();
+    let executions = Arc::clone(&network.executions);
     let queries = thread::available_parallelism()
         .map_or(2, usize::from)
         .clamp(2, 8);
@@ -182,6 +190,7 @@ pub fn start(options: Options) -> io::Result<Handle> {
     Ok(Handle {
         address,
         root_key,
+        executions,
         stop: Some(stop),
         server: Some(server),
     })

@@ -6,6 +6,7 @@
 
 mod command_line;
 mod dao;
+mod half_of_limits;
 mod layers;
 mod lone_shard;
 mod model;

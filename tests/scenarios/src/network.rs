@@ -8,6 +8,8 @@ use std::sync::{LazyLock, OnceLock};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
+use crate::half_of_limits;
+
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -19,7 +21,13 @@ static ENDPOINT: OnceCell<String> = OnceCell::const_new();
 
 /// Runs a scenario to its end.
 pub fn run<T>(scenario: impl Future<Output = T>) -> T {
-    RUNTIME.block_on(scenario)
+    RUNTIME.block_on(async {
+        let outcome = scenario.await;
+        if let Some(network) = EMBEDDED.get() {
+            half_of_limits::check(network);
+        }
+        outcome
+    })
 }
 
 pub(crate) async fn endpoint() -> &'static str {
@@ -42,5 +50,7 @@ async fn start_embedded() -> String {
     })
     .await
     .expect("started");
-    EMBEDDED.get_or_init(|| handle).endpoint()
+    let network = EMBEDDED.get_or_init(|| handle);
+    half_of_limits::watch(network);
+    network.endpoint()
 }

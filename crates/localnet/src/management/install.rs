@@ -411,6 +411,7 @@ impl Steps<'_> {
         let writes = execution.writes().map_err(machine)?;
         let cost = Cost {
             instructions: ended.instructions,
+            instructions_max: ended.instructions_max,
             dirty_pages: writes.page_count() + execution.context().stable.written_page_count(),
             trapped: ended.result.is_err(),
         };

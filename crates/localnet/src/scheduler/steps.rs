@@ -99,6 +99,7 @@ impl Executor {
         let Ended {
             result,
             instructions,
+            instructions_max,
         } = execution.run(entry);
         let stable_pages = execution.context().stable.written_page_count();
         // What a replicated query writes is dropped, and so not counted.
@@ -136,6 +137,7 @@ impl Executor {
         };
         let cost = Cost {
             instructions: done.as_ref().map_or(instructions, |(_, charged)| *charged),
+            instructions_max,
             dirty_pages,
             trapped: done.is_err(),
         };
