@@ -11,6 +11,8 @@ import { Principal } from '@icp-sdk/core/principal';
 import { publish } from './models.mjs';
 import { accessibilityProblems, actorOf, deployment, freshName, fund, launch, page, screenshot, signIn, stoa } from './world.mjs';
 
+const SAMPLE = new URL('../../examples/models/digits/samples/one-digit.json', import.meta.url);
+
 let browser;
 const somebody = freshName();
 before(async () => {
@@ -266,6 +268,48 @@ test('should send tokens and keep credit for calls', async () => {
   await tab.getByText('are needed, the fee included').waitFor();
   assert.deepEqual(errors, []);
   await context.close();
+});
+
+test('should run from credit, and give authors what their models earned', async () => {
+  const { context, tab, errors } = await browser.visitor();
+  const name = freshName();
+  await fund(name, { icp: '3', tokens: '0' });
+  await tab.goto(`${page}/wallet`);
+  await signIn(tab, name);
+  await tab.getByLabel('ICP', { exact: true }).fill('1');
+  await tab.getByRole('button', { name: 'Deposit' }).click();
+  await tab.locator('[data-tid="credit-icp"]').getByText('1 ICP').waitFor();
+  const balance = tab.locator('[data-tid="balance-ICP"]');
+  const left = await balance.innerText();
+
+  await tab.goto(`${page}/models/stoa/digits/try`);
+  await tab.getByRole('button', { name: 'Tensors' }).click();
+  await tab.locator('[data-tid="tensors-json"]').fill(await readFile(SAMPLE, 'utf8'));
+  await tab.getByRole('button', { name: 'Price of a paid run' }).click();
+  await tab.getByRole('button', { name: 'Run from credit' }).click();
+  await tab.locator('[data-tid="receipt-verified"]').waitFor();
+  const [paid] = /[\d.]+(?= ICP)/.exec(await tab.locator('[data-tid="paid"] dd').first().innerText());
+  // The credit has paid, and the account nothing.
+  await tab.goto(`${page}/wallet`);
+  const credit = tab.locator('[data-tid="credit-icp"]');
+  await credit.waitFor();
+  const e8s = (text) => Math.round(Number(text) * 1e8);
+  assert.equal(e8s(await credit.innerText().then((text) => text.split(' ')[0])), 1e8 - e8s(paid));
+  assert.ok(e8s(paid) > 0);
+  await balance.waitFor();
+  assert.equal(await balance.innerText(), left);
+  await context.close();
+
+  // Who published it.
+  const author = await browser.visitor();
+  await author.tab.goto(`${page}/wallet`);
+  await signIn(author.tab, 'deployer');
+  const claim = author.tab.getByRole('button', { name: 'Claim the ICP' });
+  await claim.click();
+  await author.tab.getByText('They are on their way to your account.').waitFor();
+  await claim.waitFor({ state: 'detached' });
+  assert.deepEqual([...errors, ...author.errors], []);
+  await author.context.close();
 });
 
 test('should take back what an inference canister may still take', async () => {

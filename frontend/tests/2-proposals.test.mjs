@@ -48,7 +48,7 @@ async function propose(tab, title) {
     throw new Error(`${title}: the page said ${alert}`, { cause: error });
   });
   await tab.getByRole('heading', { name: 'Tally' }).waitFor();
-  return tab.locator('section', { has: tab.getByRole('heading', { name: 'What would happen' }) }).innerText();
+  return tab.locator('section', { has: tab.getByRole('heading', { name: /^What (would happen|happened|was to happen)$/ }) }).innerText();
 }
 
 /** Ticks an optional field and fills what appears below it. */

@@ -113,12 +113,12 @@ test('should stake what voting earned, and have it minted into the wallet', asyn
     return { free: units(free), staked: units(staked) };
   };
   /** Votes, and waits until the round after the vote has been shared out. */
-  const earn = async () => {
+  const earn = async (has = ({ free }) => free > 0n) => {
     await vote(tab, await motion(), 'yes');
     for (let attempt = 0; attempt < 60; attempt += 1) {
       await tab.goto(`${page}/neurons`);
       await maturity.waitFor();
-      if ((await shown()).free > 0n) return shown();
+      if (has(await shown())) return shown();
       await tab.waitForTimeout(1_000);
     }
     throw new Error('no rewards came');
@@ -145,6 +145,13 @@ test('should stake what voting earned, and have it minted into the wallet', asyn
   await maturity.getByText(/^0 tokens, and (?!0 )/).waitFor();
   assert.equal((await wallet()) - before, second.free);
   assert.equal((await shown()).staked, first.free);
+
+  await neuron.getByLabel('Stake new maturity by itself').check();
+  await tab.getByText('New maturity is staked by itself.').waitFor();
+  const third = await earn(({ staked }) => staked > first.free);
+  assert.equal(third.free, 0n);
+  await neuron.getByText('Longer, larger, split').click();
+  assert.ok(await neuron.getByLabel('Stake new maturity by itself').isChecked());
   assert.deepEqual(errors, []);
   await context.close();
 });
