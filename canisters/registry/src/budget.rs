@@ -8,7 +8,7 @@
 //! newcomers out takes as much as fills every place, not one call for each.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candid::Principal;
 
@@ -17,13 +17,15 @@ use crate::limits::{CHUNKS_PER_CALL_BASE, COUNTED_CALLERS_MAX};
 const HOUR_NANOS: u64 = 3_600 * 1_000_000_000;
 
 thread_local! {
-    static UNSTABLE_SPENT: RefCell<Spent> = const { RefCell::new(Spent { hour: 0, chunks: BTreeMap::new() }) };
+    static UNSTABLE_SPENT: RefCell<Spent> = const { RefCell::new(Spent::none(0)) };
 }
 
 struct Spent {
     /// Since the epoch.
     hour: u64,
     chunks: BTreeMap<Principal, u64>,
+    /// The same, the least first.
+    by_chunks: BTreeSet<(u64, Principal)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,10 +38,7 @@ pub fn spend(now_nanos: u64, caller: Principal, chunks: u64, max: u64) -> Result
     UNSTABLE_SPENT.with_borrow_mut(|spent| {
         let hour = now_nanos / HOUR_NANOS;
         if spent.hour != hour {
-            *spent = Spent {
-                hour,
-                chunks: BTreeMap::new(),
-            };
+            *spent = Spent::none(hour);
         }
         let exhausted = Exhausted {
             retry_after_seconds: (HOUR_NANOS - now_nanos % HOUR_NANOS).div_ceil(1_000_000_000),
@@ -52,12 +51,22 @@ pub fn spend(now_nanos: u64, caller: Principal, chunks: u64, max: u64) -> Result
             return Err(exhausted);
         }
         spent.chunks.remove(&place);
+        spent.by_chunks.remove(&(used, place));
         spent.chunks.insert(caller, after);
+        spent.by_chunks.insert((after, caller));
         Ok(())
     })
 }
 
 impl Spent {
+    const fn none(hour: u64) -> Self {
+        Spent {
+            hour,
+            chunks: BTreeMap::new(),
+            by_chunks: BTreeSet::new(),
+        }
+    }
+
     /// Whose place the caller has or takes, and what was spent there.
     fn place_of(&self, caller: Principal) -> (Principal, u64) {
         if let Some(used) = self.chunks.get(&caller) {
@@ -66,8 +75,7 @@ impl Spent {
         if self.chunks.len() < COUNTED_CALLERS_MAX {
             return (caller, 0);
         }
-        let least = self.chunks.iter().min_by_key(|(_, used)| **used);
-        let (principal, used) = least.expect("BUG: no places");
+        let (used, principal) = self.by_chunks.first().expect("BUG: no places");
         (*principal, *used)
     }
 }
