@@ -31,9 +31,13 @@ impl CommandLine {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
+        command.args(arguments).arg("--json");
+        self.furnish(&mut command);
         command
-            .args(arguments)
-            .arg("--json")
+    }
+
+    fn furnish(&self, command: &mut Command) {
+        command
             .current_dir(self.folder.path())
             .env("STOA_ENDPOINT", &self.endpoint)
             .env("STOA_IDENTITY", format!("dev:{}", self.identity))
@@ -44,7 +48,20 @@ impl CommandLine {
                 self.folder.path().join("deployment.json"),
             )
             .stdin(Stdio::null());
-        command
+    }
+
+    /// All that a person sees of a command that succeeds, in a terminal of 100 columns (made by `script` of util-linux).
+    pub fn in_terminal(&self, arguments: &[&str]) -> String {
+        let words: Vec<String> = arguments.iter().map(|word| format!("'{word}'")).collect();
+        let line = format!("stty cols 100; {} {}", program().display(), words.join(" "));
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        self.furnish(&mut command);
+        let output = command.env("TERM", "xterm").output();
+        let output = output.expect("script runs: apt-get install bsdutils");
+        let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "stoa {}: {seen}", words.join(" "));
+        seen
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {

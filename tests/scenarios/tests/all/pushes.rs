@@ -135,6 +135,50 @@ fn should_go_on_after_the_client_was_killed_in_the_middle_of_a_push_and_of_a_pul
     });
 }
 
+/// Of a bar as it was drawn, such as `pulling ███░░░ 6.00 MiB/24.01 MiB 11 MiB/s 2s`: mebibytes done, and all.
+fn drawn_mebibytes(line: &str) -> Option<(f64, f64)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let at = words.iter().position(|word| word.starts_with("MiB/"))?;
+    let done = words[at.checked_sub(1)?].parse().ok()?;
+    let all = words[at].strip_prefix("MiB/")?.parse().ok()?;
+    Some((done, all))
+}
+
+#[test]
+fn should_draw_how_far_it_is_in_a_terminal_and_nowhere_else() {
+    run(async {
+        let (world, _) = World::shared().await;
+        let (publisher, stoa) = world.actor_at_command_line().await;
+        let handle = publisher.claim_handle().await;
+        let (folder, _) = model_with_extra_file(&handle, 24 * MIB);
+        let name = format!("{handle}/digits@1.0.0");
+        // A push sends each byte twice.
+        for (what, all, arguments) in [
+            ("pushing", 48.0, vec!["model", "push", text(folder.path())]),
+            ("pulling", 24.0, vec!["model", "pull", &name, "pulled"]),
+            ("verifying", 24.0, vec!["model", "verify", &name]),
+        ] {
+            let seen = stoa.in_terminal(&arguments);
+            let drawn: Vec<_> = seen
+                .split('\r')
+                .filter(|line| line.contains(what))
+                .collect();
+            let midway = drawn.iter().filter_map(|line| drawn_mebibytes(line));
+            assert!(
+                midway
+                    .filter(|(done, of)| 0.0 < *done && done < of && (all..all + 1.0).contains(of))
+                    .count()
+                    > 0,
+                "{seen:?}"
+            );
+            // The bar goes, the result stays.
+            let cleared = seen.rsplit_once("\u{1b}[2K").expect("a line is cleared").1;
+            assert_eq!(drawn_mebibytes(cleared), None, "{seen:?}");
+            assert_eq!(String::from_utf8_lossy(&stoa.run(&arguments).stderr), "");
+        }
+    });
+}
+
 #[test]
 fn should_wait_while_the_network_is_gone_and_then_go_on() {
     run(async {
