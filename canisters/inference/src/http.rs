@@ -17,8 +17,9 @@ use stoa_types::pipeline::Input;
 use crate::infer::{self, Ask, Done, Purse};
 use crate::limits::INPUT_BYTES_MAX;
 use crate::runtime::Runtime;
+use crate::stored::Key;
 use crate::volatile::{FreeCallGuard, HttpCallGuard, next_call};
-use crate::{keys, volatile};
+use crate::{keys, quota, volatile};
 
 /// Without a key; clients that insist on sending one may send this.
 const NO_KEY: &str = "free";
@@ -226,6 +227,14 @@ impl From<InferError> for Failure {
             InferError::QuotaUsedUp { per_hour } => format!(
                 "the {per_hour} free calls of this hour are used up: send a key of prepaid credit"
             ),
+            InferError::InputTooLarge {
+                given_bytes,
+                max_bytes,
+            } => format!("the input has {given_bytes} bytes, at most {max_bytes} are allowed"),
+            InferError::TooManyInstructions { needed, max } => format!(
+                "the call is expected to take {needed} instructions, and {max} are the most: make it smaller, or pay for it with a key of \
+                 prepaid credit if this was a free call"
+            ),
             InferError::InsufficientCredit {
                 credit_e8s,
                 needed_e8s,
@@ -236,6 +245,33 @@ impl From<InferError> for Failure {
     }
 }
 
+/// Of the `Authorization` header.
+fn secret(request: &HttpRequest) -> Option<&str> {
+    header(request, "Authorization")
+        .map(|value| value.strip_prefix("Bearer ").unwrap_or(value).trim())
+        .filter(|secret| !secret.is_empty() && *secret != NO_KEY)
+}
+
+fn key_of<R: Runtime>(runtime: &R, secret: &str) -> Result<(Sha256, Key), Failure> {
+    let hash = Sha256::of(secret.as_bytes());
+    let key = keys::get(&hash).filter(|key| {
+        key.expires_at_nanos
+            .is_none_or(|at| runtime.now_nanos() < at)
+    });
+    key.map(|key| (hash, key)).ok_or_else(|| Failure {
+        status: 401,
+        message: "this key is not known or has expired".to_owned(),
+    })
+}
+
+/// Refuses whom nothing pays for, before the body is read.
+fn check_caller<R: Runtime>(runtime: &R, request: &HttpRequest) -> Result<(), Failure> {
+    match secret(request) {
+        None => Ok(quota::check_left(runtime)?),
+        Some(secret) => key_of(runtime, secret).map(drop),
+    }
+}
+
 /// Runs a model for whoever the `Authorization` header says.
 async fn call<R: Runtime>(
     runtime: &R,
@@ -243,9 +279,6 @@ async fn call<R: Runtime>(
     model: ModelReference,
     input: Input,
 ) -> Result<Done, Failure> {
-    let secret = header(request, "Authorization")
-        .map(|value| value.strip_prefix("Bearer ").unwrap_or(value).trim())
-        .filter(|secret| !secret.is_empty() && *secret != NO_KEY);
     let busy = || Failure::from(InferError::Busy);
     let ask = |caller, purse| Ask {
         caller,
@@ -254,21 +287,12 @@ async fn call<R: Runtime>(
         purse,
         max_price: None,
     };
-    let Some(secret) = secret else {
+    let Some(secret) = secret(request) else {
         let _guard = FreeCallGuard::lock(next_call()).ok_or_else(busy)?;
         let anonymous = candid::Principal::anonymous();
         return Ok(infer::call(runtime, ask(anonymous, Purse::Free)).await?);
     };
-    let hash = Sha256::of(secret.as_bytes());
-    let key = keys::get(&hash)
-        .filter(|key| {
-            key.expires_at_nanos
-                .is_none_or(|at| runtime.now_nanos() < at)
-        })
-        .ok_or_else(|| Failure {
-            status: 401,
-            message: "this key is not known or has expired".to_owned(),
-        })?;
+    let (hash, key) = key_of(runtime, secret)?;
     let _guard = HttpCallGuard::lock(next_call()).ok_or_else(busy)?;
     let purse = Purse::Credit {
         unit: key.unit,

@@ -195,12 +195,13 @@ async fn prepare<R: Runtime>(runtime: &R, ask: Ask) -> Result<Prepared, InferErr
     check_size(&ask.input)?;
     let version = names::resolve(runtime, &ask.model).await?;
     check_ready(runtime, version)?;
-    check_fits(version, &ask.input)?;
+    check_purse(runtime, &ask, version)?;
+    let (checked, _) = check_fits(version, ask.input)?;
     registration::refresh(runtime, version).await?;
 
-    // Read again: the registry may have taken its time.
+    // Read again: the registry may have taken its time. An input that fits a version always does.
     check_ready(runtime, version)?;
-    let (checked, expected) = check_fits(version, &ask.input)?;
+    let expected = expect(version, &checked)?;
     let load = state::load(&version).ok_or(InferError::NotLoaded { version })?;
     let policy = state::policy();
     let author = load.registered.author_price_e8s;
@@ -233,7 +234,7 @@ async fn prepare<R: Runtime>(runtime: &R, ask: Ask) -> Result<Prepared, InferErr
         });
     }
     if ask.purse == Purse::Free {
-        quota::take(runtime, author, expected.instructions)?;
+        quota::check_size(expected.instructions)?;
     }
     check_cycles(runtime, expected.instructions)?;
     Ok(Prepared {
@@ -257,22 +258,63 @@ pub fn check_size(input: &Input) -> Result<(), InferError> {
     Ok(())
 }
 
+/// Refuses who could not even pay the smallest call, before work is spent on his input. What an allowance is worth the ledger
+/// knows.
+fn check_purse<R: Runtime>(runtime: &R, ask: &Ask, version: Sha256) -> Result<(), InferError> {
+    let load = state::load(&version).ok_or(InferError::NotLoaded { version })?;
+    let author = load.registered.author_price_e8s;
+    let smallest = expect_units(version, 1)?;
+    let price = |unit| price::price(&state::policy(), unit, author, smallest.instructions);
+    match ask.purse {
+        Purse::Cycles => {
+            let attached = runtime.attached_cycles();
+            match price(Unit::Cycles) {
+                Some(price) if attached < price.total => Err(InferError::InsufficientCycles {
+                    attached: attached.into(),
+                    price: price.total.into(),
+                }),
+                _ => Ok(()),
+            }
+        }
+        Purse::Credit { unit, key } => {
+            let credit = payment::credit_for(runtime, ask.caller, unit, key);
+            match price(unit) {
+                Some(price) if credit < price.total_e8s() => Err(InferError::InsufficientCredit {
+                    credit_e8s: credit,
+                    needed_e8s: price.total_e8s(),
+                }),
+                _ => Ok(()),
+            }
+        }
+        Purse::Allowance { .. } => Ok(()),
+        Purse::Free => quota::take(runtime, author),
+    }
+}
+
 /// Of a version whose model is in the heap.
-pub fn check_fits(version: Sha256, input: &Input) -> Result<(Checked, Expected), InferError> {
+pub fn check_fits(version: Sha256, input: Input) -> Result<(Checked, Expected), InferError> {
     let compiled = volatile::use_model(&version).ok_or(InferError::NotReady { version })?;
     let checked = compiled
-        .check(input.clone())
+        .check(input)
         .map_err(|misfit| InferError::InvalidInput {
             input: misfit.input,
             reason: misfit.reason,
         })?;
-    let expected = price::expected(&version, checked.units()).map_err(|error| match error {
+    let expected = expect(version, &checked)?;
+    Ok((checked, expected))
+}
+
+fn expect(version: Sha256, checked: &Checked) -> Result<Expected, InferError> {
+    expect_units(version, checked.units())
+}
+
+fn expect_units(version: Sha256, units: u64) -> Result<Expected, InferError> {
+    price::expected(&version, units).map_err(|error| match error {
         CostError::NotReady => InferError::NotReady { version },
         CostError::TooManyInstructions { needed, max } => {
             InferError::TooManyInstructions { needed, max }
         }
-    })?;
-    Ok((checked, expected))
+    })
 }
 
 /// What the network's outputs for this input will take, where they are the answer and no strings. `None` also where the

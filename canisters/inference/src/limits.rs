@@ -17,8 +17,10 @@ pub const CALL_INSTRUCTIONS_MAX: u64 = SLICE_INSTRUCTIONS;
 pub const RUN_INSTRUCTIONS_OF_CYCLES_MAX: u64 = 20 * SLICE_INSTRUCTIONS;
 /// Of the longest run, some seventy messages.
 pub const JOB_INSTRUCTIONS_MAX: u64 = 1_000_000_000_000;
-/// A query has 5 billion instructions; the rest is for what is around the run.
-pub const PREVIEW_INSTRUCTIONS_MAX: u64 = 4_000_000_000;
+/// Of a preview with all that is around its run: a query has 5 billion, and half of it is kept.
+pub const QUERY_INSTRUCTIONS_MAX: u64 = 2_500_000_000;
+/// The most that the DAO may allow for the run alone.
+pub const PREVIEW_INSTRUCTIONS_MAX: u64 = 2_400_000_000;
 /// A run may need this many times what was expected and then some, before it is ended and paid back.
 pub const RUN_OVERRUN_FACTOR: u64 = 2;
 pub const RUN_OVERRUN_INSTRUCTIONS: u64 = 1_000_000_000;

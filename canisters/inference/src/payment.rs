@@ -28,6 +28,20 @@ pub struct TooLittleCredit {
     pub credit: u64,
 }
 
+/// What a call may spend of the caller's credit now.
+pub fn credit_for<R: Runtime>(
+    runtime: &R,
+    caller: candid::Principal,
+    unit: Unit,
+    key: Option<stoa_types::Sha256>,
+) -> u64 {
+    let balance = accounts::balance_e8s(unit, &Holder::Credit(caller));
+    match key {
+        Some(key) => balance.min(keys::left(&key, unit, runtime.now_nanos())),
+        None => balance,
+    }
+}
+
 /// Takes it from the caller's credit, at once. The payment is Charged.
 pub fn open_from_credit<R: Runtime>(
     runtime: &R,

@@ -8,7 +8,7 @@ use stoa_inference_api::{
 use stoa_types::Sha256;
 use stoa_types::pipeline::{Answer, Input};
 
-use crate::limits::TOP_UPS_SHOWN_MAX;
+use crate::limits::{QUERY_INSTRUCTIONS_MAX, TOP_UPS_SHOWN_MAX};
 use crate::price::{self, CostError, Expected};
 use crate::runtime::Runtime;
 use crate::stored::{Holder, StoredCyclesRequest, Unit};
@@ -38,7 +38,7 @@ pub fn quote(version: Sha256) -> QuoteResult {
 /// Of this very call.
 pub fn quote_call(request: PreviewRequest) -> QuoteCallResult {
     let (version, input) = locate(request)?;
-    let (_, expected) = infer::check_fits(version, &input)?;
+    let (_, expected) = infer::check_fits(version, input)?;
     Ok(quote_of(version, expected))
 }
 
@@ -88,28 +88,36 @@ pub fn infer_query<R: Runtime>(runtime: &R, request: PreviewRequest) -> PreviewR
         return Err(InferError::QueryOnly);
     }
     let (version, input) = locate(request)?;
-    let answer = preview(version, input)?;
+    let answer = preview(runtime, version, input)?;
     Ok(Preview { version, answer })
 }
 
-fn preview(version: Sha256, input: Input) -> Result<Answer, InferError> {
-    let (checked, expected) = infer::check_fits(version, &input)?;
-    let max = state::policy().preview_instructions_max;
-    if expected.instructions > max {
-        return Err(InferError::TooManyInstructions {
-            needed: expected.instructions,
-            max,
-        });
-    }
+fn preview<R: Runtime>(runtime: &R, version: Sha256, input: Input) -> Result<Answer, InferError> {
+    let (checked, expected) = infer::check_fits(version, input)?;
+    let check = |needed: u64, max: u64| match needed > max {
+        true => Err(InferError::TooManyInstructions { needed, max }),
+        false => Ok(()),
+    };
+    check(
+        expected.instructions,
+        state::policy().preview_instructions_max,
+    )?;
+    // An input can take as long to prepare as the run takes.
+    let with_run = runtime.instructions().saturating_add(expected.instructions);
+    check(with_run, QUERY_INSTRUCTIONS_MAX)?;
     let failed = |message: String| InferError::RunFailed {
         message,
         refunded: true,
     };
     let compiled = volatile::peek_model(&version).ok_or(InferError::NotReady { version })?;
     let running = compiled.start(checked).map_err(failed)?;
-    match running.step(|| true).map_err(failed)? {
+    let may_continue = || runtime.instructions() < QUERY_INSTRUCTIONS_MAX;
+    match running.step(may_continue).map_err(failed)? {
         Slicing::Done(answer) => Ok(answer),
-        Slicing::Paused(_) => Err(failed("it paused where it might go on".to_owned())),
+        Slicing::Paused(_) => Err(InferError::TooManyInstructions {
+            needed: runtime.instructions(),
+            max: QUERY_INSTRUCTIONS_MAX,
+        }),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
+use ic_cdk::call::RejectCode;
 use serde::de::DeserializeOwned;
 
 /// Work that a timer starts. Each is idempotent and looks up itself what there is to do.
@@ -73,6 +74,18 @@ pub enum Outcome {
     Unknown,
 }
 
+/// A callee that rejects or traps undoes only its last step, so that says nothing about a method with an await in it.
+fn outcome_of(code: RejectCode) -> Outcome {
+    match code {
+        RejectCode::SysFatal | RejectCode::SysTransient | RejectCode::DestinationInvalid => {
+            Outcome::NotExecuted
+        }
+        RejectCode::CanisterReject | RejectCode::CanisterError | RejectCode::SysUnknown => {
+            Outcome::Unknown
+        }
+    }
+}
+
 /// Calls and decodes. An answer that does not decode counts as unknown: something was executed.
 pub async fn call<R: Runtime, A: ArgumentEncoder, T: CandidType + DeserializeOwned>(
     runtime: &R,
@@ -107,7 +120,7 @@ impl Runtime for Canister {
         method: &'static str,
         argument: Vec<u8>,
     ) -> Result<Vec<u8>, CallFailure> {
-        use ic_cdk::call::{Call, CallFailed, RejectCode};
+        use ic_cdk::call::{Call, CallFailed};
         match Call::unbounded_wait(callee, method)
             .take_raw_args(argument)
             .await
@@ -117,14 +130,9 @@ impl Runtime for Canister {
                 let outcome = match &failed {
                     CallFailed::InsufficientLiquidCycleBalance(_)
                     | CallFailed::CallPerformFailed(_) => Outcome::NotExecuted,
-                    CallFailed::CallRejected(rejected) => match rejected.reject_code() {
-                        Ok(
-                            RejectCode::SysFatal
-                            | RejectCode::SysTransient
-                            | RejectCode::DestinationInvalid,
-                        ) => Outcome::NotExecuted,
-                        _ => Outcome::Unknown,
-                    },
+                    CallFailed::CallRejected(rejected) => {
+                        rejected.reject_code().map_or(Outcome::Unknown, outcome_of)
+                    }
                 };
                 Err(CallFailure {
                     outcome,
@@ -230,4 +238,24 @@ unsafe extern "Rust" fn __getrandom_v03_custom(
     _: usize,
 ) -> Result<(), getrandom::Error> {
     Err(getrandom::Error::UNSUPPORTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Statement 7: each reject code.
+    #[test]
+    fn should_take_only_undelivered_calls_for_not_executed() {
+        for (code, expected) in [
+            (RejectCode::SysFatal, Outcome::NotExecuted),
+            (RejectCode::SysTransient, Outcome::NotExecuted),
+            (RejectCode::DestinationInvalid, Outcome::NotExecuted),
+            (RejectCode::CanisterReject, Outcome::Unknown),
+            (RejectCode::CanisterError, Outcome::Unknown),
+            (RejectCode::SysUnknown, Outcome::Unknown),
+        ] {
+            assert_eq!(outcome_of(code), expected, "{code:?}");
+        }
+    }
 }

@@ -223,6 +223,7 @@ pub enum Receipt {
     Verify {
         /// Number of the receipt, or latest
         id: String,
+        /// Inference canister that numbered it; where absent the deployment's first, and for latest whichever wrote the newest one
         #[arg(long)]
         inference: Option<Principal>,
     },

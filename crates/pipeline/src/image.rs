@@ -5,10 +5,15 @@ use stoa_types::manifest::Signature;
 use stoa_types::pipeline::{Colours, Extent, Filter, ImageLayout, ImagePipeline, Resize};
 use stoa_types::tensor::{DataType, Tensor};
 
-use super::picture;
+use super::picture::{self, PixelRoom};
 use super::resample::{Bitmap, resize};
 use super::{Context, PipelineError, check_items, invalid, items_max, number};
 use crate::error::InputError;
+
+/// Of all pictures of a call together: as they are given, and resized. Both together take less than half of what a query may
+/// (`benches/results/inference.md`).
+pub(super) const PIXELS_MAX: u64 = 4 << 20;
+const RESIZED_PIXELS_MAX: u64 = 4 << 20;
 
 #[derive(Debug)]
 pub(super) struct ImageInput {
@@ -64,11 +69,15 @@ impl ImageInput {
         check_items("images", images.len(), self.items_max)?;
         let mut data = Vec::new();
         let mut shape = Vec::new();
+        let mut decoded = PixelRoom::new(PIXELS_MAX);
+        let mut resized = PixelRoom::new(RESIZED_PIXELS_MAX);
         for (index, file) in images.iter().enumerate() {
-            let bitmap = self.bitmap(file).map_err(|reason| InputError::Item {
-                item: format!("images[{index}]"),
-                reason: crate::error::cut(reason),
-            })?;
+            let bitmap = self
+                .bitmap(file, &mut decoded, &mut resized)
+                .map_err(|reason| InputError::Item {
+                    item: format!("images[{index}]"),
+                    reason: crate::error::cut(reason),
+                })?;
             let [channels, height, width] =
                 [bitmap.channels, bitmap.height, bitmap.width].map(|extent| extent as u64);
             shape = match self.layout {
@@ -93,12 +102,20 @@ impl ImageInput {
     }
 
     /// Decoded, resized, cut, its colours in order.
-    fn bitmap(&self, file: &[u8]) -> Result<Bitmap, String> {
-        let decoded = picture::decode(file, self.colours == Colours::Grey)?;
+    fn bitmap(
+        &self,
+        file: &[u8],
+        decoded: &mut PixelRoom,
+        resized: &mut PixelRoom,
+    ) -> Result<Bitmap, String> {
+        let decoded = picture::decode(file, self.colours == Colours::Grey, decoded)?;
         let to = match self.resize {
             Resize::Exact(extent) => extent,
-            Resize::ShortestSide(side) => shortest_side(&decoded, side)?,
+            Resize::ShortestSide(side) => shortest_side(&decoded, side),
         };
+        resized
+            .take(to.width, to.height)
+            .map_err(|reason| format!("resized, {reason}"))?;
         let mut bitmap = resize(&decoded, to, self.filter);
         if let Some(extent) = self.crop {
             bitmap = crop(&bitmap, extent)?;
@@ -140,28 +157,20 @@ impl ImageInput {
     }
 }
 
-/// The longer side in the same ratio, rounded down. A strip of one by ten thousand would become a very long one.
-fn shortest_side(bitmap: &Bitmap, side: u64) -> Result<Extent, String> {
-    const PIXELS_MAX: u64 = 16 << 20;
+/// The longer side in the same ratio, rounded down.
+fn shortest_side(bitmap: &Bitmap, side: u64) -> Extent {
     let (width, height) = (bitmap.width as u64, bitmap.height as u64);
-    let extent = if width <= height {
+    if width <= height {
         Extent {
             width: side,
-            height: side * height / width,
+            height: side.saturating_mul(height) / width,
         }
     } else {
         Extent {
-            width: side * width / height,
+            width: side.saturating_mul(width) / height,
             height: side,
         }
-    };
-    if extent.width * extent.height > PIXELS_MAX {
-        return Err(format!(
-            "{width} x {height} pixels become {} x {}, which is too many",
-            extent.width, extent.height
-        ));
     }
-    Ok(extent)
 }
 
 /// From the middle; of an odd rest the smaller half is left and above.

@@ -8,19 +8,54 @@ use zune_jpeg::JpegDecoder;
 
 use super::resample::Bitmap;
 
-/// Of a file. Decoded with three channels these are 48 MiB.
-const PIXELS_MAX: u64 = 16 << 20;
 const SIDE_MAX: u64 = 1 << 16;
+/// Scans of a progressive file, each of which goes over all pixels; programs write some ten.
+const SCANS_MAX: usize = 24;
 
 const PNG_BEGINS: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 const JPEG_BEGINS: [u8; 3] = [0xFF, 0xD8, 0xFF];
 
+/// Pixels that the pictures of a call may still have.
+pub(super) struct PixelRoom {
+    left: u64,
+    max: u64,
+}
+
+impl PixelRoom {
+    pub fn new(max: u64) -> Self {
+        PixelRoom { left: max, max }
+    }
+
+    pub fn take(&mut self, width: u64, height: u64) -> Result<(), String> {
+        if ![width, height]
+            .iter()
+            .all(|side| (1..=SIDE_MAX).contains(side))
+        {
+            return Err(format!(
+                "{width} x {height} pixels: a side has from 1 to {SIDE_MAX}"
+            ));
+        }
+        let pixels = width.checked_mul(height);
+        match pixels.and_then(|pixels| self.left.checked_sub(pixels)) {
+            Some(left) => self.left = left,
+            None => {
+                return Err(format!(
+                    "{width} x {height} pixels are too many: the pictures of a call may have {} together, and {} of them are left; make them \
+                     smaller or make several calls",
+                    self.max, self.left
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Three channels, or one where `grey`. An alpha channel is left out, as `convert("RGB")` does it.
-pub(super) fn decode(file: &[u8], grey: bool) -> Result<Bitmap, String> {
+pub(super) fn decode(file: &[u8], grey: bool, room: &mut PixelRoom) -> Result<Bitmap, String> {
     let bitmap = if file.starts_with(&PNG_BEGINS) {
-        decode_png(file)?
+        decode_png(file, room)?
     } else if file.starts_with(&JPEG_BEGINS) {
-        decode_jpeg(file)?
+        decode_jpeg(file, room)?
     } else {
         return Err("it is neither a PNG nor a JPEG file".into());
     };
@@ -45,25 +80,13 @@ fn luma(pixel: &[u8]) -> u8 {
     ((red * 19_595 + green * 38_470 + blue * 7_471 + 0x8000) >> 16) as u8
 }
 
-fn check_size(width: u64, height: u64) -> Result<(), String> {
-    let fits = (1..=SIDE_MAX).contains(&width)
-        && (1..=SIDE_MAX).contains(&height)
-        && width * height <= PIXELS_MAX;
-    if fits {
-        return Ok(());
-    }
-    Err(format!(
-        "{width} x {height} pixels: at most {PIXELS_MAX} are allowed, and at least one"
-    ))
-}
-
-fn decode_png(file: &[u8]) -> Result<Bitmap, String> {
+fn decode_png(file: &[u8], room: &mut PixelRoom) -> Result<Bitmap, String> {
     let failed = |error: png::DecodingError| error.to_string();
     let mut decoder =
         png::Decoder::new_with_limits(std::io::Cursor::new(file), png::Limits { bytes: 256 << 20 });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let header = decoder.read_header_info().map_err(failed)?;
-    check_size(header.width.into(), header.height.into())?;
+    room.take(header.width.into(), header.height.into())?;
     let mut reader = decoder.read_info().map_err(failed)?;
     let size = reader
         .output_buffer_size()
@@ -93,17 +116,18 @@ fn without_alpha(data: &[u8], channels: usize) -> Vec<u8> {
         .collect()
 }
 
-fn decode_jpeg(file: &[u8]) -> Result<Bitmap, String> {
+fn decode_jpeg(file: &[u8], room: &mut PixelRoom) -> Result<Bitmap, String> {
     let failed = |error: zune_jpeg::errors::DecodeErrors| error.to_string();
     let options = DecoderOptions::default()
         .set_use_unsafe(false)
         .set_max_width(SIDE_MAX as usize)
         .set_max_height(SIDE_MAX as usize)
+        .jpeg_set_max_scans(SCANS_MAX)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
     decoder.decode_headers().map_err(failed)?;
     let (width, height) = decoder.dimensions().ok_or("it has no size")?;
-    check_size(width as u64, height as u64)?;
+    room.take(width as u64, height as u64)?;
     let data = decoder.decode().map_err(failed)?;
     if data.len() != width * height * 3 {
         return Err("it is cut off".into());

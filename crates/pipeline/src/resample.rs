@@ -11,6 +11,7 @@ use stoa_types::pipeline::{Extent, Filter};
 pub(super) struct Bitmap {
     pub width: usize,
     pub height: usize,
+    /// 1 or 3.
     pub channels: usize,
     pub data: Vec<u8>,
 }
@@ -28,8 +29,10 @@ pub(super) fn resize(bitmap: &Bitmap, to: Extent, filter: Filter) -> Bitmap {
     }
     let rows = if width == bitmap.width {
         bitmap.clone()
+    } else if bitmap.channels == 1 {
+        along_rows::<1>(bitmap, width, filter)
     } else {
-        along_rows(bitmap, width, filter)
+        along_rows::<3>(bitmap, width, filter)
     };
     if height == rows.height {
         return rows;
@@ -133,23 +136,19 @@ fn byte(sum: i32) -> u8 {
 
 const HALF: i32 = 1 << (PRECISION_BITS - 1);
 
-fn along_rows(bitmap: &Bitmap, width: usize, filter: Filter) -> Bitmap {
+fn along_rows<const CHANNELS: usize>(bitmap: &Bitmap, width: usize, filter: Filter) -> Bitmap {
     let windows = windows(bitmap.width, width, filter);
-    let channels = bitmap.channels;
-    let mut data = Vec::with_capacity(width * bitmap.height * channels);
-    for row in bitmap.data.chunks_exact(bitmap.width * channels) {
+    let mut data = Vec::with_capacity(width * bitmap.height * CHANNELS);
+    for row in bitmap.data.chunks_exact(bitmap.width * CHANNELS) {
+        let (pixels, _) = row.as_chunks::<CHANNELS>();
         for window in &windows {
-            let pixels = &row[window.first * channels..];
-            for channel in 0..channels {
-                let sum = window
-                    .weights
-                    .iter()
-                    .zip(pixels.chunks_exact(channels))
-                    .fold(HALF, |sum, (weight, pixel)| {
-                        sum + weight * i32::from(pixel[channel])
-                    });
-                data.push(byte(sum));
+            let mut sums = [HALF; CHANNELS];
+            for (weight, pixel) in window.weights.iter().zip(&pixels[window.first..]) {
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum += weight * i32::from(*value);
+                }
             }
+            data.extend(sums.map(byte));
         }
     }
     Bitmap {

@@ -7,12 +7,15 @@ use serde_json::Value;
 use stoa_types::manifest::{Dimension, Pipeline as Description, Signature, TensorSpec};
 use stoa_types::pipeline::{
     AnswerKind, CategoryEncoding, Cell, Colours, Column, ColumnKind, Extent, Filter, ImageLayout,
-    ImagePipeline, Input, PipelineKind, Resize, TabularPipeline,
+    ImagePipeline, Input, Padding, PaddingLength, PipelineKind, Resize, Side, TabularPipeline,
+    TextInput, TextPipeline,
 };
 use stoa_types::tensor::{DataType, Tensor};
 
-use super::picture::decode;
+use super::image::PIXELS_MAX;
+use super::picture::{self, PixelRoom};
 use super::resample::{Bitmap, resize};
+use super::text::TEXT_BYTES_MAX;
 use super::{Pipeline, Prepared};
 use crate::error::InputError;
 
@@ -32,6 +35,10 @@ fn bytes(value: &Value) -> Vec<u8> {
         .iter()
         .map(|[high, low]| digit(*high) * 16 + digit(*low))
         .collect()
+}
+
+fn decode(file: &[u8], grey: bool) -> Result<Bitmap, String> {
+    picture::decode(file, grey, &mut PixelRoom::new(PIXELS_MAX))
 }
 
 fn number(value: &Value) -> usize {
@@ -110,6 +117,83 @@ fn should_refuse_pictures_that_are_cut_off_or_too_large_without_a_panic() {
     bomb[16..24].copy_from_slice(&[0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
     assert!(decode(&bomb, false).is_err());
     assert!(decode(b"GIF89a", false).is_err());
+}
+
+#[test]
+fn should_count_the_pixels_of_all_pictures_of_a_call_together() {
+    let mut room = PixelRoom::new(100);
+    room.take(9, 10).unwrap();
+    let refused = room.take(11, 1).unwrap_err();
+    assert!(
+        refused.contains("may have 100 together, and 10 of them are left"),
+        "{refused}"
+    );
+    room.take(10, 1).unwrap();
+    room.take(1, 1).unwrap_err();
+    for (width, height) in [(0, 1), (1, 0), (65_537, 1), (u64::MAX, u64::MAX)] {
+        assert!(PixelRoom::new(u64::MAX).take(width, height).is_err());
+    }
+}
+
+#[test]
+fn should_refuse_more_text_than_a_call_may_have_and_say_what_to_do() {
+    let tokenizers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/tokenizers");
+    let file = std::fs::read(tokenizers.join("tokenizers.json")).unwrap();
+    let all: Value = serde_json::from_slice(&file).unwrap();
+    let file = serde_json::to_vec(&all["words"]).unwrap();
+    let ids = TensorSpec {
+        name: "ids".into(),
+        datatype: DataType::INT64,
+        shape: ["texts", "tokens"]
+            .map(|name| Dimension::Dynamic {
+                name: name.into(),
+                max: 8,
+            })
+            .into(),
+    };
+    let description = Description {
+        model: "m.onnx".into(),
+        kind: PipelineKind::Text(TextPipeline {
+            tokenizer: "tokenizer.json".into(),
+            ids: "ids".into(),
+            mask: None,
+            types: None,
+            tokens_max: 8,
+            padding: Padding {
+                token: "[PAD]".into(),
+                side: Side::Right,
+                length: PaddingLength::Longest,
+            },
+            answer: AnswerKind::Tensors,
+        }),
+        labels: vec![],
+    };
+    let signature = Signature {
+        inputs: vec![ids],
+        outputs: vec![],
+    };
+    let files = [("tokenizer.json", file.as_slice())];
+    let pipeline = Pipeline::new(&description, &signature, &files).unwrap();
+    let prepare = |first: String, pair: String| {
+        let one = |text, pair| TextInput { text, pair };
+        let texts = vec![one(first, Some(pair)), one("the end".into(), None)];
+        pipeline.prepare(Input::Texts(texts))
+    };
+    let half = "fox ".repeat(TEXT_BYTES_MAX / 8);
+    let rest = half[7..].to_owned();
+    let tokens = prepare(half.clone(), rest).unwrap().context.tokens;
+    assert_eq!(tokens, 8 + 2);
+    let refused = prepare(half.clone(), half).unwrap_err();
+    assert_eq!(refused.input(), "texts");
+    assert_eq!(
+        refused.to_string(),
+        "texts: 524295 bytes in all, and a call may have 524288: shorten them, since no more than 8 tokens of each are read, or make \
+         several calls"
+    );
+    let grows = "\u{fdfa}".repeat(TEXT_BYTES_MAX / 33 + 1);
+    let refused = prepare(grows, String::new()).unwrap_err();
+    assert_eq!(refused.input(), "texts[0]");
+    assert!(refused.to_string().contains("when normalized"), "{refused}");
 }
 
 fn spec(name: &str, datatype: DataType, shape: &[u64]) -> TensorSpec {

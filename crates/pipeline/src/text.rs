@@ -6,7 +6,11 @@ use stoa_types::tensor::{DataType, Tensor};
 
 use super::{Context, PipelineError, check_items, invalid, items_max};
 use crate::error::InputError;
-use crate::tokenizer::{Encoding, Tokenizer};
+use crate::tokenizer::{Encoding, Room, Tokenizer, TooLong};
+
+/// Of all texts of a call together, with their pairs: as they are given, and once more when they are normalized. The dearest take
+/// half of what a query may (`benches/results/inference.md`), and a model of 8,192 tokens reads some 40 kB of a text.
+pub const TEXT_BYTES_MAX: usize = 1 << 19;
 
 #[derive(Debug)]
 pub(super) struct TextToTokens {
@@ -74,13 +78,27 @@ impl TextToTokens {
 
     pub fn prepare(&self, texts: &[TextInput]) -> Result<(Vec<Tensor>, Context), InputError> {
         check_items("texts", texts.len(), self.items_max)?;
+        let bytes = |text: &TextInput| text.text.len() + text.pair.as_ref().map_or(0, String::len);
+        let given: usize = texts.iter().map(bytes).sum();
+        if given > TEXT_BYTES_MAX {
+            return Err(self.too_long("texts".to_owned(), &format!("{given} bytes in all")));
+        }
+        let mut room = Room {
+            bytes: TEXT_BYTES_MAX,
+        };
+        let encode = |(index, text): (usize, &TextInput)| {
+            self.tokenizer
+                .encode(&text.text, text.pair.as_deref(), self.tokens_max, &mut room)
+                .map_err(|TooLong| {
+                    let item = format!("texts[{index}]");
+                    self.too_long(item, "too many bytes with those before it when normalized")
+                })
+        };
         let encodings: Vec<Encoding> = texts
             .iter()
-            .map(|text| {
-                self.tokenizer
-                    .encode(&text.text, text.pair.as_deref(), self.tokens_max)
-            })
-            .collect();
+            .enumerate()
+            .map(encode)
+            .collect::<Result<_, _>>()?;
         let longest = encodings.iter().map(|encoding| encoding.ids.len()).max();
         let length = match (self.tokens_fixed, self.length) {
             (Some(fixed), _) => fixed,
@@ -132,5 +150,16 @@ impl TextToTokens {
             spans,
         };
         Ok((tensors, context))
+    }
+
+    fn too_long(&self, item: String, found: &str) -> InputError {
+        InputError::Item {
+            item,
+            reason: format!(
+                "{found}, and a call may have {TEXT_BYTES_MAX}: shorten them, since no more than {} tokens of each are read, or \
+                 make several calls",
+                self.tokens_max
+            ),
+        }
     }
 }

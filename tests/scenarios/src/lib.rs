@@ -26,7 +26,7 @@ pub use dao::{
 };
 pub use layers::{image_classifier, text_classifier};
 pub use lone_shard::LoneShard;
-pub use model::{digits, digits_inputs, made_model, model_with_extra_file, projection};
+pub use model::{digits, digits_inputs, made_model, model_with_extra_file, projection, token_ids};
 pub use network::run;
 pub use outage::Line;
 pub use page::page;

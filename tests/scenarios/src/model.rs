@@ -32,6 +32,30 @@ pub fn projection(publisher: &str) -> ModelDirectory {
     ModelDirectory::read(&folder, publisher).expect("the committed model is complete")
 }
 
+/// The ids of a text's tokens, by one of the tokenizers that the pipeline's are tested with: their name, and a token of it to
+/// pad with.
+pub fn token_ids(publisher: &str, tokenizer: &str, padding: &str) -> (TempDir, ModelDirectory) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let from = here.join("models/token_ids");
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    for name in ["token_ids.onnx", "README.md"] {
+        std::fs::copy(from.join(name), temporary.path().join(name)).expect("copied");
+    }
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a committed file");
+    let all = read(&here.join("../../crates/pipeline/tests/tokenizers/tokenizers.json"));
+    let all: serde_json::Value = serde_json::from_str(&all).expect("tokenizers");
+    let text = read(&from.join("model.toml"))
+        .replace("token-ids", &format!("token-ids-{tokenizer}"))
+        .replace("[PAD]", padding);
+    let write = |name: &str, text: String| {
+        std::fs::write(temporary.path().join(name), text).expect("written");
+    };
+    write("model.toml", text);
+    write("tokenizer.json", all[tokenizer].to_string());
+    let model = ModelDirectory::read(temporary.path(), publisher).expect("a model");
+    (temporary, model)
+}
+
 /// One real scan.
 pub fn digits_inputs() -> Vec<Tensor> {
     let path = folder().join("samples/one-digit.json");

@@ -239,6 +239,7 @@ async fn try_infer<R: Runtime>(
     request: &HttpRequest,
     model: String,
 ) -> Result<Reply, Failure> {
+    super::check_caller(runtime, request)?;
     let (parsed, binary) = parse(request)?;
     let tensors = read_tensors(parsed.inputs, binary)?;
     // A name that has to be asked for is resolved by the call; until then what is known here says which pipeline it is.

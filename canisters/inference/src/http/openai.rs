@@ -146,6 +146,7 @@ pub async fn embeddings<R: Runtime>(runtime: &R, request: &HttpRequest) -> Reply
 }
 
 async fn try_embeddings<R: Runtime>(runtime: &R, request: &HttpRequest) -> Result<Reply, Failure> {
+    super::check_caller(runtime, request)?;
     let bad = |message: String| Failure::bad_request(message);
     let parsed: Request = serde_json::from_slice(&request.body)
         .map_err(|error| bad(format!("the request: {error}")))?;

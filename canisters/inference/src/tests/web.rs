@@ -3,11 +3,17 @@
 use candid::Principal;
 use serde_json::{Value, json};
 use stoa_inference_api::{
-    AddKeyArgs, DepositArgs, HttpRequest, HttpResponse, InferError, Policy, Token,
+    AddKeyArgs, DepositArgs, HttpRequest, HttpResponse, InferError, InferRequest, Payment, Policy,
+    Token,
 };
 use stoa_types::Sha256;
+use stoa_types::pipeline::Input;
 
-use super::world::{World, governance, payer, pixels, policy, preview, world_with_digits};
+use super::world::{
+    World, allowance, credit, governance, payer, pixels, policy, preview, request,
+    world_with_digits,
+};
+use crate::limits::QUERY_INSTRUCTIONS_MAX;
 use crate::{accounts, http, keys, money, queries, receipts};
 
 const SECRET: &str = "stoa_0123456789abcdef";
@@ -293,7 +299,86 @@ fn should_bound_what_free_calls_may_cost() {
         ..policy()
     };
     crate::policy::set_policy(governance(), &none).unwrap();
+    world.pass(std::time::Duration::from_secs(3_600));
     assert_eq!(call(), 413);
+}
+
+// Statement 26: who cannot pay is refused before work is spent on what he sends, and what is read for nothing is counted.
+#[test]
+fn should_not_read_what_nobody_pays_for() {
+    let (world, version) = world_without_author_price();
+    let misfit = |payment| InferRequest {
+        input: Input::Tensors(vec![pixels(65)]),
+        ..request(version, payment)
+    };
+    let infer = |payment| {
+        let asked = crate::infer::infer(&world, payer(0), misfit(payment));
+        world.finish(asked).unwrap_err()
+    };
+    let price = queries::quote(version).unwrap();
+    assert_eq!(
+        infer(credit()),
+        InferError::InsufficientCredit {
+            credit_e8s: 0,
+            needed_e8s: price.price_e8s
+        }
+    );
+    assert_eq!(
+        infer(Payment::Cycles),
+        InferError::InsufficientCycles {
+            attached: 0_u8.into(),
+            price: price.price_cycles
+        }
+    );
+    // An allowance is the ledger's to know of.
+    assert!(matches!(
+        infer(allowance()),
+        InferError::InvalidInput { .. }
+    ));
+
+    let call = |path: &str, secret: Option<&str>, body: &[u8]| {
+        let request = post(path, secret, body.to_vec());
+        let answer = world.finish(http::update(&world, request));
+        (
+            answer.status_code,
+            String::from_utf8(answer.body.to_vec()).unwrap(),
+        )
+    };
+    let (oip, openai) = ("/v2/models/stoa/digits/infer", "/v1/embeddings");
+    let garbage = &b"{"[..];
+    for path in [oip, openai] {
+        assert_eq!(call(path, Some("stoa_unknown"), garbage).0, 401);
+        assert_eq!(call(path, None, garbage).0, 400);
+    }
+    let mut wrong = scan();
+    wrong["inputs"][0]["datatype"] = "FP64".into();
+    let wrong = serde_json::to_vec(&wrong).unwrap();
+    for _ in 0..policy().free_calls_per_hour {
+        assert_eq!(call(oip, None, &wrong).0, 400);
+    }
+    for path in [oip, openai] {
+        let (status, message) = call(path, None, garbage);
+        assert_eq!(status, 429);
+        assert!(
+            message.contains("send a key of prepaid credit"),
+            "{message}"
+        );
+    }
+}
+
+// Statement 24: a preview's input and run together stay under half of what a query may.
+#[test]
+fn should_count_what_an_input_took_to_prepare_into_a_preview() {
+    let (world, version) = world_with_digits();
+    world.with(|inner| {
+        inner.replicated = false;
+        inner.instructions_a_reading = QUERY_INSTRUCTIONS_MAX;
+    });
+    assert!(matches!(
+        queries::infer_query(&world, preview(version)),
+        Err(InferError::TooManyInstructions { needed, max: QUERY_INSTRUCTIONS_MAX })
+            if needed > QUERY_INSTRUCTIONS_MAX
+    ));
 }
 
 #[test]

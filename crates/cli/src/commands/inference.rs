@@ -15,7 +15,7 @@ use stoa_inference_api::{
 };
 
 use crate::arguments::{Infer, Job, Load, OnInference, Purse, TopUp, Version};
-use crate::context::Context;
+use crate::context::{Context, Stoa};
 use crate::output::Output;
 use crate::progress;
 
@@ -104,19 +104,24 @@ pub async fn infer(context: &Context, arguments: Infer) -> Result<Output> {
     }
     if arguments.submit {
         let job = inference.submit(&request).await?.accepted()?;
-        let canister = inference.canister();
-        // Jobs are numbered by each canister, and `stoa job` means the first where none is named.
-        let named = match stoa.deployment.inference.first() {
-            Some(first) if *first == canister => String::new(),
-            _ => format!(" --inference {canister}"),
-        };
+        let named = named(&stoa, &inference);
         return Ok(Output::new(
             format!("job {job}: see `stoa job {job} --wait{named}`"),
-            json!({"job": job, "inference": canister.to_text()}),
+            json!({"job": job, "inference": inference.canister().to_text()}),
         ));
     }
     let answer = inference.infer(&request).await?.accepted()?;
-    said(&answer)
+    said(&stoa, &inference, &answer)
+}
+
+/// What a command about a job or a receipt has to say of the canister: each numbers its own, and the first is meant where none
+/// is named.
+fn named(stoa: &Stoa, inference: &Inference) -> String {
+    let canister = inference.canister();
+    match stoa.deployment.inference.first() {
+        Some(first) if *first == canister => String::new(),
+        _ => format!(" --inference {canister}"),
+    }
 }
 
 /// With its unit.
@@ -128,7 +133,7 @@ pub(super) fn paid(price: &Price) -> String {
     }
 }
 
-fn said(answer: &InferResponse) -> Result<Output> {
+fn said(stoa: &Stoa, inference: &Inference, answer: &InferResponse) -> Result<Output> {
     let receipt = &answer.receipt;
     let outputs = answer_to_json(&answer.answer)?;
     let price = paid(&receipt.price);
@@ -139,11 +144,17 @@ fn said(answer: &InferResponse) -> Result<Output> {
                 "receipt {} ({}), paid {price}, {} instructions",
                 receipt.id, receipt.hash, receipt.instructions
             ),
+            format!(
+                "prove it with `stoa receipt verify {}{}`",
+                receipt.id,
+                named(stoa, inference)
+            ),
         ],
         json!({
             "outputs": outputs,
             "receipt": {
                 "id": receipt.id,
+                "inference": inference.canister().to_text(),
                 "hash": receipt.hash.to_string(),
                 "instructions": receipt.instructions,
                 "output_hash": receipt.output_hash.to_string(),
@@ -157,11 +168,13 @@ pub async fn job(context: &Context, arguments: Job) -> Result<Output> {
     let inference = stoa.inference(arguments.inference)?;
     if arguments.wait {
         let answer = inference.wait_job(arguments.id, JOB_PATIENCE).await?;
-        return said(&answer);
+        return said(&stoa, &inference, &answer);
     }
     let job = inference.get_job(arguments.id).await?.accepted()?;
     let (state, name) = match job.state {
-        JobState::Done { answer, receipt } => return said(&InferResponse { answer, receipt }),
+        JobState::Done { answer, receipt } => {
+            return said(&stoa, &inference, &InferResponse { answer, receipt });
+        }
         JobState::Paying => ("the ledger has not answered yet".to_owned(), "paying"),
         JobState::Running {
             instructions_so_far,

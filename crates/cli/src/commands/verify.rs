@@ -5,18 +5,27 @@ use std::time::{Duration, UNIX_EPOCH};
 use indicatif::HumanDuration;
 use serde_json::json;
 use stoa_client::inference::Inference;
-use stoa_client::{ClientError, Result};
+use stoa_client::{Accepted, ClientError, Result};
 
 use crate::arguments::Receipt;
 use crate::commands::inference::paid;
-use crate::context::Context;
+use crate::context::{Context, Stoa};
 use crate::output::Output;
+
+/// Instead of a number.
+const LATEST: &str = "latest";
 
 pub async fn receipt(context: &Context, command: Receipt) -> Result<Output> {
     let Receipt::Verify { id, inference } = command;
     let stoa = context.open().await?;
-    let inference = stoa.inference(inference)?;
-    let id = receipt_id(&inference, &id).await?;
+    let (inference, id) = match inference {
+        None if id == LATEST => newest(&stoa).await?,
+        named => {
+            let inference = stoa.inference(named)?;
+            let id = receipt_id(&inference, &id).await?;
+            (inference, id)
+        }
+    };
     let receipt = inference.proven_receipt(id).await?;
     let written = Duration::from_nanos(receipt.timestamp_nanos);
     let age = (UNIX_EPOCH + written).elapsed().unwrap_or_default();
@@ -43,6 +52,7 @@ pub async fn receipt(context: &Context, command: Receipt) -> Result<Output> {
         ],
         json!({
             "id": id,
+            "inference": inference.canister().to_text(),
             "hash": receipt.hash.to_string(),
             "version": receipt.version.to_string(),
             "caller": receipt.caller.to_text(),
@@ -57,17 +67,37 @@ pub async fn receipt(context: &Context, command: Receipt) -> Result<Output> {
     ))
 }
 
+/// Of all inference canisters that the registry knows: each numbers its own receipts.
+async fn newest(stoa: &Stoa) -> Result<(Inference, u64)> {
+    let mut newest = None;
+    for canister in stoa.registry().list_inference().await? {
+        let inference = stoa.inference(Some(canister))?;
+        let Some(id) = inference.status().await?.receipts.checked_sub(1) else {
+            continue;
+        };
+        let receipt = inference.get_receipt(id).await?.accepted()?.receipt;
+        let at = receipt.timestamp_nanos;
+        if newest.as_ref().is_none_or(|(_, _, last)| at > *last) {
+            newest = Some((inference, id, at));
+        }
+    }
+    let (inference, id, _) = newest.ok_or_else(no_receipt)?;
+    Ok((inference, id))
+}
+
 /// `latest`, or a number.
 pub(super) async fn receipt_id(inference: &Inference, text: &str) -> Result<u64> {
-    if text == "latest" {
+    if text == LATEST {
         let count = inference.status().await?.receipts;
-        return count
-            .checked_sub(1)
-            .ok_or_else(|| ClientError::Failed("there is no receipt yet".to_owned()));
+        return count.checked_sub(1).ok_or_else(no_receipt);
     }
     text.parse().map_err(|_| {
         ClientError::InvalidArgument(format!(
             "\"{text}\" is no receipt: give its number, or latest"
         ))
     })
+}
+
+fn no_receipt() -> ClientError {
+    ClientError::Failed("there is no receipt yet".to_owned())
 }

@@ -2,21 +2,22 @@
 //! 2016): of all neighbours the pair that was merged first in training is merged, until none is left.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
-use super::TokenizerError;
 use super::json::Json;
+use super::{Map, TokenizerError};
 
 #[derive(Clone, Debug)]
 pub(super) struct Bpe {
-    vocabulary: HashMap<String, u32>,
+    vocabulary: Map<String, u32>,
     /// Rank and result of each pair.
-    merges: HashMap<(u32, u32), (u32, u32)>,
+    merges: Map<(u32, u32), (u32, u32)>,
     unknown: Option<u32>,
     continuing_prefix: String,
     word_suffix: String,
     fuse_unknown: bool,
-    byte_fallback: bool,
+    /// The tokens of bytes that stand for characters which have none.
+    bytes: Option<Vec<Option<u32>>>,
     ignore_merges: bool,
 }
 
@@ -26,7 +27,7 @@ impl Bpe {
         let continuing_prefix = json
             .text_of("continuing_subword_prefix")?
             .unwrap_or_default();
-        let mut merges = HashMap::new();
+        let mut merges = Map::default();
         for (rank, merge) in json.get("merges")?.list()?.iter().enumerate() {
             let (left, right) = merge.merge()?;
             let id = |token: &str| {
@@ -51,13 +52,17 @@ impl Bpe {
         if json.find("dropout").is_some() {
             return Err(json.refuse("`dropout` draws random numbers"));
         }
+        let byte = |byte| vocabulary.get(&format!("<0x{byte:02X}>")).copied();
+        let bytes = json
+            .truth_or("byte_fallback", false)?
+            .then(|| (0..=u8::MAX).map(byte).collect());
         Ok(Bpe {
+            bytes,
             merges,
             unknown,
             continuing_prefix,
             word_suffix: json.text_of("end_of_word_suffix")?.unwrap_or_default(),
             fuse_unknown: json.truth_or("fuse_unk", false)?,
-            byte_fallback: json.truth_or("byte_fallback", false)?,
             ignore_merges: json.truth_or("ignore_merges", false)?,
             vocabulary,
         })
@@ -82,8 +87,9 @@ impl Bpe {
     fn symbols(&self, word: &str) -> Vec<u32> {
         let mut symbols = Vec::with_capacity(word.len());
         let mut after_unknown = false;
+        let mut token = String::new();
         for (at, c) in word.char_indices() {
-            let mut token = String::new();
+            token.clear();
             if at > 0 {
                 token.push_str(&self.continuing_prefix);
             }
@@ -96,13 +102,10 @@ impl Bpe {
                 symbols.push(id);
                 continue;
             }
-            if self.byte_fallback {
-                let bytes: Option<Vec<u32>> = token
-                    .bytes()
-                    .map(|byte| self.id(&format!("<0x{byte:02X}>")))
-                    .collect();
-                if let Some(bytes) = bytes {
-                    symbols.extend(bytes);
+            if let Some(ids) = &self.bytes {
+                let id = |byte| ids[usize::from(byte)];
+                if token.bytes().all(|byte| id(byte).is_some()) {
+                    symbols.extend(token.bytes().filter_map(id));
                     continue;
                 }
             }
@@ -121,32 +124,40 @@ impl Bpe {
     fn merge(&self, mut symbols: Vec<u32>, ids: &mut Vec<u32>) {
         const GONE: u32 = u32::MAX;
         let length = symbols.len();
-        let mut next: Vec<usize> = (1..=length).collect();
-        let mut before: Vec<usize> = (0..length).map(|at| at.wrapping_sub(1)).collect();
-        let candidate = |symbols: &[u32], left: usize, right: usize| {
-            let pair = (symbols[left], symbols[right]);
-            self.merges
-                .get(&pair)
-                .map(|(rank, result)| Reverse((*rank, left, pair, *result)))
+        let mut next: Vec<u32> = (1..=length as u32).collect();
+        let mut before: Vec<u32> = (0..length as u32).map(|at| at.wrapping_sub(1)).collect();
+        let merged = |symbols: &[u32], left: u32, right: u32| {
+            let pair = (symbols[left as usize], symbols[right as usize]);
+            self.merges.get(&pair).copied()
         };
-        let mut heap: BinaryHeap<_> = (1..length)
+        let candidate = |symbols: &[u32], left: u32, right: u32| {
+            let (rank, _) = merged(symbols, left, right)?;
+            Some(Reverse((rank, left)))
+        };
+        let mut heap: BinaryHeap<_> = (1..length as u32)
             .filter_map(|right| candidate(&symbols, right - 1, right))
             .collect();
-        while let Some(Reverse((_, left, pair, result))) = heap.pop() {
-            let right = next[left];
-            // A candidate whose symbols were merged in the meantime.
-            if symbols[left] == GONE || right >= length || (symbols[left], symbols[right]) != pair {
+        while let Some(Reverse((rank, left))) = heap.pop() {
+            let right = next[left as usize];
+            if symbols[left as usize] == GONE || right as usize >= length {
                 continue;
             }
-            symbols[left] = result;
-            symbols[right] = GONE;
-            next[left] = next[right];
-            if next[left] < length {
-                before[next[left]] = left;
-                heap.extend(candidate(&symbols, left, next[left]));
+            // One pair has one rank. Another one's: what it was is merged already.
+            let result = match merged(&symbols, left, right) {
+                Some((now, result)) if now == rank => result,
+                _ => continue,
+            };
+            symbols[left as usize] = result;
+            symbols[right as usize] = GONE;
+            let after = next[right as usize];
+            next[left as usize] = after;
+            if (after as usize) < length {
+                before[after as usize] = left;
+                heap.extend(candidate(&symbols, left, after));
             }
-            if before[left] < length {
-                heap.extend(candidate(&symbols, before[left], left));
+            let previous = before[left as usize];
+            if (previous as usize) < length {
+                heap.extend(candidate(&symbols, previous, left));
             }
         }
         ids.extend(symbols.into_iter().filter(|symbol| *symbol != GONE));

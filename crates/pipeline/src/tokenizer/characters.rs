@@ -40,7 +40,10 @@ pub(super) fn is_punctuation(c: char) -> bool {
 
 /// `\w`.
 pub(super) fn is_word(c: char) -> bool {
-    contains(WORD, c)
+    match c {
+        '\0'..='\x7f' => c.is_ascii_alphanumeric() || c == '_',
+        _ => contains(WORD, c),
+    }
 }
 
 /// What `StripAccents` removes.
@@ -55,7 +58,10 @@ pub(super) fn is_bert_mark(c: char) -> bool {
 
 /// What the normalizer of BERT removes.
 pub(super) fn is_cleaned(c: char) -> bool {
-    contains(CLEANED, c)
+    match c {
+        '\0'..='\x7f' => c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r'),
+        _ => contains(CLEANED, c),
+    }
 }
 
 /// Blocks of ideographs, each of which BERT takes for a word.
@@ -75,6 +81,8 @@ mod tests {
             assert_eq!(is_letter(c), contains(LETTER, c), "{c:?}");
             assert_eq!(is_number(c), contains(NUMBER, c), "{c:?}");
             assert_eq!(is_punctuation(c), contains(PUNCTUATION, c), "{c:?}");
+            assert_eq!(is_word(c), contains(WORD, c), "{c:?}");
+            assert_eq!(is_cleaned(c), contains(CLEANED, c), "{c:?}");
             assert!(!contains(MARK, c) && !contains(BERT_MARK, c), "{c:?}");
         }
     }

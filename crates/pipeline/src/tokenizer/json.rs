@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::TokenizerError;
+use super::{Map, TokenizerError};
 
 pub(super) struct Json<'a> {
     value: &'a Value,
@@ -104,7 +104,7 @@ impl<'a> Json<'a> {
     }
 
     /// A vocabulary: tokens and their ids.
-    pub fn vocabulary(&self) -> Result<std::collections::HashMap<String, u32>, TokenizerError> {
+    pub fn vocabulary(&self) -> Result<Map<String, u32>, TokenizerError> {
         let map = self
             .value
             .as_object()

@@ -1,11 +1,9 @@
 //! Models: a piece of text becomes ids of a vocabulary.
 
-use std::collections::HashMap;
-
-use super::TokenizerError;
 use super::bpe::Bpe;
 use super::json::Json;
 use super::word_piece::WordPiece;
+use super::{Map, TokenizerError};
 
 #[derive(Clone, Debug)]
 pub(super) enum Model {
@@ -17,7 +15,7 @@ pub(super) enum Model {
 /// A word is a token or unknown.
 #[derive(Clone, Debug)]
 pub(super) struct WordLevel {
-    vocabulary: HashMap<String, u32>,
+    vocabulary: Map<String, u32>,
     unknown: Option<u32>,
 }
 

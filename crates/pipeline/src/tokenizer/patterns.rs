@@ -39,46 +39,49 @@ impl Pattern {
     }
 
     /// Ranges of bytes, ascending, that do not overlap.
-    pub fn find(&self, text: &str) -> Vec<(usize, usize)> {
+    pub fn find<'a>(&'a self, text: &'a str) -> Box<dyn Iterator<Item = (usize, usize)> + 'a> {
         match self {
-            Pattern::Text(pattern) if pattern.is_empty() => Vec::new(),
-            Pattern::Text(pattern) => text
-                .match_indices(pattern.as_str())
-                .map(|(at, found)| (at, at + found.len()))
-                .collect(),
-            Pattern::Gpt2 => gpt2(text),
-            Pattern::Cl100k { digits_max } => cl100k(text, *digits_max),
+            Pattern::Text(pattern) if pattern.is_empty() => Box::new(std::iter::empty()),
+            Pattern::Text(pattern) => Box::new(
+                text.match_indices(pattern.as_str())
+                    .map(|(at, found)| (at, at + found.len())),
+            ),
+            Pattern::Gpt2 => Box::new(gpt2(text)),
+            Pattern::Cl100k { digits_max } => Box::new(cl100k(text, *digits_max)),
             Pattern::Spaces { several } => kind(text, char::is_whitespace, *several),
             Pattern::Digit { several } => kind(text, |c| c.is_ascii_digit(), *several),
         }
     }
 }
 
-fn kind(text: &str, is_kind: impl Fn(char) -> bool, several: bool) -> Vec<(usize, usize)> {
+fn kind<'a>(
+    text: &'a str,
+    is_kind: impl Fn(char) -> bool + 'a,
+    several: bool,
+) -> Box<dyn Iterator<Item = (usize, usize)> + 'a> {
     if several {
-        return runs(text, |c| is_kind(c).then_some(0));
+        return Box::new(runs(text, move |c| is_kind(c).then_some(0)));
     }
-    text.char_indices()
-        .filter(|(_, c)| is_kind(*c))
-        .map(|(at, c)| (at, at + c.len_utf8()))
-        .collect()
+    let found = text.char_indices().filter(move |(_, c)| is_kind(*c));
+    Box::new(found.map(|(at, c)| (at, at + c.len_utf8())))
 }
 
 /// Longest stretches of characters of one kind; `None` is no kind.
-pub(super) fn runs(text: &str, kind: impl Fn(char) -> Option<u8>) -> Vec<(usize, usize)> {
-    let mut runs: Vec<(usize, usize)> = Vec::new();
-    let mut before = None;
-    for (at, c) in text.char_indices() {
-        let now = kind(c);
-        if now.is_some() {
-            match runs.last_mut() {
-                Some(run) if before == now => run.1 = at + c.len_utf8(),
-                _ => runs.push((at, at + c.len_utf8())),
-            }
+pub(super) fn runs(
+    text: &str,
+    kind: impl Fn(char) -> Option<u8>,
+) -> impl Iterator<Item = (usize, usize)> {
+    let mut characters = text
+        .char_indices()
+        .map(move |(at, c)| (at, at + c.len_utf8(), kind(c)))
+        .peekable();
+    std::iter::from_fn(move || {
+        let (from, mut to, kind) = characters.find(|(.., kind)| kind.is_some())?;
+        while let Some((_, end, _)) = characters.next_if(|(.., next)| *next == kind) {
+            to = end;
         }
-        before = now;
-    }
-    runs
+        Some((from, to))
+    })
 }
 
 /// What is left of a text, character by character.
@@ -140,26 +143,29 @@ impl Rest<'_> {
     }
 }
 
-fn all(text: &str, mut next: impl FnMut(&mut Rest<'_>)) -> Vec<(usize, usize)> {
-    let mut matches = Vec::new();
+fn all<'a>(
+    text: &'a str,
+    mut next: impl FnMut(&mut Rest<'a>),
+) -> impl Iterator<Item = (usize, usize)> {
     let mut rest = Rest { text, at: 0 };
-    while let Some(c) = rest.peek() {
-        let begin = rest.at;
-        next(&mut rest);
-        if rest.at == begin {
+    std::iter::from_fn(move || {
+        while let Some(c) = rest.peek() {
+            let begin = rest.at;
+            next(&mut rest);
+            if rest.at > begin {
+                return Some((begin, rest.at));
+            }
             rest.at += c.len_utf8();
-        } else {
-            matches.push((begin, rest.at));
         }
-    }
-    matches
+        None
+    })
 }
 
 fn is_other(c: char) -> bool {
     !c.is_whitespace() && !is_letter(c) && !is_number(c)
 }
 
-pub(super) fn gpt2(text: &str) -> Vec<(usize, usize)> {
+pub(super) fn gpt2(text: &str) -> impl Iterator<Item = (usize, usize)> {
     all(text, |rest| {
         if rest.take_contraction(false) {
             return;
@@ -176,9 +182,9 @@ pub(super) fn gpt2(text: &str) -> Vec<(usize, usize)> {
     })
 }
 
-fn cl100k(text: &str, digits_max: usize) -> Vec<(usize, usize)> {
+fn cl100k(text: &str, digits_max: usize) -> impl Iterator<Item = (usize, usize)> {
     let is_break = |c: char| c == '\r' || c == '\n';
-    all(text, |rest| {
+    all(text, move |rest| {
         if rest.take_contraction(true) {
             return;
         }

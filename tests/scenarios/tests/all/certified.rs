@@ -136,13 +136,7 @@ fn should_refuse_a_certificate_that_is_out_of_date() {
     run(async {
         let (world, published) = World::shared().await;
         let certified = certified_version(&world.deployer, published.version).await;
-        // An agent that takes nothing older than a second, after more than that.
-        let hasty = ic_agent::Agent::builder()
-            .with_url(world.deployer.connection.endpoint())
-            .with_ingress_expiry(std::time::Duration::from_secs(1))
-            .build()
-            .unwrap();
-        hasty.set_root_key(world.deployer.connection.agent().read_root_key());
+        let hasty = hasty(world);
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
         let error = verify_version(
             &hasty,
@@ -158,6 +152,7 @@ fn should_refuse_a_certificate_that_is_out_of_date() {
     });
 }
 
+/// Statement 32, of an inference canister.
 #[test]
 fn should_refuse_a_receipt_with_anything_in_it_changed() {
     run(async {
@@ -204,5 +199,21 @@ fn should_refuse_a_receipt_with_anything_in_it_changed() {
         refused(&|c| c.certificate = flipped(&c.certificate));
         let other = world.deployment.registry;
         verify_receipt(agent, other, &genuine).unwrap_err();
+
+        let hasty = hasty(world);
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        verify_receipt(&hasty, canister, &genuine).unwrap_err();
+        verify_receipt(agent, canister, &genuine).unwrap();
     });
+}
+
+/// An agent that takes nothing older than a second.
+fn hasty(world: &World) -> ic_agent::Agent {
+    let hasty = ic_agent::Agent::builder()
+        .with_url(world.deployer.connection.endpoint())
+        .with_ingress_expiry(std::time::Duration::from_secs(1))
+        .build()
+        .unwrap();
+    hasty.set_root_key(world.deployer.connection.agent().read_root_key());
+    hasty
 }

@@ -10,6 +10,7 @@ mod dapp;
 mod documented_lines;
 mod exports;
 mod fleet;
+mod free_calls;
 mod gateway;
 mod governance;
 mod handover;

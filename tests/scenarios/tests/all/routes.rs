@@ -95,5 +95,16 @@ fn should_send_callers_where_a_vote_assigns_a_model() {
         assert_eq!(answer["receipt"]["hash"], receipt.hash.to_string());
         assert_eq!(receipt.caller, user.principal());
         assert_eq!(of(first).status().await.unwrap().receipts, 0);
+
+        // Each canister numbers its own receipts: the newest of all is found, and a number is the first canister's unless another
+        // one is named.
+        assert_eq!(answer["receipt"]["inference"], second.to_text());
+        let proven = stoa.json(&["receipt", "verify", "latest"]);
+        assert_eq!(proven["inference"], second.to_text());
+        assert_eq!(proven["hash"], receipt.hash.to_string());
+        let id = id.to_string();
+        let named = ["receipt", "verify", &id, "--inference", &second.to_text()];
+        assert_eq!(stoa.json(&named)["hash"], receipt.hash.to_string());
+        stoa.error(&["receipt", "verify", &id]);
     });
 }

@@ -17,11 +17,13 @@ use stoa_inference_api::{
     WithdrawArgs,
 };
 use stoa_scenarios::{
-    Actor, ONE_TOKEN, PATIENCE, Published, World, digits, made_model, run, wasm_folder,
+    Actor, ONE_TOKEN, PATIENCE, Published, World, digits, made_model, run, token_ids, wasm_folder,
 };
 use stoa_types::Sha256;
 use stoa_types::pipeline::{Input, TextInput};
 use stoa_types::tensor::{DataType, Tensor};
+
+mod inputs;
 
 /// What a message may use of instructions, by the kind of its entry point.
 fn instructions_max(entry_point: &str) -> u64 {
@@ -34,8 +36,8 @@ fn instructions_max(entry_point: &str) -> u64 {
 
 /// Of a request's content; the canister takes no more.
 const INPUT_BYTES_MAX: usize = 1_900_000;
-/// Sides of the largest picture that a pipeline takes.
-const SIDE_MAX: u32 = 4_096;
+/// Of all texts of a call together.
+const TEXT_BYTES_MAX: usize = 1 << 19;
 /// Receipts that follow one in an answer at most.
 const SUCCESSORS_MAX: usize = 100;
 
@@ -121,6 +123,47 @@ impl Bench {
         answer.unwrap_or_else(|error| panic!("{model}, {what}: {error}"))
     }
 
+    /// What `quote_call` says of a call, and what it takes.
+    async fn quote(
+        &self,
+        user: &Actor,
+        published: &Published,
+        input: Input,
+    ) -> (QuoteCallResult, u64) {
+        let asked = PreviewRequest {
+            model: published.version.into(),
+            input,
+        };
+        let canister = user.inference().canister();
+        let Begun(mark, _) = self.begin().await;
+        let answer = user
+            .connection
+            .query(canister, "quote_call", (asked,))
+            .await;
+        let all = self.meter.since(mark).await;
+        let of_it = |one: &&Execution| one.entry_point == "query" && one.method == "quote_call";
+        let one = all.iter().find(of_it).expect("it ran");
+        let (quoted,) = answer.expect("answered");
+        (quoted, one.instructions)
+    }
+
+    /// A row of one query that was measured already.
+    fn query_row(&mut self, model: &str, what: &str, instructions: u64) {
+        assert!(
+            instructions * 2 <= instructions_max("query"),
+            "{model}, {what}: it takes {instructions} instructions"
+        );
+        self.table.row(&[
+            model.to_owned(),
+            what.to_owned(),
+            "1".to_owned(),
+            millions(instructions),
+            String::new(),
+            millions(instructions),
+            String::new(),
+        ]);
+    }
+
     async fn query<R: for<'a> ArgumentDecoder<'a>>(
         &mut self,
         (model, what): (&str, &str),
@@ -173,22 +216,6 @@ fn pixels(batch: u64) -> Input {
             .flat_map(|index| ((index % 17) as f32).to_le_bytes())
             .collect(),
     }])
-}
-
-/// A PNG file of the most pixels, each line from the one above by the dearest of the filters.
-fn largest_picture() -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, SIDE_MAX, SIDE_MAX);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_filter(png::Filter::Paeth);
-    let mut writer = encoder.write_header().expect("a header");
-    let pixels: Vec<u8> = (0..3 * SIDE_MAX * SIDE_MAX)
-        .map(|index| (index / 7 % 251) as u8)
-        .collect();
-    writer.write_image_data(&pixels).expect("pixels");
-    writer.finish().expect("an end");
-    assert!(file.len() < INPUT_BYTES_MAX, "{} bytes", file.len());
-    file
 }
 
 /// A request of the Open Inference Protocol for digits, as long as one may be.
@@ -318,41 +345,39 @@ async fn measure_largest(bench: &mut Bench, user: &Actor, published: &[Published
     let [digits, minilm, mobilenet] = published else {
         unreachable!("three were measured");
     };
-    let words = || text("word ".repeat(INPUT_BYTES_MAX / 5));
-    let (name, what) = ("all-MiniLM-L6-v2", "a text of 1.9 MB");
+    let name = "all-MiniLM-L6-v2";
+    let largest = || text("word ".repeat(TEXT_BYTES_MAX / 5));
+    let what = "a call with a text of 512 KiB";
     let begun = bench.begin().await;
-    call(user, minilm, words()).await;
+    call(user, minilm, largest()).await;
     bench.row(name, what, begun).await;
-    let asked = PreviewRequest {
-        model: minilm.version.into(),
-        input: words(),
+    measure_texts(bench, user, minilm, name, 32).await;
+    let what = "a text of 1.9 MB, refused as too long";
+    let begun = bench.begin().await;
+    let too_long = InferRequest {
+        input: text("word ".repeat(INPUT_BYTES_MAX / 5)),
+        ..user.request(minilm.version)
     };
-    let (quoted,): (QuoteCallResult,) = bench
-        .query((name, "`quote_call` of it"), user, "quote_call", (asked,))
-        .await;
-    quoted.expect("a quote");
+    let refused = user.inference().infer(&too_long).await.expect("answered");
+    refused.expect_err("too long");
+    bench.row(name, what, begun).await;
 
     let name = "MobileNetV2-shaped";
-    let picture = || Input::Images(vec![ByteBuf::from(largest_picture())]);
-    let asked = PreviewRequest {
-        model: mobilenet.version.into(),
-        input: picture(),
-    };
-    let (quoted,): (QuoteCallResult,) = bench
-        .query(
-            (name, "`quote_call` of a PNG file of 4096 x 4096"),
-            user,
-            "quote_call",
-            (asked,),
-        )
-        .await;
-    quoted.expect("a quote");
+    for (what, picture) in inputs::pictures() {
+        let input = Input::Images(vec![ByteBuf::from(picture)]);
+        let (asked, instructions) = bench.quote(user, mobilenet, input).await;
+        asked.expect("a quote");
+        let what = format!("`quote_call` of {what}");
+        bench.query_row(name, &what, instructions);
+    }
+    let largest = || Input::Images(vec![ByteBuf::from(inputs::largest_png())]);
     let begun = bench.begin().await;
-    call(user, mobilenet, picture()).await;
-    bench.row(name, "a call with it", begun).await;
+    call(user, mobilenet, largest()).await;
+    let what = "a call with a PNG file of 2048 x 2048";
+    bench.row(name, what, begun).await;
     let begun = bench.begin().await;
     let too_dear = InferRequest {
-        input: picture(),
+        input: largest(),
         payment: Payment::Credit {
             token: Token::Governance,
         },
@@ -360,9 +385,21 @@ async fn measure_largest(bench: &mut Bench, user: &Actor, published: &[Published
     };
     let refused = user.inference().infer(&too_dear).await.expect("answered");
     refused.expect_err("no credit");
-    bench
-        .row(name, "the same, refused without credit", begun)
-        .await;
+    let what = "the same, refused without credit";
+    bench.row(name, what, begun).await;
+    let begun = bench.begin().await;
+    let unpaid = InferRequest {
+        input: largest(),
+        payment: Payment::Allowance {
+            token: Token::Governance,
+            from_subaccount: None,
+        },
+        ..user.request(mobilenet.version)
+    };
+    let refused = user.inference().infer(&unpaid).await.expect("answered");
+    refused.expect_err("no allowance");
+    let what = "the same, refused by the ledger";
+    bench.row(name, what, begun).await;
 
     let manifest = &digits.model.manifest;
     let model = format!("{}/{}", manifest.publisher, manifest.name);
@@ -379,7 +416,72 @@ async fn measure_largest(bench: &mut Bench, user: &Actor, published: &[Published
     assert_eq!(response.status_code, 200, "{body}");
 }
 
-async fn measure_queries(bench: &mut Bench, user: &Actor, digits: &Published) {
+/// `quote_call` of the dearest of many kinds of texts, as much of each as a call may have: in so many texts, so that none is cut
+/// long before its end.
+async fn measure_texts(
+    bench: &mut Bench,
+    user: &Actor,
+    published: &Published,
+    name: &str,
+    count: usize,
+) {
+    let mut dearest = (0, "");
+    for (kind, all) in inputs::texts(TEXT_BYTES_MAX / count) {
+        let texts = vec![
+            TextInput {
+                text: all,
+                pair: None
+            };
+            count
+        ];
+        // What would be too much when it is normalized is refused, and costs something all the same.
+        let (_quote, instructions) = bench.quote(user, published, Input::Texts(texts)).await;
+        println!("{name}: {kind}: {}", millions(instructions));
+        dearest = dearest.max((instructions, kind));
+    }
+    let (instructions, kind) = dearest;
+    let what =
+        format!("`quote_call` of 512 KiB in {count} texts, the dearest kind of text: {kind}");
+    bench.query_row(name, &what, instructions);
+}
+
+/// With a network that costs nothing, tokenizers of every kind.
+async fn measure_tokenizers(bench: &mut Bench, world: &World, user: &Actor, handle: &str) {
+    let inference = world.deployer.inference();
+    for (tokenizer, padding) in inputs::TOKENIZERS {
+        let (_folder, model) = token_ids(handle, tokenizer, padding);
+        let published = world.publish_at(user.clone(), model, 1_000).await;
+        world.admit(published.version).await;
+        let loading = inference.load(published.version).await.expect("answered");
+        loading.expect("an admitted version");
+        inference
+            .wait_ready(published.version, PATIENCE, |_| {})
+            .await
+            .expect("loaded");
+        let name = format!("tokenizer `{tokenizer}`");
+        measure_texts(bench, user, &published, &name, 1).await;
+        measure_texts(bench, user, &published, &name, 1_024).await;
+        if tokenizer == "gpt2" {
+            let manifest = &published.model.manifest;
+            let request = inputs::most_embeddings(
+                &format!("{}/{}", manifest.publisher, manifest.name),
+                SECRET,
+                TEXT_BYTES_MAX,
+            );
+            let what = "2,048 texts of 512 KiB to `/v1/embeddings`";
+            let (response,): (HttpResponse,) = bench
+                .update((&name, what), user, "http_request_update", (request,))
+                .await;
+            let body = String::from_utf8_lossy(&response.body);
+            assert_eq!(response.status_code, 200, "{body}");
+        }
+    }
+}
+
+async fn measure_queries(bench: &mut Bench, user: &Actor, published: &[Published]) {
+    let [digits, minilm, ..] = published else {
+        unreachable!("three were measured");
+    };
     let preview = PreviewRequest {
         model: digits.version.into(),
         input: pixels(1),
@@ -388,8 +490,21 @@ async fn measure_queries(bench: &mut Bench, user: &Actor, digits: &Published) {
         .query(("digits", "`infer_query`"), user, "infer_query", (preview,))
         .await;
     answer.expect("an answer");
-    let (_status,): (InferenceStatus,) = bench.query(("", "`status`"), user, "status", ()).await;
     let inference = user.inference();
+    let smallest = inference.quote(minilm.version).await.expect("answered");
+    let smallest = smallest.expect("a quote").instructions_per_call;
+    let policy = inference.status().await.expect("a status").policy;
+    let tokens = (policy.preview_instructions_max / smallest) as usize;
+    let preview = PreviewRequest {
+        model: minilm.version.into(),
+        input: text("word ".repeat(tokens - 2)),
+    };
+    let what = format!("`infer_query` of {tokens} tokens, the most that the policy allows");
+    let (answer,): (PreviewResult,) = bench
+        .query(("all-MiniLM-L6-v2", &what), user, "infer_query", (preview,))
+        .await;
+    answer.expect("an answer");
+    let (_status,): (InferenceStatus,) = bench.query(("", "`status`"), user, "status", ()).await;
     while inference.status().await.expect("a status").receipts <= SUCCESSORS_MAX as u64 {
         call(user, digits, pixels(1)).await;
     }
@@ -465,8 +580,10 @@ fn main() {
         let published = measure_models(&mut bench, &world, &user).await;
         measure_money(&mut bench, &user).await;
         measure_largest(&mut bench, &user, &published).await;
-        measure_queries(&mut bench, &user, &published[0]).await;
+        measure_queries(&mut bench, &user, &published).await;
         measure_upgrade(&mut bench, &world, &published).await;
+        let handle = published[0].model.manifest.publisher.clone();
+        measure_tokenizers(&mut bench, &world, &user, &handle).await;
         bench.table.publish("inference");
     });
 }
