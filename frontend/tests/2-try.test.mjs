@@ -134,6 +134,30 @@ test('should see what is in a picture file, PNG and JPEG, on the chain and on th
   await runsAlike(tab);
   assert.equal(await tab.locator('[data-tid="on-device"] [data-tid="answer-top"]').innerText(), 'blue');
   await screenshot(tab, 'try-picture');
+  // As large as a telephone takes them, in pixels and in bytes: grain is what makes photographs large.
+  const photograph = await tab.evaluate(async () => {
+    const canvas = new OffscreenCanvas(4_000, 3_000);
+    const drawing = canvas.getContext('2d');
+    const pixels = drawing.createImageData(4_000, 3_000);
+    for (let at = 0; at < pixels.data.length; at += 4) {
+      const grain = Math.random() * 60;
+      pixels.data.set([200 - grain, grain, 60 - grain, 255], at);
+    }
+    drawing.putImageData(pixels, 0, 0);
+    const blob = await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.9 });
+    const text = new FileReader();
+    return new Promise((resolve) => {
+      text.onload = () => resolve(text.result.split(',')[1]);
+      text.readAsDataURL(blob);
+    });
+  });
+  const large = Buffer.from(photograph, 'base64');
+  assert.ok(large.length > 2 << 20, `${large.length} bytes`);
+  await file.setInputFiles({ name: 'red.jpg', mimeType: 'image/jpeg', buffer: large });
+  await tab.getByText(/red\.jpg, .*: made smaller for a call to carry it, 1024 by 768 pixels/).waitFor();
+  await previewed(tab);
+  await tab.locator('[data-tid="preview"] [data-tid="answer-top"]').getByText('red', { exact: true }).waitFor();
+  await runsAlike(tab);
   assert.deepEqual(errors, []);
   await context.close();
 });
