@@ -239,6 +239,23 @@ impl From<InferError> for Failure {
                 credit_e8s,
                 needed_e8s,
             } => format!("the call costs {needed_e8s} e8s, and {credit_e8s} may be spent"),
+            InferError::NotLoaded { version } => {
+                format!("the model {version} is not loaded here: `load` it first")
+            }
+            InferError::NotReady { version } => {
+                format!("the model {version} is being made ready: try again in some seconds")
+            }
+            InferError::NotAdmitted { status, .. } => {
+                format!("this version is {status}, and is not run any more")
+            }
+            InferError::OutOfCycles { .. } => {
+                "this canister is low on cycles and takes no work before it is topped up: try again later".to_owned()
+            }
+            InferError::Busy => "too many calls at once: try again when one has ended".to_owned(),
+            InferError::RegistryFailed { message } => format!(
+                "whether the model is still admitted could not be learnt ({message}): try again"
+            ),
+            // Of who attaches cycles or lets a ledger pay, which nobody does over HTTP.
             other => format!("{other:?}"),
         };
         Failure { status, message }

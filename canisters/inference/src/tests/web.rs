@@ -437,3 +437,43 @@ fn should_refuse_outputs_that_are_not_there_before_anything_is_charged() {
     assert_eq!(accounts::balances_of(payer(0)).credit_icp_e8s, 5_000_000);
     assert_eq!(receipts::count(), 0);
 }
+
+/// What may pass by itself, and what a client has to do about the rest, is said in words.
+#[test]
+fn should_say_in_words_why_a_call_is_refused_for_now() {
+    let version = Sha256::of(b"a model");
+    let refusals = [
+        (InferError::NotLoaded { version }, 404, "is not loaded here"),
+        (InferError::NotReady { version }, 503, "try again"),
+        (
+            InferError::NotAdmitted {
+                version,
+                status: "revoked".to_owned(),
+            },
+            410,
+            "this version is revoked",
+        ),
+        (
+            InferError::OutOfCycles {
+                balance: 1u8.into(),
+                needed: 2u8.into(),
+            },
+            503,
+            "topped up",
+        ),
+        (InferError::Busy, 429, "try again"),
+        (
+            InferError::RegistryFailed {
+                message: "it is stopped".to_owned(),
+            },
+            502,
+            "(it is stopped)",
+        ),
+    ];
+    for (refusal, status, words) in refusals {
+        let failure = http::Failure::from(refusal);
+        assert_eq!(failure.status, status, "{failure:?}");
+        assert!(failure.message.contains(words), "{failure:?}");
+        assert!(!failure.message.contains('{'), "{failure:?}");
+    }
+}
