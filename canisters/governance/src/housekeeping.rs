@@ -160,8 +160,8 @@ fn drop_ballots(state: &mut State) {
             state.closed_with_ballots.remove(&proposal);
         }
         left -= keys.len();
-        for key in keys {
-            state.ballots.remove(&key);
+        for (proposal, neuron) in keys {
+            state.remove_ballot(proposal, neuron);
         }
     }
 }
