@@ -68,6 +68,8 @@ pub trait Runtime {
     fn now_nanos(&self) -> u64;
     fn own_id(&self) -> Principal;
     fn cycle_balance(&self) -> u128;
+    /// What can be spent without being frozen.
+    fn liquid_cycles(&self) -> u128;
     /// For whoever reads the canister's log.
     fn log(&self, message: &str);
     /// Runs the task in a message of its own, not before `delay` is over.
@@ -143,6 +145,10 @@ impl Runtime for Ic {
 
     fn cycle_balance(&self) -> u128 {
         ic_cdk::api::canister_cycle_balance()
+    }
+
+    fn liquid_cycles(&self) -> u128 {
+        ic_cdk::api::canister_liquid_cycle_balance()
     }
 
     fn log(&self, message: &str) {

@@ -306,6 +306,31 @@ fn should_keep_its_own_cycles_rather_than_make_a_shard() {
     assert!(runtime.management.borrow().controllers.is_empty());
 }
 
+/// Statement 15.
+#[test]
+fn should_give_cycles_to_shards_that_can_spend_little_whatever_they_have() {
+    let (runtime, _) = publish_sealed();
+    let trillion = 1_000_000_000_000;
+    let given = || {
+        Running::start(watch::run(&runtime)).finish();
+        std::mem::take(&mut runtime.management.borrow_mut().deposited)
+    };
+    assert!(given().is_empty(), "all have three trillion");
+    runtime.on_shard(shard(0), |shard| shard.liquid_cycles = Some(trillion));
+    assert!(given().is_empty(), "the least by the policy");
+    runtime.on_shard(shard(0), |shard| shard.liquid_cycles = Some(trillion - 1));
+    let missing = u128::from(3 * trillion + 1);
+    assert_eq!(given(), [(shard(0), missing)].into());
+
+    // The registry's own freezing limit leaves it less than it would have to keep.
+    runtime
+        .freezing_limit
+        .set(runtime.cycles.get() - missing - 2 * u128::from(trillion));
+    assert_eq!(given().len(), 1);
+    runtime.freezing_limit.set(runtime.freezing_limit.get() + 1);
+    assert!(given().is_empty());
+}
+
 #[test]
 fn should_accept_decisions_about_the_fleet_from_governance_alone() {
     let (runtime, _) = publish_sealed();
