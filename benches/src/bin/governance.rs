@@ -23,6 +23,12 @@ const FOLLOWERS_MAX: u64 = 10_000;
 const SIZES: [u64; 3] = [1_000, 10_000, 100_000];
 const PROPOSALS: u64 = 100_000;
 const SUMMARY_BYTES: usize = 1_000;
+/// What a message may take, however many neurons there are; a benchmark that finds more fails.
+const COMMAND_MAX: u64 = 3_000_000;
+const QUERY_MAX: u64 = 6_000_000;
+const UPGRADE_MAX: u64 = 50_000_000;
+/// Half of the platform's limit.
+const UPDATE_MAX: u64 = 20_000_000_000;
 /// Of a listing.
 const LISTED: u64 = 20;
 
@@ -262,7 +268,10 @@ impl Bench {
 
     async fn measure(&mut self) -> Vec<(String, u64)> {
         let mut rows = Vec::new();
-        let mut row = |name: &str, instructions: u64| rows.push((name.to_string(), instructions));
+        let mut row = |name: &str, instructions: u64, max: u64| {
+            assert!(instructions < max, "{name}: {instructions}");
+            rows.push((name.to_string(), instructions));
+        };
         let mark = self.meter.mark().await;
         let listed = self.voter.governance.proposals(LISTED as u32).await;
         let listed = listed.expect("listed");
@@ -272,13 +281,18 @@ impl Bench {
         row(
             "list_proposals(20), all neurons voted on each",
             largest(&query),
+            QUERY_MAX,
         );
         let mark = self.meter.mark().await;
         let newest = listed[0].id.as_ref().expect("a number").id;
         let shown = self.voter.governance.proposal(newest).await;
         assert_eq!(shown.expect("there").ballots.len(), 3);
         let query = self.of(mark, "query", "get_proposal").await;
-        row("get_proposal, all neurons voted on it", largest(&query));
+        row(
+            "get_proposal, all neurons voted on it",
+            largest(&query),
+            QUERY_MAX,
+        );
 
         let mark = self.meter.mark().await;
         let mut proposals = Vec::new();
@@ -286,19 +300,23 @@ impl Bench {
             proposals.push(self.voter.propose().await);
         }
         let made = self.of(mark, "update", "manage_neuron").await;
-        row("MakeProposal (largest of 20)", largest(&made));
+        row("MakeProposal (largest of 20)", largest(&made), COMMAND_MAX);
 
         let by_leader = self.leader.propose().await;
         self.settle().await;
         let mark = self.meter.mark().await;
         self.voter.vote(by_leader).await;
         let cast = self.of(mark, "update", "manage_neuron").await;
-        row("RegisterVote, followed by nobody", largest(&cast));
+        row(
+            "RegisterVote, followed by nobody",
+            largest(&cast),
+            COMMAND_MAX,
+        );
 
         let mark = self.meter.mark().await;
         self.leader.vote(proposals[0]).await;
         let cast = self.of(mark, "update", "manage_neuron").await;
-        row("RegisterVote, followed by all", largest(&cast));
+        row("RegisterVote, followed by all", largest(&cast), COMMAND_MAX);
         self.settle().await;
         let slices: Vec<Execution> = self
             .own_since(mark)
@@ -309,17 +327,19 @@ impl Bench {
         row(
             "... its followers' votes, largest message",
             largest(&slices),
+            UPDATE_MAX,
         );
         row(
             "... its followers' votes, all messages",
             slices.iter().map(|one| one.instructions).sum(),
+            u64::MAX,
         );
 
         let mark = self.meter.mark().await;
         let listed = self.voter.governance.proposals(20).await.expect("listed");
         assert_eq!(listed.len(), 20);
         let query = self.of(mark, "query", "list_proposals").await;
-        row("list_proposals(20)", largest(&query));
+        row("list_proposals(20)", largest(&query), QUERY_MAX);
         let mark = self.meter.mark().await;
         self.voter
             .governance
@@ -327,7 +347,7 @@ impl Bench {
             .await
             .expect("there");
         let query = self.of(mark, "query", "get_proposal").await;
-        row("get_proposal", largest(&query));
+        row("get_proposal", largest(&query), QUERY_MAX);
 
         let mark = self.meter.mark().await;
         self.management
@@ -341,7 +361,7 @@ impl Bench {
             .filter(|one| matches!(one.entry_point.as_str(), "start" | "post_upgrade"))
             .map(|one| one.instructions)
             .sum();
-        row("upgrade (start and post_upgrade)", upgrade);
+        row("upgrade (start and post_upgrade)", upgrade, UPGRADE_MAX);
 
         let mark = self.meter.mark().await;
         for bytes in dear_messages() {
@@ -353,7 +373,11 @@ impl Bench {
         let own = self.governance.to_text();
         let mut free = self.meter.since(mark).await;
         free.retain(|one| one.canister == own && one.method == "manage_neuron");
-        row("the dearest message of a stranger, 16 KiB", largest(&free));
+        row(
+            "the dearest message of a stranger, 16 KiB",
+            largest(&free),
+            UPDATE_MAX,
+        );
         rows
     }
 
