@@ -276,6 +276,13 @@ pub fn arm_timers() {
             Ic.schedule(Duration::ZERO, task);
         }
     });
+    // A timer that fires once, in the moment in which the canister is being stopped, does not fire again when it is started; one that
+    // comes again does.
+    ic_cdk_timers::set_timer_interval(Duration::from_secs(120), || async {
+        for task in crate::tasks::lost(Ic.now_nanos()) {
+            Ic.schedule(Duration::ZERO, task);
+        }
+    });
 }
 
 pub fn stable_memory_bytes() -> u64 {
