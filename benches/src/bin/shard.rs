@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 use stoa_benches::{Execution, Mark, Meter, Table};
 use stoa_client::Connection;
+use stoa_client::deploy::candid_nothing;
 use stoa_client::management::Management;
 use stoa_client::shard::Shard;
 use stoa_content::{Cid, directory_link, file_cid};
@@ -27,6 +28,12 @@ const STORED_MIB: [u64; 4] = [16, 64, 256, 1_664];
 /// The largest file of the largest version, and the most files.
 const CHUNKS_MAX: u64 = stoa_types::limits::CHUNKS_MAX;
 const FILES_MAX: u64 = stoa_types::limits::FILES_MAX;
+/// Versions that are served when an upgrade is measured; `STOA_BENCH_VERSIONS` ends it earlier.
+const VERSIONS: [u64; 3] = [100, 1_000, 5_000];
+/// Half of what an update, a query and an upgrade may use; a benchmark that finds more fails.
+const UPDATE_MAX: u64 = 20_000_000_000;
+const QUERY_MAX: u64 = 2_500_000_000;
+const UPGRADE_MAX: u64 = 150_000_000_000;
 /// As the registry pages them.
 const CHUNKS_PER_CALL: usize = 8_192;
 const FILES_PER_CALL: usize = 100;
@@ -43,12 +50,21 @@ struct Bench {
 fn main() {
     run(async {
         let mut bench = Bench::new().await;
+        bench.upgrade().await;
         bench.store().await;
         bench.serve_a_large_file().await;
         bench.serve_many_files().await;
         bench.release().await;
         bench.table.publish("shard");
     });
+}
+
+/// No limit where it is not set.
+fn number_from_environment(name: &str) -> u64 {
+    std::env::var(name).map_or(u64::MAX, |text| {
+        let number = text.parse();
+        number.unwrap_or_else(|_| panic!("{name} is not a number: {text}"))
+    })
 }
 
 /// Chunks that no other has: their number stands in front.
@@ -97,10 +113,68 @@ impl Bench {
         }
     }
 
+    /// With versions of one small file each, all by publishers of their own.
+    async fn upgrade(&mut self) {
+        let end = number_from_environment("STOA_BENCH_VERSIONS");
+        let management = Management::new(&self.connection).await.expect("a network");
+        let module = wasm_folder().read("shard").expect("built");
+        let version = |number: u64| Sha256::of(&[&[9][..], &number.to_le_bytes()].concat());
+        let mut served = 0;
+        for goal in VERSIONS.into_iter().filter(|goal| *goal <= end) {
+            let mark = self.meter.mark().await;
+            stream::iter(served..goal)
+                .for_each_concurrent(8, async |number| {
+                    let file = entry("model.onnx", 9, vec![version(number)]);
+                    let args = ServeArgs {
+                        version: version(number),
+                        publisher: format!("publisher-{number}"),
+                        ..self.serve_args(1, vec![file])
+                    };
+                    loop {
+                        let answer: ServeResult = self.tell("c2c_serve", (&args,)).await;
+                        match answer {
+                            Ok(()) => break,
+                            Err(ServeError::Unfinished { .. }) => {}
+                            Err(other) => panic!("{other:?}"),
+                        }
+                    }
+                })
+                .await;
+            served = goal;
+            let serves = self.of_method(mark, "c2c_serve").await;
+            let note = format!("a version of one small file, with {goal} served");
+            self.row("c2c_serve", *serves.iter().max().expect("recorded"), &note);
+
+            let mark = self.meter.mark().await;
+            management
+                .upgrade(self.shard, &module, candid_nothing())
+                .await
+                .expect("upgraded");
+            let own = self.shard.to_text();
+            let upgrades = self.meter.since(mark).await;
+            let upgrade = upgrades
+                .iter()
+                .find(|execution| {
+                    execution.canister == own && execution.entry_point == "post_upgrade"
+                })
+                .expect("recorded");
+            let note = format!("with {goal} versions served");
+            self.row("upgrade", upgrade.instructions, &note);
+        }
+        stream::iter(0..served)
+            .for_each_concurrent(8, async |number| {
+                let args = ReleaseArgs {
+                    version: version(number),
+                    chunks: None,
+                };
+                let answer: ReleaseResult = self.tell("c2c_release", (&args,)).await;
+                answer.expect("released");
+            })
+            .await;
+    }
+
     async fn store(&mut self) {
-        let end = std::env::var("STOA_BENCH_MIB").map_or(u64::MAX, |text| {
-            text.parse().expect("STOA_BENCH_MIB is a number")
-        });
+        let end = number_from_environment("STOA_BENCH_MIB");
         let goals: Vec<u64> = STORED_MIB.into_iter().filter(|goal| *goal <= end).collect();
         let mut stored = 0;
         for goal in goals.iter().copied() {
@@ -404,6 +478,12 @@ impl Bench {
     }
 
     fn row(&mut self, what: &str, instructions: u64, note: &str) {
+        let max = match what {
+            "upgrade" => UPGRADE_MAX,
+            "get_chunk" | "GET /blob" | "GET /models" | "GET /ipfs" => QUERY_MAX,
+            _ => UPDATE_MAX,
+        };
+        assert!(instructions < max, "{what}: {instructions} ({note})");
         let millions = format!("{:.1} M", instructions as f64 / 1e6);
         self.table
             .row(&[what.to_owned(), millions, note.to_owned()]);

@@ -23,7 +23,7 @@ use crate::neuron::NeuronKey;
 use crate::neurons::Slicing;
 use crate::register_vote::Voting;
 
-/// A follower costs some 0.5 M instructions and, with 15 followees, at most 3 M.
+/// A follower costs some 0.6 M instructions and, with 15 followees, at most 3 M.
 const FOLLOWERS_AT_ONCE_MAX: usize = 300;
 
 /// Where the search for followers goes on.

@@ -5,7 +5,7 @@
 //! canister calls nobody.
 //!
 //! What must hold: only canisters of the DAO are paid for; governance itself reads the
-//! balance, since who asks may be wrong; a canister and all together stay under a limit a
+//! balance, since who asks may be wrong, and counts what is above the freezing limit; a canister and all together stay under a limit a
 //! day, counted before the payment goes out and given back only if nothing was paid; one
 //! top-up of a canister at a time. Every balance that is read becomes history
 //! (`cycles_history`), also where nothing could be paid.
@@ -20,6 +20,7 @@ use ic_management_canister_types::{
 };
 use icrc_ledger_types::icrc1::account::Account;
 use minicbor::{Decode, Encode};
+use num_bigint::{BigUint, TryFromBigIntError};
 use stoa_cmc_api::MEMO_TOP_UP_CANISTER;
 use stoa_governance_api::{
     CyclesPolicy, RegisterCanisterError, RegisterCanisterResult, RequestCyclesError,
@@ -55,7 +56,7 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// 10 T cycles carry a shard of 4 GiB for half a year, and cover the freezing limit and
+    /// Above the freezing limit: 10 T cycles carry a shard of 4 GiB for half a year, and cover
     /// what calls in flight reserve. An ICP buys a few trillion.
     fn default() -> Self {
         Self {
@@ -290,14 +291,14 @@ pub async fn request_cycles(caller: Principal) -> RequestCyclesResult {
 }
 
 async fn top_up_if_low(canister: Principal) -> RequestCyclesResult {
-    let balance = balance_of(canister).await?;
+    let Balance { cycles, liquid } = balance_of(canister).await?;
     // Limits and policy may have changed meanwhile, and the canister may have left.
     let begun = with_state(|state| {
-        state.note_cycles(canister, balance);
+        state.note_cycles(canister, cycles);
         let below = state.cycles_keeping.get().0.policy.low_balance_cycles;
-        if balance >= below {
+        if liquid >= below {
             return Err(RequestCyclesError::NotNeeded {
-                balance: Nat::from(balance),
+                balance: Nat::from(liquid),
                 below: Nat::from(below),
             });
         }
@@ -333,7 +334,30 @@ fn note_request(state: &mut State, caller: Principal) {
     state.dao_canisters.insert((&caller).into(), Cbor(known));
 }
 
-async fn balance_of(canister: Principal) -> Result<u128, RequestCyclesError> {
+struct Balance {
+    cycles: u128,
+    /// What it can spend without being frozen.
+    liquid: u128,
+}
+
+impl TryFrom<CanisterStatusResult> for Balance {
+    type Error = TryFromBigIntError<BigUint>;
+
+    /// A canister is frozen where it has less than it burns within its freezing threshold; what it has reserved for its memory
+    /// counts for that.
+    fn try_from(status: CanisterStatusResult) -> Result<Self, Self::Error> {
+        let frozen = status.idle_cycles_burned_per_day.0 * status.settings.freezing_threshold.0
+            / SECONDS_PER_DAY;
+        let frozen = u128::try_from(frozen)?.saturating_sub(status.reserved_cycles.0.try_into()?);
+        let cycles = u128::try_from(status.cycles.0)?;
+        Ok(Self {
+            cycles,
+            liquid: cycles.saturating_sub(frozen),
+        })
+    }
+}
+
+async fn balance_of(canister: Principal) -> Result<Balance, RequestCyclesError> {
     let unknown = |message: String| RequestCyclesError::BalanceUnknown { message };
     let question = CanisterIdRecord {
         canister_id: canister,
@@ -341,7 +365,7 @@ async fn balance_of(canister: Principal) -> Result<u128, RequestCyclesError> {
     let status: CanisterStatusResult = management::ask("canister_status", &question)
         .await
         .map_err(|failure| unknown(failure.message))?;
-    u128::try_from(status.cycles.0).map_err(|_| unknown("it does not fit 128 bits".to_string()))
+    Balance::try_from(status).map_err(|_| unknown("it does not fit 128 bits".to_string()))
 }
 
 const LOOK_EVERY_SECONDS: u64 = 60 * 60;
@@ -436,12 +460,12 @@ pub fn next_sweep_at(due_seconds: u64) {
     });
 }
 
-/// Governance's own balance, which it sees for free.
+/// Governance's own cycles, which it sees for free.
 pub fn keep_itself_alive() {
     let itself = runtime::canister_self();
     let begun = with_state(|state| {
         let low = state.cycles_keeping.get().0.policy.low_balance_cycles;
-        if runtime::cycle_balance() >= low || state.check_top_up(itself).is_err() {
+        if runtime::liquid_cycles() >= low || state.check_top_up(itself).is_err() {
             return None;
         }
         // A treasury without ICP would fail every round: at most one attempt in an hour.

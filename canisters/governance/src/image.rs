@@ -6,12 +6,14 @@ use std::task::{Context, Poll, Waker};
 
 use candid::Principal;
 use ic_stable_structures::DefaultMemoryImpl;
+use stoa_governance_api::code::Vote;
 use stoa_governance_api::{
     Action, Command, CommandResponse, Configure, Follow, IncreaseDissolveDelay, InitArgs,
     ManageNeuron, NeuronId, Operation, Proposal, neuron_staking_subaccount,
 };
 
 use crate::neuron::NeuronKey;
+use crate::register_vote::Voting;
 use crate::{claim_or_refresh, configure, follow, housekeeping, install, manage_neuron, memory};
 use crate::{runtime, runtime::Job};
 
@@ -88,6 +90,19 @@ impl Image {
             Some(CommandResponse::MakeProposal(made)) => made.proposal_id.expect("a number").id,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Yes, by neurons that have not voted on it. Whoever follows them has nothing left to vote.
+    pub fn vote(&self, voters: &[NeuronKey], proposal: u64) {
+        memory::with_state(|state| {
+            let mut voting = Voting::open(state, proposal).expect("there");
+            for voter in voters {
+                let put = voting.put(state, *voter, Vote::Yes, self.now_seconds);
+                put.expect("it has power");
+            }
+            voting.close(state, self.now_seconds);
+        });
+        run_jobs(vec![]);
     }
 
     /// Time goes by, and what is due at its end is done.

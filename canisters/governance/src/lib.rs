@@ -22,6 +22,7 @@
 
 mod actions;
 mod answer;
+mod ballots;
 mod busy;
 mod cascade;
 mod cbor;

@@ -42,6 +42,8 @@
 //! | 37 | canisters that were stopped for an upgrade and have to be started |
 //! | 45 | the roll-out of a module to many canisters, the latest |
 //! | 46 | (canister, slot of an hour) to its cycles then (`cycles_history`) |
+//! | 47 | ballots once more, by neuron first (`ballots`) |
+//! | 48 | the newest proposal whose ballots are not in 47 |
 
 use std::cell::RefCell;
 
@@ -80,7 +82,8 @@ const BUCKET_SIZE_PAGES: u16 = if cfg!(test) { 1 } else { 16 };
 /// |---|---|
 /// | 1 | the first |
 /// | 2 | memories from 18 on; `Terms` have a digest; neurons have maturity (`migration`) |
-pub const LAYOUT_VERSION: u32 = 2;
+/// | 3 | ballots of new proposals are in 47 too |
+pub const LAYOUT_VERSION: u32 = 3;
 
 pub struct State {
     pub layout_version: StableCell<u32, Memory>,
@@ -95,6 +98,8 @@ pub struct State {
     pub progress: StableVec<Progress, Memory>,
     pub failures: StableBTreeMap<u64, Cbor<Failure>, Memory>,
     pub ballots: StableBTreeMap<(u64, NeuronKey), Cast, Memory>,
+    pub ballots_by_neuron: StableBTreeMap<(NeuronKey, u64), Cast, Memory>,
+    pub ballots_by_neuron_after: StableCell<u64, Memory>,
     pub deadlines: StableBTreeMap<(u64, u64), (), Memory>,
     pub voting: StableBTreeMap<u64, (), Memory>,
     pub executions: StableBTreeMap<u64, Cbor<Stage>, Memory>,
@@ -141,6 +146,8 @@ impl State {
             progress: StableVec::init(at(9)),
             failures: StableBTreeMap::init(at(10)),
             ballots: StableBTreeMap::init(at(11)),
+            ballots_by_neuron: StableBTreeMap::init(at(47)),
+            ballots_by_neuron_after: StableCell::init(at(48), 0),
             deadlines: StableBTreeMap::init(at(12)),
             voting: StableBTreeMap::init(at(13)),
             executions: StableBTreeMap::init(at(14)),

@@ -3,6 +3,7 @@
 //! | from | what is done | cost |
 //! |---|---|---|
 //! | 1 | each proposal: digest, bits, place in the certified tree | linear in proposals, some 1 M instructions each; version 1 was never used with more than a few |
+//! | 2 | the newest proposal is noted as the last whose ballots are by proposal only | the same whatever there is |
 //!
 //! What must hold: a version that is not in the table is refused by a trap, so that the
 //! upgrade is undone; everything that a version wrote is still read.
@@ -17,10 +18,19 @@ pub fn migrate(state: &mut State) {
     let found = *state.layout_version.get();
     match found {
         LAYOUT_VERSION => return,
-        1 => from_1(state),
+        1 => {
+            from_1(state);
+            from_2(state);
+        }
+        2 => from_2(state),
         _ => panic!("stable memory has layout {found}, this code knows up to {LAYOUT_VERSION}"),
     }
     state.layout_version.set(LAYOUT_VERSION);
+}
+
+fn from_2(state: &mut State) {
+    let newest = state.newest_proposal();
+    state.ballots_by_neuron_after.set(newest);
 }
 
 /// The first version had neither following nor rewards nor movements, so there is

@@ -30,7 +30,7 @@ const PAYLOAD_IN_LISTING_BYTES_MAX: usize = 1_000;
 /// Looking at one costs some 5,000 instructions, of 5 billion that a query has. Only
 /// what has no bits (`planes`) is found by looking: action ids.
 const PROPOSALS_LOOKED_AT_MAX: usize = 200_000;
-/// Ballots looked up for one answer, whatever it shows: some 0.1 M instructions each.
+/// Ballots looked up for one answer, whatever it shows: some 0.1 M instructions each of proposals from before they lay by neuron (`ballots`).
 const BALLOTS_IN_ANSWER_MAX: usize = 1_000;
 
 pub fn get_proposal(request: GetProposal) -> GetProposalResponse {

@@ -1,6 +1,7 @@
 //! Maps as a listing reads them: newest first. To find a key takes some twenty reads of stable
 //! memory on each level of a map; what comes next to the key before it takes hardly any.
 
+use std::collections::BTreeMap;
 use std::iter::{Peekable, Rev};
 
 use ic_stable_structures::btreemap::Iter;
@@ -58,6 +59,8 @@ pub struct Reading<'a> {
     contents: Downwards<'a, u64, Cbor<Content>>,
     terms: Downwards<'a, u64, Cbor<Terms>>,
     ballots: Downwards<'a, (u64, NeuronKey), Cast>,
+    /// For each neuron from its last ballot on that was looked for.
+    ballots_by_neuron: BTreeMap<NeuronKey, Downwards<'a, (NeuronKey, u64), Cast>>,
     voting: Downwards<'a, u64, ()>,
     rewarded: Downwards<'a, u64, u64>,
 }
@@ -69,6 +72,7 @@ impl<'a> Reading<'a> {
             contents: Downwards::new(&state.contents),
             terms: Downwards::new(&state.terms),
             ballots: Downwards::new(&state.ballots),
+            ballots_by_neuron: BTreeMap::new(),
             voting: Downwards::new(&state.voting),
             rewarded: Downwards::new(&state.rewarded),
         }
@@ -88,9 +92,16 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Of one proposal best in the falling order of neurons too.
+    /// Of one proposal best in the falling order of neurons too: old ones are found in that order (`ballots`).
     pub fn ballot(&mut self, proposal: u64, neuron: NeuronKey) -> Option<Cast> {
-        self.ballots.get(&(proposal, neuron))
+        let state = self.state;
+        if !state.has_ballots_by_neuron(proposal) {
+            return self.ballots.get(&(proposal, neuron));
+        }
+        self.ballots_by_neuron
+            .entry(neuron)
+            .or_insert_with(|| Downwards::new(&state.ballots_by_neuron))
+            .get(&(neuron, proposal))
     }
 
     pub fn accepts_votes(&mut self, proposal: u64) -> bool {

@@ -124,8 +124,7 @@ impl Voting {
             voting_power,
             at_seconds,
         };
-        let before = state.ballots.insert((self.proposal, key), ballot);
-        assert!(before.is_none(), "BUG: a neuron voted twice on a proposal");
+        state.insert_ballot(self.proposal, key, ballot);
         self.progress.count(vote, voting_power, at_seconds);
         state.begin_cascade(self.proposal, key, &self.subjects());
         Ok(())

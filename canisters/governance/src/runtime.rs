@@ -210,6 +210,11 @@ mod system {
         ic_cdk::api::canister_cycle_balance()
     }
 
+    /// What can be spent without being frozen.
+    pub fn liquid_cycles() -> u128 {
+        ic_cdk::api::canister_liquid_cycle_balance()
+    }
+
     thread_local! {
         /// Timers that have not begun, by number, and those that come again.
         static UNSTABLE_TIMERS: RefCell<BTreeMap<u64, TimerId>> =
@@ -291,6 +296,7 @@ mod system {
         static CERTIFIED: Cell<[u8; 32]> = const { Cell::new([0; 32]) };
         static CALLER: Cell<Principal> = const { Cell::new(Principal::anonymous()) };
         static CYCLES: Cell<u128> = const { Cell::new(u128::MAX) };
+        static FREEZING_LIMIT: Cell<u128> = const { Cell::new(0) };
         static SENT: RefCell<Vec<SentCall>> = const { RefCell::new(Vec::new()) };
         static JOBS: RefCell<Vec<Job>> = const { RefCell::new(Vec::new()) };
     }
@@ -370,8 +376,16 @@ mod system {
         CYCLES.get()
     }
 
+    pub fn liquid_cycles() -> u128 {
+        CYCLES.get().saturating_sub(FREEZING_LIMIT.get())
+    }
+
     pub fn set_cycle_balance(cycles: u128) {
         CYCLES.set(cycles);
+    }
+
+    pub fn set_freezing_limit(cycles: u128) {
+        FREEZING_LIMIT.set(cycles);
     }
 
     pub fn run_every<F: Future<Output = ()> + 'static>(_interval: Duration, _job: fn() -> F) {}
@@ -407,8 +421,9 @@ mod system {
 #[cfg(not(target_family = "wasm"))]
 pub use system::{Job, set_caller, set_time_seconds, take_jobs};
 #[cfg(test)]
-pub use system::{SentCall, certified_data, set_cycle_balance, take_sent};
+pub use system::{SentCall, certified_data, set_cycle_balance, set_freezing_limit, take_sent};
 pub use system::{
     accept_message, argument_bytes, caller, canister_self, certificate, cycle_balance,
-    forget_timers, method_name, run_every, send_without_answer, set_certified_data, time_nanos,
+    forget_timers, liquid_cycles, method_name, run_every, send_without_answer, set_certified_data,
+    time_nanos,
 };

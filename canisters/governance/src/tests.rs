@@ -432,6 +432,20 @@ pub fn check_invariants() {
             assert_eq!((progress.yes, progress.no), (yes, no), "tally of {id}");
             assert!(yes + no <= progress.total, "ballots of {id} fit the total");
         }
+        let mut by_neuron: Vec<_> = state
+            .ballots
+            .iter()
+            .map(|entry| (*entry.key(), entry.value()))
+            .filter(|((proposal, _), _)| *proposal > *state.ballots_by_neuron_after.get())
+            .map(|((proposal, neuron), cast)| ((neuron, proposal), cast))
+            .collect();
+        by_neuron.sort_by_key(|(key, _)| *key);
+        let found: Vec<_> = state
+            .ballots_by_neuron
+            .iter()
+            .map(|entry| (*entry.key(), entry.value()))
+            .collect();
+        assert_eq!(found, by_neuron, "ballots in both orders");
     });
 }
 

@@ -258,7 +258,7 @@ fn create_draft(
         .iter()
         .map(|chunk| (chunk.hash, holders_of(state, &chunk.hash)))
         .collect();
-    let plan = placement::place(valid.manifest(), &rooms(state), &holders).map_err(|no_room| {
+    let plan = placement::place(valid.manifest(), &rooms(state), holders).map_err(|no_room| {
         fleet::grow(state, runtime);
         BeginUploadError::NoRoom {
             needed_bytes: no_room.needed_bytes,

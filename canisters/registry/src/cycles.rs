@@ -8,7 +8,7 @@ use crate::state::with;
 pub async fn run(runtime: &impl Runtime) {
     let (governance, cycles_min) =
         with(|state| (state.governance(), state.parameters.get().cycles_min));
-    if runtime.cycle_balance() >= u128::from(cycles_min) {
+    if runtime.liquid_cycles() >= u128::from(cycles_min) {
         return;
     }
     // Whatever the answer, the balance tells in an hour; until then this canister goes on.

@@ -198,6 +198,10 @@ impl Runtime for Still {
         u128::MAX
     }
 
+    fn liquid_cycles(&self) -> u128 {
+        u128::MAX
+    }
+
     fn log(&self, _: &str) {}
 
     fn schedule(&self, _: Duration, _: Task) {}

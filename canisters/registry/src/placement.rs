@@ -2,10 +2,10 @@
 //! each of its two shards. A segment goes where most of its bytes already are, then where
 //! the version has been put so far, then where most room is. Pure: the caller brings the facts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::{BTreeMap, Entry};
 
-use stoa_types::Sha256;
 use stoa_types::manifest::{FileEntry, Manifest};
+use stoa_types::{DistinctChunk, Sha256};
 
 use crate::limits::{COPIES, SEGMENT_CHUNKS_MAX};
 use crate::state::records::{PlacementRecord, SegmentRecord};
@@ -29,13 +29,12 @@ pub struct NoRoom {
     pub needed_bytes: u64,
 }
 
-/// `holders`: shards that are known to have a chunk.
+/// `holders`: shards that are known to have a chunk. What is placed joins them: later segments go where it is.
 pub fn place(
     manifest: &Manifest,
     shards: &[ShardRoom],
-    holders: &BTreeMap<Sha256, Vec<u16>>,
+    mut holders: BTreeMap<Sha256, Vec<u16>>,
 ) -> Result<Plan, NoRoom> {
-    let mut placed: BTreeMap<u16, BTreeSet<Sha256>> = BTreeMap::new();
     let mut new_bytes: BTreeMap<u16, u64> = BTreeMap::new();
     let mut segments = Vec::new();
     for (file, entry) in (0..).zip(&manifest.files) {
@@ -43,12 +42,14 @@ pub fn place(
             let first_chunk = index * SEGMENT_CHUNKS_MAX;
             let sizes = distinct_sizes(entry, first_chunk, chunks);
             let size_bytes: u64 = sizes.values().sum();
-            let present = present_bytes(&sizes, holders, &placed);
-            let chosen = choose(shards, size_bytes, &present, &new_bytes, &placed)?;
+            let present = present_bytes(&sizes, &holders);
+            let chosen = choose(shards, size_bytes, &present, &new_bytes)?;
             for number in &chosen {
                 let missing = size_bytes - present.get(number).copied().unwrap_or(0);
                 *new_bytes.entry(*number).or_default() += missing;
-                placed.entry(*number).or_default().extend(sizes.keys());
+            }
+            for hash in sizes.into_keys() {
+                add_new(holders.entry(hash).or_default(), &chosen);
             }
             segments.push(SegmentRecord {
                 file,
@@ -62,6 +63,15 @@ pub fn place(
         placement: PlacementRecord { segments },
         new_bytes,
     })
+}
+
+/// A handful: looking through them costs less than a set.
+fn add_new(shards: &mut Vec<u16>, more: &[u16]) {
+    for number in more {
+        if !shards.contains(number) {
+            shards.push(*number);
+        }
+    }
 }
 
 fn distinct_sizes(
@@ -80,15 +90,11 @@ fn distinct_sizes(
 fn present_bytes(
     sizes: &BTreeMap<Sha256, u64>,
     holders: &BTreeMap<Sha256, Vec<u16>>,
-    placed: &BTreeMap<u16, BTreeSet<Sha256>>,
 ) -> BTreeMap<u16, u64> {
     let mut present: BTreeMap<u16, u64> = BTreeMap::new();
     for (hash, size_bytes) in sizes {
-        let mut having: BTreeSet<u16> = holders.get(hash).into_iter().flatten().copied().collect();
-        let by_plan = placed.iter().filter(|(_, chunks)| chunks.contains(hash));
-        having.extend(by_plan.map(|(number, _)| *number));
-        for number in having {
-            *present.entry(number).or_default() += size_bytes;
+        for number in holders.get(hash).into_iter().flatten() {
+            *present.entry(*number).or_default() += size_bytes;
         }
     }
     present
@@ -99,16 +105,15 @@ fn choose(
     size_bytes: u64,
     present: &BTreeMap<u16, u64>,
     new_bytes: &BTreeMap<u16, u64>,
-    placed: &BTreeMap<u16, BTreeSet<Sha256>>,
 ) -> Result<Vec<u16>, NoRoom> {
     let mut ranked: Vec<_> = shards
         .iter()
         .filter_map(|shard| {
             let number = shard.number;
             let has = present.get(&number).copied().unwrap_or(0);
-            let taken = new_bytes.get(&number).copied().unwrap_or(0);
-            let free = shard.free_bytes.saturating_sub(taken);
-            let rank = (has, placed.contains_key(&number), free);
+            let taken = new_bytes.get(&number);
+            let free = shard.free_bytes.saturating_sub(taken.copied().unwrap_or(0));
+            let rank = (has, taken.is_some(), free);
             (size_bytes - has <= free).then_some((rank, number))
         })
         .collect();
@@ -124,28 +129,34 @@ fn choose(
     Ok(chosen)
 }
 
-/// Each distinct chunk of the manifest, in its order, with all shards that any of its segments is on.
+/// Each distinct chunk of the manifest, in its order, with all shards that any of its segments is on, in the order of their numbers.
+/// The segments are in the manifest's order too, so that one pass finds both.
 pub fn chunk_shards(
     manifest: &Manifest,
     placement: &PlacementRecord,
-) -> Vec<(stoa_types::DistinctChunk, BTreeSet<u16>)> {
-    let mut shards: BTreeMap<Sha256, BTreeSet<u16>> = BTreeMap::new();
+) -> Vec<(DistinctChunk, Vec<u16>)> {
+    let mut distinct: Vec<(DistinctChunk, Vec<u16>)> = Vec::new();
+    let mut places: BTreeMap<Sha256, usize> = BTreeMap::new();
     for segment in &placement.segments {
-        let chunks = &manifest.files[segment.file as usize].chunks;
+        let file = &manifest.files[segment.file as usize];
         let first = segment.first_chunk as usize;
-        for hash in &chunks[first..first + segment.chunks as usize] {
-            shards.entry(*hash).or_default().extend(&segment.shards);
+        for index in first..first + segment.chunks as usize {
+            let hash = file.chunks[index];
+            match places.entry(hash) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(distinct.len());
+                    let size_bytes = FileEntry::chunk_size_bytes(file.size_bytes, index as u64);
+                    let chunk = DistinctChunk { hash, size_bytes };
+                    distinct.push((chunk, segment.shards.clone()));
+                }
+                Entry::Occupied(known) => add_new(&mut distinct[*known.get()].1, &segment.shards),
+            }
         }
     }
-    let distinct = manifest.distinct_chunks();
-    let with_shards = |chunk: stoa_types::DistinctChunk| {
-        let on = shards.remove(&chunk.hash);
-        (
-            chunk,
-            on.expect("BUG: a chunk of the manifest is in no segment"),
-        )
-    };
-    distinct.into_iter().map(with_shards).collect()
+    for (_, shards) in &mut distinct {
+        shards.sort_unstable();
+    }
+    distinct
 }
 
 #[cfg(test)]
@@ -190,7 +201,7 @@ mod tests {
     #[test]
     fn should_take_the_two_emptiest_shards_and_stay_there() {
         let manifest = manifest_of(vec![file("a", 0..3), file("b", 3..5)]);
-        let plan = place(&manifest, &rooms(&[10, 30, 20]), &BTreeMap::new()).unwrap();
+        let plan = place(&manifest, &rooms(&[10, 30, 20]), BTreeMap::new()).unwrap();
         assert_eq!(shards_of(&plan), [[1, 2], [1, 2]]);
         assert_eq!(plan.new_bytes, BTreeMap::from([(1, 5 * MIB), (2, 5 * MIB)]));
     }
@@ -199,7 +210,7 @@ mod tests {
     fn should_go_where_most_bytes_already_are_and_need_no_room_for_those() {
         let manifest = manifest_of(vec![file("a", 0..4)]);
         let holders: BTreeMap<_, _> = (0..3).map(|number| (hash(number), vec![0, 2])).collect();
-        let plan = place(&manifest, &rooms(&[1, 50, 1]), &holders).unwrap();
+        let plan = place(&manifest, &rooms(&[1, 50, 1]), holders).unwrap();
         assert_eq!(shards_of(&plan), [[0, 2]]);
         assert_eq!(plan.new_bytes, BTreeMap::from([(0, MIB), (2, MIB)]));
     }
@@ -207,7 +218,7 @@ mod tests {
     #[test]
     fn should_keep_a_segment_whole_and_cut_a_file_at_one_gibibyte() {
         let manifest = manifest_of(vec![file("a", 0..1025)]);
-        let plan = place(&manifest, &rooms(&[1024, 1024, 1, 1]), &BTreeMap::new()).unwrap();
+        let plan = place(&manifest, &rooms(&[1024, 1024, 1, 1]), BTreeMap::new()).unwrap();
         let cut: Vec<_> = plan
             .placement
             .segments
@@ -224,14 +235,14 @@ mod tests {
             file("a", [7; 5].into_iter()),
             file("b", [7].into_iter()),
         ]);
-        let plan = place(&manifest, &rooms(&[1, 1]), &BTreeMap::new()).unwrap();
+        let plan = place(&manifest, &rooms(&[1, 1]), BTreeMap::new()).unwrap();
         assert_eq!(plan.new_bytes, BTreeMap::from([(0, MIB), (1, MIB)]));
     }
 
     #[test]
     fn should_say_what_found_no_room() {
         let manifest = manifest_of(vec![file("a", 0..4)]);
-        let refused = place(&manifest, &rooms(&[100, 3]), &BTreeMap::new());
+        let refused = place(&manifest, &rooms(&[100, 3]), BTreeMap::new());
         let needed_bytes = 4 * MIB;
         assert_eq!(refused, Err(NoRoom { needed_bytes }));
     }
@@ -246,12 +257,12 @@ mod tests {
             shards: shards.to_vec(),
         };
         let placement = PlacementRecord {
-            segments: vec![segment(0, [0, 1]), segment(1, [2, 3])],
+            segments: vec![segment(0, [1, 0]), segment(1, [2, 3])],
         };
-        let on: Vec<Vec<u16>> = chunk_shards(&manifest, &placement)
-            .into_iter()
-            .map(|(_, shards)| shards.into_iter().collect())
-            .collect();
+        let found = chunk_shards(&manifest, &placement);
+        let chunks: Vec<_> = found.iter().map(|(chunk, _)| *chunk).collect();
+        assert_eq!(chunks, manifest.distinct_chunks());
+        let on: Vec<_> = found.into_iter().map(|(_, shards)| shards).collect();
         assert_eq!(on, [vec![0, 1], vec![0, 1, 2, 3], vec![2, 3]]);
     }
 }

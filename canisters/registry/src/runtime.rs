@@ -68,6 +68,8 @@ pub trait Runtime {
     fn now_nanos(&self) -> u64;
     fn own_id(&self) -> Principal;
     fn cycle_balance(&self) -> u128;
+    /// What can be spent without being frozen.
+    fn liquid_cycles(&self) -> u128;
     /// For whoever reads the canister's log.
     fn log(&self, message: &str);
     /// Runs the task in a message of its own, not before `delay` is over.
@@ -143,6 +145,10 @@ impl Runtime for Ic {
 
     fn cycle_balance(&self) -> u128 {
         ic_cdk::api::canister_cycle_balance()
+    }
+
+    fn liquid_cycles(&self) -> u128 {
+        ic_cdk::api::canister_liquid_cycle_balance()
     }
 
     fn log(&self, message: &str) {
@@ -267,6 +273,13 @@ pub fn arm_timers() {
     }
     ic_cdk_timers::set_timer_interval(Duration::from_secs(3_600), || async {
         for task in Task::ALL {
+            Ic.schedule(Duration::ZERO, task);
+        }
+    });
+    // A timer that fires once, in the moment in which the canister is being stopped, does not fire again when it is started; one that
+    // comes again does.
+    ic_cdk_timers::set_timer_interval(Duration::from_secs(120), || async {
+        for task in crate::tasks::lost(Ic.now_nanos()) {
             Ic.schedule(Duration::ZERO, task);
         }
     });

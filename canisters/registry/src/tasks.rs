@@ -34,6 +34,15 @@ pub fn note_due(now_nanos: u64, delay: Duration, task: Task) -> bool {
     })
 }
 
+/// Tasks whose timer is lost: it fired while the canister was being stopped, or its message trapped.
+pub fn lost(now_nanos: u64) -> Vec<Task> {
+    let oldest_nanos = now_nanos.saturating_sub(LOST_AFTER_NANOS);
+    UNSTABLE_DUE_NANOS.with_borrow(|pending| {
+        let lost = pending.iter().filter(|(_, due)| **due < oldest_nanos);
+        lost.map(|(task, _)| *task).collect()
+    })
+}
+
 pub async fn run(runtime: &impl Runtime, task: Task) {
     UNSTABLE_DUE_NANOS.with_borrow_mut(|pending| pending.remove(&task));
     // A run that waits for an answer goes on by itself and looks again.
@@ -72,6 +81,9 @@ mod tests {
         );
         assert!(!note_due(200, second, task));
         let later = 100 + LOST_AFTER_NANOS + 1;
+        assert_eq!(lost(later - 1), []);
+        assert_eq!(lost(later), [task]);
         assert!(note_due(later, second, task), "the pending one is lost");
+        assert_eq!(lost(later), []);
     }
 }

@@ -68,6 +68,8 @@ pub struct TestShard {
     pub capacity_bytes: u64,
     /// Answers nothing, as a stopped canister.
     pub is_down: bool,
+    /// Of its three trillion cycles, what it says that it can spend; shards of before say nothing.
+    pub liquid_cycles: Option<u64>,
 }
 
 pub struct TestRuntime {
@@ -76,6 +78,8 @@ pub struct TestRuntime {
     pub management: RefCell<crate::fleet::testing::TestManagement>,
     pub now_nanos: Cell<u64>,
     pub cycles: Cell<u128>,
+    /// Cycles that it cannot spend without being frozen.
+    pub freezing_limit: Cell<u128>,
     pub scheduled: RefCell<BTreeSet<Task>>,
     certified: Cell<[u8; 32]>,
 }
@@ -95,6 +99,7 @@ impl TestRuntime {
             management: RefCell::default(),
             now_nanos: Cell::new(1_700_000_000_000_000_000),
             cycles: Cell::new(1 << 60),
+            freezing_limit: Cell::new(0),
             scheduled: RefCell::default(),
             certified: Cell::new([0; 32]),
         }
@@ -153,6 +158,10 @@ impl Runtime for TestRuntime {
 
     fn cycle_balance(&self) -> u128 {
         self.cycles.get()
+    }
+
+    fn liquid_cycles(&self) -> u128 {
+        self.cycles.get().saturating_sub(self.freezing_limit.get())
     }
 
     fn log(&self, _: &str) {}
@@ -248,6 +257,7 @@ impl Runtime for TestRuntime {
             reserved_bytes: 0,
             capacity_bytes: shard.capacity_bytes,
             cycles: 0_u8.into(),
+            liquid_cycles: None,
         })
         .await
     }

@@ -14,6 +14,7 @@ pub fn status(runtime: &impl Runtime) -> ShardStatus {
         reserved_bytes: usage.reserved_bytes,
         capacity_bytes: usage.capacity_bytes,
         cycles: runtime.cycle_balance().into(),
+        liquid_cycles: Some(runtime.liquid_cycles().into()),
     }
 }
 

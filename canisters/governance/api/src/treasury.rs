@@ -23,7 +23,7 @@ pub fn token_treasury_subaccount(governance: Principal) -> [u8; 32] {
 /// When and with how much a canister of the DAO is topped up.
 #[derive(CandidType, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct CyclesPolicy {
-    /// A canister with less than this is topped up.
+    /// A canister with less than this above its freezing limit is topped up.
     pub low_balance_cycles: Nat,
     /// What a top-up turns into cycles.
     pub top_up_e8s: u64,

@@ -58,7 +58,7 @@ fn should_drop_the_many_ballots_of_one_proposal_over_several_rounds() {
                 voting_power: 1,
                 at_seconds: START,
             };
-            state.ballots.insert((1, voter), ballot);
+            state.insert_ballot(1, voter, ballot);
         }
     });
     set_time(START + PERIOD);
@@ -68,7 +68,10 @@ fn should_drop_the_many_ballots_of_one_proposal_over_several_rounds() {
     // The first time there are two rounds: one closes the second proposal and begins, one goes on.
     for left in [502, 1, 1] {
         housekeep();
-        assert_eq!(with_state(|state| state.ballots.len()), left);
+        with_state(|state| {
+            assert_eq!(state.ballots.len(), left);
+            assert_eq!(state.ballots_by_neuron.len(), left);
+        });
     }
     assert_eq!(
         with_state(|state| state.ballots.first_key_value().unwrap().0.0),

@@ -267,3 +267,49 @@ fn should_find_the_few_that_match_among_a_hundred_thousand() {
         assert_eq!(state.matching(&filter, 64).collect::<Vec<_>>(), [3]);
     });
 }
+
+/// Proposals from before the second order of ballots (layout 3) are shown as those after it.
+#[test]
+fn should_show_the_same_ballots_in_whichever_order_they_lie() {
+    governance();
+    let keys: Vec<_> = (1..=3).map(|id| neuron(id, 1_000)).collect();
+    neuron(4, 9_000);
+    let proposals = [(); 6].map(|()| propose(1, keys[0], motion()));
+    // The second neuron votes on every other one, the third on none.
+    for id in proposals.iter().step_by(2) {
+        vote(2, keys[1], *id, Vote::No);
+    }
+    let listed = || {
+        [1, 2, 3, 4].map(|id| {
+            runtime::set_caller(user(id));
+            crate::query_proposals::list_proposals(everything()).proposals
+        })
+    };
+    let before = listed();
+    let cast = |caller: usize| {
+        let own = before[caller].iter().rev().map(|shown| &shown.ballots[0].1);
+        own.map(|ballot| ballot.vote).collect::<Vec<_>>()
+    };
+    assert_eq!(cast(0), [1; 6]);
+    assert_eq!(cast(1), [2, 0, 2, 0, 2, 0]);
+    assert_eq!(cast(2), [0; 6]);
+    with_state(|state| {
+        let old: Vec<_> = state
+            .ballots_by_neuron
+            .keys()
+            .filter(|(_, proposal)| *proposal <= 3)
+            .collect();
+        assert_eq!(old.len(), 5);
+        for key in &old {
+            state.ballots_by_neuron.remove(key);
+        }
+        state.ballots_by_neuron_after.set(3);
+    });
+    check_invariants();
+    assert_eq!(listed(), before);
+    // A vote on one of them lies with the others of it.
+    vote(3, keys[2], 2, Vote::Yes);
+    check_invariants();
+    runtime::set_caller(user(3));
+    assert_eq!(read(2).ballots[0].1.vote, 1);
+}

@@ -212,10 +212,10 @@ fn should_take_over_everything_that_version_1_left() {
 }
 
 #[test]
-#[should_panic(expected = "stable memory has layout 3, this code knows up to 2")]
+#[should_panic(expected = "stable memory has layout 4, this code knows up to 3")]
 fn should_refuse_the_layout_of_a_later_version() {
     let memory = DefaultMemoryImpl::default();
     let manager = MemoryManager::init_with_bucket_size(memory.clone(), 16);
-    StableCell::init(manager.get(MemoryId::new(0)), 3u32);
+    StableCell::init(manager.get(MemoryId::new(0)), 4u32);
     upgrade(memory);
 }

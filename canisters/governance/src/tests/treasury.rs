@@ -1,5 +1,6 @@
 //! Payments and cycles: each reject, each lost answer, each upgrade in between.
 
+use ic_management_canister_types::CanisterStatusResult;
 use icrc_ledger_types::icrc1::transfer::{TransferArg, TransferError};
 use stoa_cmc_api::{NotifyError, NotifyTopUpArg, NotifyTopUpResult};
 use stoa_governance_api::code::TransferFrom;
@@ -492,12 +493,47 @@ fn should_ask_in_the_place_of_canisters_that_cannot_once_an_hour_and_after_an_up
     assert_eq!(asked(&mut run_jobs()), 10);
 }
 
+/// Statement 15: a canister that burns 100 cycles a day, by how many days of them it may not fall below and what it has reserved.
+#[test]
+fn should_count_the_cycles_above_the_freezing_limit_alone() {
+    with_child();
+    let freezing = |days: u64, reserved: u64| {
+        let mut answer: CanisterStatusResult = candid::decode_one(&balance_answer(5_000)).unwrap();
+        answer.idle_cycles_burned_per_day = Nat::from(100u8);
+        answer.settings.freezing_threshold = Nat::from(days * DAY);
+        answer.reserved_cycles = Nat::from(reserved);
+        candid::encode_one(answer).unwrap()
+    };
+    let asked = |answer| {
+        set_time(now() + 60);
+        let mut running = request();
+        assert!(poll(&mut running).is_none());
+        one_call("canister_status").answer(Ok(answer));
+        poll(&mut running).unwrap()
+    };
+    for (days, reserved, liquid) in [(30, 0, 2_000u64), (40, 0, 1_000), (41, 100, 1_000)] {
+        let refused = RequestCyclesError::NotNeeded {
+            balance: Nat::from(liquid),
+            below: Nat::from(1_000u32),
+        };
+        assert_eq!(asked(freezing(days, reserved)), Err(refused));
+    }
+    // It has five times the limit, and all but 900 of it keep it from being frozen.
+    assert_eq!(asked(freezing(41, 0)).unwrap().amount_e8s, AMOUNT);
+}
+
 #[test]
 fn should_top_itself_up_when_it_runs_low_and_not_every_round() {
     with_child();
+    // Statement 15.
+    runtime::set_cycle_balance(1_500);
+    runtime::set_freezing_limit(500);
+    assert!(housekeep().is_empty() && runtime::take_sent().is_empty());
+    runtime::set_freezing_limit(0);
     runtime::set_cycle_balance(1_000);
     assert!(housekeep().is_empty() && runtime::take_sent().is_empty());
-    runtime::set_cycle_balance(999);
+    runtime::set_cycle_balance(1_499);
+    runtime::set_freezing_limit(500);
     let waiting = housekeep();
     let call = one_call("icrc1_transfer");
     assert_eq!(
@@ -516,4 +552,5 @@ fn should_top_itself_up_when_it_runs_low_and_not_every_round() {
         "an empty treasury is not asked every minute"
     );
     runtime::set_cycle_balance(u128::MAX);
+    runtime::set_freezing_limit(0);
 }

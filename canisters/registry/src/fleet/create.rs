@@ -83,10 +83,10 @@ enum Refused {
 
 async fn create(runtime: &impl Runtime, id: u64) -> Result<Principal, Refused> {
     let cycles = with(|state| state.fleet.settings.get().shard_initial_cycles);
-    let balance = runtime.cycle_balance();
-    if balance < u128::from(cycles) + OWN_CYCLES_MIN {
+    let liquid = runtime.liquid_cycles();
+    if liquid < u128::from(cycles) + OWN_CYCLES_MIN {
         return Err(Refused::Again(format!(
-            "the registry has {balance} cycles; a shard takes {cycles} and {OWN_CYCLES_MIN} stay"
+            "the registry has {liquid} cycles above its freezing limit; a shard takes {cycles} and {OWN_CYCLES_MIN} stay"
         )));
     }
     // The intent comes before the call.

@@ -177,6 +177,7 @@ fn health(shard: &TestShard) -> ShardHealth {
             reserved_bytes: 0,
             capacity_bytes: shard.capacity_bytes,
             cycles: 3_000_000_000_000_u64.into(),
+            liquid_cycles: shard.liquid_cycles.map(Into::into),
         },
         scrub: ScrubReport {
             is_running: false,

@@ -224,6 +224,42 @@ fn should_empty_a_shard_that_the_dao_retires_and_never_hold_fewer_than_two_copie
     assert_eq!(served, 2, "the new shard serves the files");
 }
 
+/// Statement 30: an upgrade in the middle of a repair and of a move, behind any number of calls. What was out is never answered.
+#[test]
+fn should_end_a_repair_and_a_move_wherever_an_upgrade_cuts_them_off() {
+    for calls in 1..8 {
+        let (runtime, version) = publish_sealed();
+        run_jobs(&runtime);
+        let cut_off = || {
+            let mut run = Running::start(jobs::run(&runtime));
+            let _ended = (0..calls).find_map(|_| run.step());
+            drop(run);
+            reopen();
+        };
+        let chunk = with(|state| state.manifest(&version).files[0].chunks[0]);
+        runtime.on_shard(shard(0), |shard| shard.damaged.insert(chunk));
+        Running::start(watch::run(&runtime)).finish();
+        cut_off();
+        run_jobs(&runtime);
+        assert_eq!(states(JobKind::Mend), [JobState::Done], "{calls} calls");
+        assert!(runtime.on_shard(shard(0), |shard| shard.damaged.is_empty()));
+
+        let args = wire::ShardArgs { shard: shard(0) };
+        with_mut(|state| functions::retire_shard(state, &runtime, GOVERNANCE, &args)).unwrap();
+        for _ in 0..100 {
+            cut_off();
+            Running::start(jobs::run(&runtime)).finish();
+            runtime.pass(Duration::from_secs(10));
+        }
+        assert_eq!(states(JobKind::Retire), [JobState::Done], "{calls} calls");
+        assert_eq!(shards_of_segments(&version), [[1, 2], [1, 2]]);
+        assert!(runtime.on_shard(shard(0), |shard| shard.held.is_empty()));
+        for number in [1, 2] {
+            assert_eq!(runtime.on_shard(shard(number), |shard| shard.held.len()), 2);
+        }
+    }
+}
+
 /// Statement 16.
 #[test]
 fn should_create_a_shard_that_governance_alone_controls_before_it_is_used() {
@@ -304,6 +340,31 @@ fn should_keep_its_own_cycles_rather_than_make_a_shard() {
     let job = listed(JobKind::Create).remove(0);
     assert!(job.problem.unwrap().contains("cycles"));
     assert!(runtime.management.borrow().controllers.is_empty());
+}
+
+/// Statement 15.
+#[test]
+fn should_give_cycles_to_shards_that_can_spend_little_whatever_they_have() {
+    let (runtime, _) = publish_sealed();
+    let trillion = 1_000_000_000_000;
+    let given = || {
+        Running::start(watch::run(&runtime)).finish();
+        std::mem::take(&mut runtime.management.borrow_mut().deposited)
+    };
+    assert!(given().is_empty(), "all have three trillion");
+    runtime.on_shard(shard(0), |shard| shard.liquid_cycles = Some(trillion));
+    assert!(given().is_empty(), "the least by the policy");
+    runtime.on_shard(shard(0), |shard| shard.liquid_cycles = Some(trillion - 1));
+    let missing = u128::from(3 * trillion + 1);
+    assert_eq!(given(), [(shard(0), missing)].into());
+
+    // The registry's own freezing limit leaves it less than it would have to keep.
+    runtime
+        .freezing_limit
+        .set(runtime.cycles.get() - missing - 2 * u128::from(trillion));
+    assert_eq!(given().len(), 1);
+    runtime.freezing_limit.set(runtime.freezing_limit.get() + 1);
+    assert!(given().is_empty());
 }
 
 #[test]

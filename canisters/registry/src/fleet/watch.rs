@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use candid::{Encode, Principal};
-use stoa_shard_api::ShardHealth;
+use candid::{Encode, Nat, Principal};
+use stoa_shard_api::{ShardHealth, ShardStatus};
 use stoa_types::Sha256;
 
 use super::create::CanisterId;
@@ -32,7 +32,7 @@ pub async fn run(runtime: &impl Runtime) {
         match answer {
             Ok(health) => {
                 with_mut(|state| note_health(state, runtime, number, &health));
-                refill(runtime, number, shard).await;
+                refill(runtime, shard, &health.status).await;
             }
             Err(_) => with_mut(|state| {
                 let mut member = state.fleet.member(number);
@@ -56,7 +56,7 @@ fn note_health(state: &mut State, runtime: &impl Runtime, number: u16, health: &
             chunks: health.status.chunks,
             damaged_chunks: health.scrub.damaged_chunks,
             scrub_passes: health.scrub.passes,
-            cycles: u64::try_from(&health.status.cycles.0).unwrap_or(u64::MAX),
+            cycles: saturated(&health.status.cycles),
         }),
         unanswered: 0,
         ..state.fleet.member(number)
@@ -64,6 +64,10 @@ fn note_health(state: &mut State, runtime: &impl Runtime, number: u16, health: &
     state.fleet.members.insert(number, member);
     note_room(state, number, health);
     mend_damage(state, runtime, number, &health.scrub.damaged);
+}
+
+fn saturated(cycles: &Nat) -> u64 {
+    u64::try_from(&cycles.0).unwrap_or(u64::MAX)
 }
 
 /// What the shard says replaces what was only assigned, where no draft is between the two.
@@ -110,17 +114,19 @@ fn mend_damage(state: &mut State, runtime: &impl Runtime, number: u16, damaged: 
     }
 }
 
-async fn refill(runtime: &impl Runtime, number: u16, shard: Principal) {
+/// What counts is what the shard has above its freezing limit, which grows with what it holds.
+async fn refill(runtime: &impl Runtime, shard: Principal, status: &ShardStatus) {
+    let liquid = status.liquid_cycles.as_ref().unwrap_or(&status.cycles);
+    let liquid = saturated(liquid);
     let missing = with(|state| {
         let settings = state.fleet.settings.get();
-        let seen = state.fleet.member(number).seen;
-        seen.filter(|seen| seen.cycles < settings.shard_cycles_min)
-            .map(|seen| settings.shard_initial_cycles.saturating_sub(seen.cycles))
+        (liquid < settings.shard_cycles_min)
+            .then(|| settings.shard_initial_cycles.saturating_sub(liquid))
     });
     let Some(missing) = missing.filter(|missing| *missing > 0) else {
         return;
     };
-    if runtime.cycle_balance() < OWN_CYCLES_MIN + u128::from(missing) {
+    if runtime.liquid_cycles() < OWN_CYCLES_MIN + u128::from(missing) {
         // The registry asks governance for cycles itself (`cycles.rs`).
         return;
     }

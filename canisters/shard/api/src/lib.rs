@@ -134,6 +134,8 @@ pub struct ShardStatus {
     pub reserved_bytes: u64,
     pub capacity_bytes: u64,
     pub cycles: candid::Nat,
+    /// Of these, what it can spend without being frozen. Shards of before do not say it.
+    pub liquid_cycles: Option<candid::Nat>,
 }
 
 impl Held {

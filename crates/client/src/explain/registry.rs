@@ -22,7 +22,9 @@ impl Explain for ClaimPublisherError {
                 format!("this identity already has {max} handles, the most that one may have")
             }
             Self::TooManyPublishers { max } => {
-                format!("the registry is full: it has {max} publishers")
+                format!(
+                    "all {max} publisher handles are taken; one that nothing is published under goes back an hour after it was claimed: try again later"
+                )
             }
         }
     }

@@ -49,8 +49,9 @@ async fn health(lone: &LoneShard) -> ShardHealth {
         .query(lone.canister, "health", ())
         .await
         .unwrap();
-    // The one thing that a refused message changes.
+    // The one thing that a refused message changes, and what is derived from it.
     health.status.cycles = Nat::default();
+    health.status.liquid_cycles = None;
     health
 }
 
