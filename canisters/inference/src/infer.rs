@@ -175,7 +175,7 @@ pub async fn call<R: Runtime>(runtime: &R, ask: Ask) -> Result<Done, InferError>
 }
 
 fn buy_cycles_if_low<R: Runtime>(runtime: &R) {
-    if runtime.cycle_balance() < state::policy().top_up_below_cycles {
+    if runtime.liquid_cycles() < state::policy().top_up_below_cycles {
         runtime.schedule(Duration::ZERO, Task::TopUp);
     }
 }

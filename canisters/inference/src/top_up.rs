@@ -81,7 +81,7 @@ fn draw_on_treasury_share(wanted_e8s: u64) {
 
 fn begin<R: Runtime>(runtime: &R) -> Result<u64, TopUpError> {
     let policy = state::policy();
-    let balance = runtime.cycle_balance();
+    let balance = runtime.liquid_cycles();
     if balance >= policy.top_up_below_cycles {
         return Err(TopUpError::NotNeeded {
             balance: balance.into(),

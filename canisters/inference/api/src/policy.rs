@@ -36,7 +36,8 @@ pub struct Policy {
     pub cycles_per_e8: Nat,
     /// What one ICP is worth in e8s of the governance token. Absent: that token is not taken.
     pub token_e8s_per_icp: Option<u64>,
-    /// Below this balance the canister buys cycles from its own revenue, and asks governance when that is not enough.
+    /// Where fewer may be spent without falling below the freezing limit, the canister buys cycles from its own revenue, and asks
+    /// governance when that is not enough.
     pub top_up_below_cycles: Nat,
     /// How much ICP one top-up converts at most, in e8s.
     pub top_up_e8s: u64,

@@ -56,6 +56,19 @@ fn should_turn_revenue_into_cycles() {
     check_books(&world);
 }
 
+/// Statement 15: the freezing limit grows with what a canister holds, and what it keeps is nobody's to spend.
+#[test]
+fn should_buy_cycles_where_the_balance_is_large_and_the_freezing_limit_too() {
+    let world = poor_world();
+    world.with(|inner| {
+        inner.cycles = 100_000_000_000_000;
+        inner.frozen_cycles = 99_000_000_000_001;
+    });
+    let done = world.finish(top_up(&world)).unwrap();
+    assert_eq!(done.amount_e8s, REVENUE - FEE);
+    check_books(&world);
+}
+
 #[test]
 fn should_convert_no_more_than_the_policy_says() {
     let world = poor_world();

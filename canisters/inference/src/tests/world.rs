@@ -81,6 +81,8 @@ pub struct Inner {
     pub versions: BTreeMap<Sha256, VersionInfo>,
     pub chunks: BTreeMap<(Principal, Sha256), Vec<u8>>,
     pub cycles: u128,
+    /// Of them, what the freezing limit keeps.
+    pub frozen_cycles: u128,
     pub attached: u128,
     pub accepted: u128,
     credited: BTreeSet<u64>,
@@ -186,6 +188,7 @@ pub fn world() -> World {
         versions: BTreeMap::new(),
         chunks: BTreeMap::new(),
         cycles: 10_000_000_000_000,
+        frozen_cycles: 0,
         attached: 0,
         accepted: 0,
         credited: BTreeSet::new(),
@@ -562,7 +565,7 @@ impl Runtime for World {
     }
 
     fn liquid_cycles(&self) -> u128 {
-        self.with(|inner| inner.cycles)
+        self.with(|inner| inner.cycles.saturating_sub(inner.frozen_cycles))
     }
 
     fn instructions(&self) -> u64 {
