@@ -84,6 +84,7 @@ test('should forbid scripts of others by certified headers, and have none inline
 
 test('should tell the page its canisters', async () => {
   const configuration = JSON.parse((await get('/config.json')).body);
+  assert.equal(configuration.frontend, deployment.frontend);
   assert.equal(configuration.registry, deployment.registry);
   assert.equal(configuration.network, 'Development');
   assert.match(configuration.root_key, /^30818[0-9a-f]+$/);

@@ -34,7 +34,7 @@ test('should draw the cycles of each canister of the DAO as governance keeps the
   // After an upgrade it looks at all of them; else it would within the hour.
   await stoa('propose', 'upgrade', deployment.governance, modulePath('governance'));
   await stoa('vote', 'latest', 'yes', '--neuron', '1');
-  const ids = [deployment.governance, deployment.registry, ...deployment.shards, ...deployment.inference];
+  const ids = [deployment.governance, deployment.registry, ...deployment.shards, ...deployment.inference, deployment.frontend];
   const histories = await until('a sample of each canister', async () => {
     const all = await Promise.all(ids.map((id) => historyOf(id).catch(() => [])));
     return all.every((samples) => samples.length > 0) ? new Map(ids.map((id, index) => [id, all[index]])) : undefined;

@@ -347,6 +347,7 @@ test('should show shards, inference canisters and the treasury with their cycles
     `Registry ${deployment.registry}`,
     ...deployment.shards.toSorted().map((id) => `Shard ${id}`),
     ...deployment.inference.map((id) => `Inference ${id}`),
+    `Web page ${deployment.frontend}`,
   ];
   assert.deepEqual(roles, expected);
   const [kept] = await (await actorOf('governance')).get_cycles_history(Principal.fromText(deployment.governance));

@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 
+use candid::Principal;
 use ic_asset_certification::{
     Asset, AssetConfig, AssetEncoding, AssetFallbackConfig, AssetMap, AssetRouter,
 };
@@ -50,7 +51,7 @@ pub type File = (&'static str, std::borrow::Cow<'static, [u8]>);
 
 /// Certifies all files and what is made from the configuration.
 pub fn certify(configuration: &Configuration) {
-    let router = route(FILES, configuration);
+    let router = route(FILES, runtime::own_id(), configuration);
     runtime::set_certified_data(&router.root_hash());
     UNSTABLE_ROUTER.set(router);
 }
@@ -106,6 +107,7 @@ fn plain(status: StatusCode, text: &str) -> HttpResponse<'static> {
 
 pub(crate) fn route(
     built: &[(&'static str, &'static [u8])],
+    own_id: Principal,
     configuration: &Configuration,
 ) -> AssetRouter<'static> {
     let mut files: Vec<File> = built
@@ -123,7 +125,7 @@ pub(crate) fn route(
             .as_slice()
             .into(),
     ));
-    files.extend(well_known::files(configuration));
+    files.extend(well_known::files(own_id, configuration));
     let configurations: Vec<AssetConfig> = files
         .iter()
         .filter(|(path, _)| !is_encoding_of_another(path, built))

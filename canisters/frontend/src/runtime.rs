@@ -1,5 +1,7 @@
 //! The only place that asks the system something.
 
+use candid::Principal;
+
 pub fn set_certified_data(data: &[u8]) {
     ic_cdk::api::certified_data_set(data);
 }
@@ -11,6 +13,10 @@ pub fn data_certificate() -> Option<Vec<u8>> {
 
 pub fn trap(message: &str) -> ! {
     ic_cdk::api::trap(message)
+}
+
+pub fn own_id() -> Principal {
+    ic_cdk::api::canister_self()
 }
 
 pub fn cycles() -> u128 {

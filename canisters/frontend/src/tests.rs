@@ -38,7 +38,7 @@ struct World {
 impl World {
     fn new(configuration: &Configuration) -> Self {
         Self {
-            router: route(TEST_FILES, configuration),
+            router: route(TEST_FILES, CANISTER, configuration),
             keys: Keys::from_seed([7; 32]),
         }
     }
@@ -228,6 +228,7 @@ fn should_tell_the_page_its_canisters_and_gateways_its_domains() {
     let told: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
     assert_eq!(told["network"], "Development");
     assert_eq!(told["root_key"], "3081");
+    assert_eq!(told["frontend"], CANISTER.to_text());
     assert_eq!(told["registry"], Principal::from_slice(&[2]).to_text());
     let domains = world
         .get("GET", "/.well-known/ic-domains", "identity")

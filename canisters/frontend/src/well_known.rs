@@ -1,5 +1,6 @@
 //! Files that are made from the configuration: where the page finds its canisters, and what custom domains need.
 
+use candid::Principal;
 use serde_json::json;
 use stoa_frontend_api::{Configuration, Network};
 
@@ -12,8 +13,8 @@ const DOMAINS: &str = ".well-known/ic-domains";
 const ALTERNATIVE_ORIGINS: &str = ".well-known/ii-alternative-origins";
 
 /// Without domains there are no files about them, and asking for one is a 404.
-pub fn files(configuration: &Configuration) -> Vec<File> {
-    let mut files = vec![(CONFIGURATION, json_of(configuration).into())];
+pub fn files(own_id: Principal, configuration: &Configuration) -> Vec<File> {
+    let mut files = vec![(CONFIGURATION, json_of(own_id, configuration).into())];
     if !configuration.domains.is_empty() {
         let lines = configuration.domains.join("\n") + "\n";
         let origins: Vec<String> = configuration
@@ -41,7 +42,7 @@ pub fn content_type(path: &str) -> Option<&'static str> {
     }
 }
 
-fn json_of(configuration: &Configuration) -> Vec<u8> {
+fn json_of(own_id: Principal, configuration: &Configuration) -> Vec<u8> {
     let (network, root_key) = match &configuration.network {
         Network::Mainnet => ("Mainnet", None),
         Network::Development { root_key } => ("Development", Some(hex(root_key))),
@@ -49,6 +50,7 @@ fn json_of(configuration: &Configuration) -> Vec<u8> {
     let value = json!({
         "network": network,
         "root_key": root_key,
+        "frontend": own_id.to_text(),
         "governance": configuration.governance.to_text(),
         "registry": configuration.registry.to_text(),
         "token_ledger": configuration.token_ledger.to_text(),

@@ -4,6 +4,7 @@ import { ConfigurationError, loadConfiguration, parseConfiguration } from './con
 const GOOD = {
   network: 'Development',
   root_key: '308182',
+  frontend: 'rrkah-fqaaa-aaaaa-aaaaq-cai',
   governance: 'rrkah-fqaaa-aaaaa-aaaaq-cai',
   registry: 'rrkah-fqaaa-aaaaa-aaaaq-cai',
   token_ledger: 'ryjl3-tyaaa-aaaaa-aaaba-cai',

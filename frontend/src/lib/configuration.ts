@@ -9,6 +9,8 @@ export interface Configuration {
   readonly network: 'Mainnet' | 'Development';
   /** Of a network for development, in DER; mainnet's is built into the agent. */
   readonly rootKey: Uint8Array | undefined;
+  /** Which serves this page. */
+  readonly frontend: Principal;
   readonly governance: Principal;
   readonly registry: Principal;
   readonly tokenLedger: Principal;
@@ -44,6 +46,7 @@ export function parseConfiguration(value: unknown): Configuration {
   return {
     network,
     rootKey: network === 'Development' ? fromHex(String(rootKey)) : undefined,
+    frontend: principal('frontend'),
     governance: principal('governance'),
     registry: principal('registry'),
     tokenLedger: principal('token_ledger'),

@@ -79,6 +79,7 @@ impl Arguments<'_> {
             .into_iter()
             .chain(self.deployment.shards.iter().copied())
             .chain(self.deployment.inference.iter().copied())
+            .chain(self.deployment.frontend)
             .collect()
     }
 

@@ -6,7 +6,7 @@ import { registry, stoaGovernance, type GovernanceTypes } from '$lib/api/stoa';
 import { ready } from '$lib/session.svelte';
 
 const SECONDS_A_DAY = 86_400;
-const ROLES = ['Governance', 'Registry', 'Shard', 'Inference', ''] as const;
+const ROLES = ['Governance', 'Registry', 'Shard', 'Inference', 'Web page', ''] as const;
 type Role = (typeof ROLES)[number];
 
 export interface CyclesOf {
@@ -18,7 +18,7 @@ export interface CyclesOf {
 }
 
 export async function cyclesOfAll(): Promise<CyclesOf[]> {
-  const { governance: governanceId, registry: registryId } = ready().configuration;
+  const { governance: governanceId, registry: registryId, frontend } = ready().configuration;
   const governance = stoaGovernance();
   const [canisters, fleet, runners] = await Promise.all([
     governance.list_dao_canisters(),
@@ -30,6 +30,7 @@ export async function cyclesOfAll(): Promise<CyclesOf[]> {
     ...runners.map((id) => [id, 'Inference'] as const),
     [governanceId.toText(), 'Governance'],
     [registryId.toText(), 'Registry'],
+    [frontend.toText(), 'Web page'],
   ]);
   const all = await Promise.all(
     canisters.map(async (canister): Promise<CyclesOf> => {
