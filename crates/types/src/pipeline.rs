@@ -210,8 +210,9 @@ pub enum CategoryEncoding {
 pub enum Input {
     /// Always allowed, whatever the pipeline: the network's own inputs.
     Tensors(Vec<Tensor>),
+    /// At most 512 KiB in all, as given and again as normalized.
     Texts(Vec<TextInput>),
-    /// Whole PNG or JPEG files.
+    /// Whole PNG or JPEG files: at most 4 Mi pixels in all, as given and again as resized.
     Images(Vec<ByteBuf>),
     /// Cells in the order of the pipeline's columns.
     Rows(Vec<Vec<Cell>>),
