@@ -17,7 +17,7 @@ use stoa_scenarios::{Proxy, connect, fresh_identity, run, wasm_folder};
 use stoa_shard_api::{
     ExpectArgs, ExpectResult, ExpectedChunk, FileToServe, HttpRequest, HttpResponse, InitArgs,
     ReleaseArgs, ReleaseResult, ScrubReport, ScrubResult, SegmentPlace, ServeArgs, ServeError,
-    ServeResult, ShardHealth,
+    ShardHealth,
 };
 use stoa_types::Sha256;
 use stoa_types::manifest::FileEntry;
@@ -113,6 +113,17 @@ impl Bench {
         }
     }
 
+    /// Repeats the call as the registry does, for as long as there is something left to certify.
+    async fn serve_whole(&self, args: &ServeArgs) {
+        loop {
+            match self.tell("c2c_serve", (args,)).await {
+                Ok(()) => return,
+                Err(ServeError::Unfinished { .. }) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// With versions of one small file each, all by publishers of their own.
     async fn upgrade(&mut self) {
         let end = number_from_environment("STOA_BENCH_VERSIONS");
@@ -130,14 +141,7 @@ impl Bench {
                         publisher: format!("publisher-{number}"),
                         ..self.serve_args(1, vec![file])
                     };
-                    loop {
-                        let answer: ServeResult = self.tell("c2c_serve", (&args,)).await;
-                        match answer {
-                            Ok(()) => break,
-                            Err(ServeError::Unfinished { .. }) => {}
-                            Err(other) => panic!("{other:?}"),
-                        }
-                    }
+                    self.serve_whole(&args).await;
                 })
                 .await;
             served = goal;
@@ -403,14 +407,7 @@ impl Bench {
                 files,
                 ..args.clone()
             };
-            loop {
-                let answer: ServeResult = self.tell("c2c_serve", (&args,)).await;
-                match answer {
-                    Ok(()) => break,
-                    Err(ServeError::Unfinished { .. }) => {}
-                    Err(other) => panic!("{other:?}"),
-                }
-            }
+            self.serve_whole(&args).await;
         }
         let calls = self.of_method(mark, "c2c_serve").await;
         (calls.len(), *calls.iter().max().expect("recorded"))

@@ -21,7 +21,7 @@ const PIXELS_MAX = 4 << 20;
 const SIDE_MAX = 1_024;
 const QUALITY = 0.92;
 
-/** Each has the same share of what a call may carry. Never rejects: what is no picture goes as it is, to be refused by who says why. */
+/** Each has the same share of what a call may carry. What is no picture goes as it is, to be refused by who says why. */
 export function fit(files: readonly File[]): Promise<Fitted[]> {
   const room = { bytes: Math.floor(BYTES_MAX / files.length), pixels: Math.floor(PIXELS_MAX / files.length) };
   return Promise.all(files.map((file) => fitOne(file, room)));
@@ -41,7 +41,9 @@ async function shrink(picture: ImageBitmap, type: string, room: Room): Promise<O
     const [width, height] = [picture.width, picture.height].map((extent) => Math.max(1, Math.round(extent * scale))) as [number, number];
     if (width * height > room.pixels) continue;
     const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext('2d')?.drawImage(picture, 0, 0, width, height);
+    const context = canvas.getContext('2d');
+    if (context === null) return undefined;
+    context.drawImage(picture, 0, 0, width, height);
     const blob = await canvas.convertToBlob({ type: type === 'image/png' ? type : 'image/jpeg', quality: QUALITY });
     if (blob.size <= room.bytes) return { bytes: new Uint8Array(await blob.arrayBuffer()), shrunkTo: { width, height } };
   }
